@@ -1,0 +1,101 @@
+//! The main job in one file: a client that signs, against a server that checks.
+//!
+//!     cargo run --example quickstart
+//!
+//! The server is embedded and listens on 127.0.0.1; nothing leaves this machine.
+
+use axum::{
+    Json, Router,
+    body::Body,
+    routing::{get, post},
+};
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+use tower_logentries_auth::{AuthError, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer};
+
+const LOGS: &str = "/management/logs";
+const USERS: &str = "/management/accounts/acme/users";
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // The same keys on both sides. The owner key itself never goes over the wire.
+    let credentials = Credentials::owner("owner-key-id", "7f7c461f-2e71-4d50-8cdf-06c11ee67789")?
+        .with_read_only("5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e")?;
+
+    let server = start_server(credentials.clone()).await?;
+    println!("A server that checks keys and signatures listens on {server}\n");
+
+    // This is all that a client needs: one layer around the service that it has.
+    let layer = LogentriesAuthLayer::new(credentials).trust_origin(&server)?;
+    let http: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let client = ServiceBuilder::new().layer(layer.clone()).map_request(show).service(http.clone());
+
+    println!("1. Reading logs takes the read-only key:");
+    let request = Request::get(format!("{server}{LOGS}")).body(Body::empty())?;
+    send(client.clone(), request).await?;
+
+    println!("2. Reading users takes the owner's signature:");
+    let request = Request::get(format!("{server}{USERS}")).body(Body::empty())?;
+    send(client.clone(), request).await?;
+
+    println!("3. Adding a user as well, and the signature covers the body:");
+    let user = json!({ "user": { "email": "john@smyth.com" } }).to_string();
+    let request = Request::post(format!("{server}{USERS}")).body(Body::from(user.clone()))?;
+    send(client, request).await?;
+
+    println!("4. The same, but somebody on the way turns john into eve:");
+    let tampered = ServiceBuilder::new().layer(layer).map_request(tamper).map_request(show).service(http);
+    let request = Request::post(format!("{server}{USERS}")).body(Body::from(user))?;
+    send(tampered, request).await
+}
+
+/// Starts a server behind the verifying layer; returns its origin.
+async fn start_server(credentials: Credentials) -> Result<String, BoxError> {
+    let app = Router::new()
+        .route(LOGS, get(|| async { Json(json!({ "logs": ["web", "db"] })) }))
+        .route(USERS, get(|| async { Json(json!({ "users": ["jane@smyth.com"] })) }))
+        .route(USERS, post(|user: Json<Value>| async move { Json(json!({ "added": user["user"]["email"] })) }))
+        .layer(LogentriesVerifyLayer::new(credentials));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async { axum::serve(listener, app).await });
+    Ok(origin)
+}
+
+async fn send<S>(client: S, request: Request<Body>) -> Result<(), BoxError>
+where
+    S: Service<Request<Body>, Response = Response<Incoming>, Error = AuthError>,
+{
+    let response = client.oneshot(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    println!("   < {status}  {}\n", String::from_utf8_lossy(&body));
+    Ok(())
+}
+
+/// Prints what goes over the wire.
+fn show(request: Request<Body>) -> Request<Body> {
+    println!("   > {} {}", request.method(), request.uri().path());
+    for name in ["x-api-key", "date", "authorization-api-key"] {
+        print_header(request.headers(), name);
+    }
+    request
+}
+
+fn print_header(headers: &HeaderMap, name: &str) {
+    if let Some(Ok(value)) = headers.get(name).map(|value| value.to_str()) {
+        println!("   > {name}: {value}");
+    }
+}
+
+/// Changes the body behind the signer's back.
+fn tamper(request: Request<Body>) -> Request<Body> {
+    request.map(|_| Body::from(json!({ "user": { "email": "eve@smyth.com" } }).to_string()))
+}

@@ -1,0 +1,219 @@
+//! What happens to one request, in order: admitted, read where it must be, signed; and to its response: watched.
+//!
+//! The service and the reqwest middleware walk the same steps. They differ in how they wait.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
+};
+use http_body::Body;
+use tower::BoxError;
+
+use super::{AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer, Untrusted, layer::Settings, request::Wishes};
+use crate::{
+    BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Rebuild, Signature,
+    body::{BodyError, Reader},
+    canonical,
+    clock::{self, Clock, ClockCorrected, OriginClock},
+    credentials::Key,
+    headers::{AUTHORIZATION_API_KEY, X_API_KEY},
+    origin::{OriginRef, Target},
+    trace,
+};
+
+/// What to do with an admitted request.
+pub(crate) enum Step {
+    /// It is complete.
+    Send,
+    /// The digest of its body is known.
+    Sign(Pen, BodyDigest),
+    /// Its body has to be read first.
+    Read(Pen),
+}
+
+/// What signs one request: the key that was current when it came, and the clock of the origin that it goes to.
+pub(crate) struct Pen {
+    key: OwnerKey,
+    clock: Arc<OriginClock>,
+    reads: bool,
+}
+
+impl<R> LogentriesAuthLayer<R> {
+    /// Checks where the request goes and chooses its key. The headers are made ready for what comes next.
+    pub(crate) fn admit<Q: HttpRequest>(&self, request: &mut Q, wishes: Wishes) -> Result<Step, AuthError> {
+        let Some(origin) = self.settings.destination(request)? else {
+            request.headers_mut().remove(&X_API_KEY);
+            request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+            trace::passed_through();
+            return Ok(Step::Send);
+        };
+        let table = || self.settings.access.required(request.method(), request.path());
+        let required = wishes.access.unwrap_or_else(table);
+        match self.credentials.least(required).ok_or(AuthError::NoKey { required })? {
+            Key::Api(key) => {
+                request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+                request.headers_mut().insert(&X_API_KEY, key);
+                trace::sent_with_api_key(required, request.body());
+                Ok(Step::Send)
+            }
+            Key::Owner(key) => {
+                let pen = Pen { key, clock: self.clocks.of(origin), reads: false };
+                self.settings.normalize(request)?;
+                Ok(pen.next(request, wishes.digest))
+            }
+        }
+    }
+
+    /// What reads a body to be signed, up to the layer's limit.
+    pub(crate) fn reader<B: Body<Error: Into<BoxError>>>(&self, body: B) -> Result<Reader<B>, AuthError> {
+        Ok(Reader::new(body, self.settings.body_limit)?)
+    }
+
+    /// Signs the request for the second that it is.
+    ///
+    /// Returns what watches over its response, where the layer corrects its clock.
+    pub(crate) fn sign<Q: HttpRequest>(
+        &self,
+        request: &mut Q,
+        pen: Pen,
+        digest: BodyDigest,
+    ) -> Result<Option<Watch>, AuthError> {
+        let Settings { clock, corrects_clock, .. } = &*self.settings;
+        let now = clock.now().ok_or(AuthError::Clock)?;
+        let (date, offset) = pen.clock.date(now, *corrects_clock).ok_or(AuthError::Clock)?;
+
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let date_text = date.to_str().unwrap_or_default();
+        let canonical = CanonicalRequest::new(request.method(), request.path(), content_type, date_text, digest);
+        let credential = credential(&pen.key, pen.key.sign(&canonical));
+
+        let headers = request.headers_mut();
+        headers.insert(&AUTHORIZATION_API_KEY, credential);
+        headers.insert(DATE, date);
+        trace::sent_signed(pen.key.id(), request.body(), pen.reads, offset);
+        Ok(corrects_clock.then(|| Watch { clock: clock.clone(), origin: pen.clock, offset }))
+    }
+
+    /// Puts a request together again whose body was read, and signs it.
+    pub(crate) fn complete<Q: HttpRequest>(
+        &self,
+        head: Q::Head,
+        (body, digest): (BufferedBody, BodyDigest),
+        pen: Pen,
+    ) -> Result<(Q, Option<Watch>), AuthError>
+    where
+        R: Rebuild<Q::Body>,
+    {
+        let body = self.rebuild.rebuild(body).ok_or(BodyError::Trailers)?;
+        let mut request = Q::join(head, body);
+        remove_framing(request.headers_mut());
+        let watch = self.sign(&mut request, pen, digest)?;
+        Ok((request, watch))
+    }
+}
+
+impl Settings {
+    /// The origin that the request goes to, or `None` where it passes without credentials.
+    fn destination<'a, Q: HttpRequest>(&'a self, request: &'a Q) -> Result<Option<OriginRef<'a>>, AuthError> {
+        let named = match (request.target(), &self.assumed) {
+            (Target::Origin(origin), _) => Ok(origin),
+            (Target::Unnamed, Some(assumed)) => Ok(assumed.as_ref()),
+            (Target::Unnamed, None) => return Err(AuthError::UnnamedOrigin),
+            (Target::Unclear, _) => Err(AuthError::UnclearOrigin),
+        };
+        let trusted = named.and_then(|origin| match self.trusts(origin) {
+            true => Ok(origin),
+            false => Err(AuthError::UntrustedOrigin { origin: origin.to_string() }),
+        });
+        match (trusted, self.untrusted) {
+            (Ok(origin), _) if origin.agrees_with_host(request.headers()) => Ok(Some(origin)),
+            (Ok(origin), _) => Err(AuthError::HostMismatch { origin: origin.to_string() }),
+            (Err(_), Untrusted::PassThrough) => Ok(None),
+            (Err(error), Untrusted::Refuse) => Err(error),
+        }
+    }
+
+    /// Brings what will be signed into the form in which it arrives, or refuses what can't be.
+    fn normalize<Q: HttpRequest>(&self, request: &mut Q) -> Result<(), AuthError> {
+        if !canonical::is_unambiguous(request.method()) {
+            return Err(AuthError::UnsignableMethod { method: request.method().clone() });
+        }
+        if !request.path().starts_with('/') {
+            return Err(AuthError::UnsignableTarget);
+        }
+        request.trim_path();
+        let headers = request.headers_mut();
+        headers.remove(&X_API_KEY);
+        if let (false, Some(default)) = (headers.contains_key(CONTENT_TYPE), &self.content_type) {
+            headers.insert(CONTENT_TYPE, default.clone());
+        }
+        let mut content_types = headers.get_all(CONTENT_TYPE).iter();
+        match (content_types.next(), content_types.next()) {
+            (Some(_), Some(_)) => Err(AuthError::DoubledContentType),
+            (Some(value), None) if !arrives_unchanged(value) => Err(AuthError::MalformedContentType),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Pen {
+    fn next<Q: HttpRequest>(self, request: &mut Q, digest: Option<BodyDigest>) -> Step {
+        let Some(body) = request.body().filter(|body| !body.is_end_stream()) else {
+            remove_framing(request.headers_mut());
+            return Step::Sign(self, BodyDigest::EMPTY);
+        };
+        match digest {
+            // A body that says it is empty is read, whatever a digest left over from a redirect says of it.
+            Some(digest) if body.size_hint().upper() != Some(0) => Step::Sign(self, digest),
+            _ => Step::Read(Self { reads: true, ..self }),
+        }
+    }
+}
+
+/// Watches for the refusal of a signed request by a server whose clock is elsewhere.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    clock: Clock,
+    origin: Arc<OriginClock>,
+    offset: i64,
+}
+
+impl Watch {
+    pub(crate) fn see<T: HttpResponse>(self, response: &mut T) {
+        let is_refused = matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        // With an Age the answer is a cache's, and its Date is old.
+        if !is_refused || response.headers().contains_key(AGE) || !response.is_from(self.origin.origin()) {
+            return;
+        }
+        if let (Some(now), Some(server)) = (self.clock.now(), clock::date_of(response.headers()))
+            && let Some(offset) = self.origin.correct(now, server, self.offset)
+        {
+            response.extensions_mut().insert(ClockCorrected::new(offset));
+        }
+    }
+}
+
+/// Whether the receiver of this header sees the octets that are sent: blanks at its ends are not part of a value.
+fn arrives_unchanged(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| text.trim_ascii() == text)
+}
+
+/// The framing that a caller set is not that of a body whose length is known by now, and hyper would obey it.
+fn remove_framing(headers: &mut HeaderMap) {
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(TRANSFER_ENCODING);
+}
+
+/// `key-id:signature`, in one allocation of just its size.
+fn credential(key: &OwnerKey, signature: Signature) -> HeaderValue {
+    let mut text = Vec::with_capacity(key.id().len() + 1 + Signature::LEN);
+    text.extend_from_slice(key.id().as_bytes());
+    text.push(b':');
+    text.extend_from_slice(&signature.to_base64());
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).expect("ids and base64 are visible ASCII");
+    value.set_sensitive(true);
+    value
+}

@@ -1,0 +1,164 @@
+//! The two digests of the scheme: SHA-256 of the body, HMAC-SHA1 of the canonical string.
+
+use std::{fmt, io, str};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+/// The SHA-256 of a body, as the canonical string holds it: 44 characters of base64.
+///
+/// In the extensions of a request it says that the caller hashed the body already. The layer then signs that digest
+/// and streams the body through unread, whatever its size:
+///
+/// ```
+/// use http::Request;
+/// use tower_logentries_auth::BodyDigest;
+///
+/// let digest = BodyDigest::from_reader(std::fs::File::open("Cargo.toml")?)?;
+/// let request = Request::put("https://rest.logentries.com/management/accounts/7/users")
+///     .extension(digest)
+///     .body("a body that streams the same file")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A digest that is not the body's makes a signature that the server refuses. An empty body is signed as empty,
+/// whatever digest is beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BodyDigest {
+    base64: [u8; Self::LEN],
+}
+
+impl BodyDigest {
+    const LEN: usize = 44;
+
+    /// The digest of no body, or of one without bytes.
+    pub const EMPTY: Self = Self { base64: *b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" };
+
+    /// The digest of these bytes.
+    pub fn of(bytes: impl AsRef<[u8]>) -> Self {
+        match bytes.as_ref() {
+            [] => Self::EMPTY,
+            bytes => Self::from_sha256(Sha256::digest(bytes).into()),
+        }
+    }
+
+    /// The digest of everything that `reader` still holds, read 64 KiB at a time. It blocks where the reader does.
+    ///
+    /// # Errors
+    ///
+    /// The reader's own, other than [`io::ErrorKind::Interrupted`].
+    pub fn from_reader(mut reader: impl io::Read) -> io::Result<Self> {
+        let mut sha256 = Sha256::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(Self::from_sha256(sha256.finalize().into())),
+                Ok(n) => sha256.update(buffer.get(..n).unwrap_or(&buffer)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The digest from the 32 bytes of a SHA-256 made elsewhere.
+    pub fn from_sha256(sha256: [u8; 32]) -> Self {
+        let mut base64 = [0; Self::LEN];
+        encode(&sha256, &mut base64);
+        Self { base64 }
+    }
+
+    /// The base64 text that is signed.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.base64).unwrap_or_default()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.base64
+    }
+}
+
+impl fmt::Display for BodyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for BodyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BodyDigest({self})")
+    }
+}
+
+/// The HMAC-SHA1 of a canonical string: 20 bytes, 28 characters of base64.
+///
+/// `Display` prints the base64 text that is sent; `Debug` does not, since whoever holds a signature can replay its
+/// request. There is no `==` on signatures: [`OwnerKey::verify`](crate::OwnerKey::verify) compares in constant time.
+#[derive(Clone, Copy)]
+pub struct Signature {
+    bytes: [u8; 20],
+}
+
+impl Signature {
+    /// The length of the base64 text, in bytes.
+    pub(crate) const LEN: usize = 28;
+
+    /// The signature that `text` spells: base64 of exactly 20 bytes, standard alphabet, padded, no bit left over.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let mut buffer = [0; 21];
+        let decoded = STANDARD.decode_slice(text, &mut buffer).ok()?;
+        let bytes = buffer.get(..decoded)?.try_into().ok()?;
+        Some(Self { bytes })
+    }
+
+    pub(crate) fn to_base64(self) -> [u8; Self::LEN] {
+        let mut base64 = [0; Self::LEN];
+        encode(&self.bytes, &mut base64);
+        base64
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(str::from_utf8(&self.to_base64()).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signature([elided])")
+    }
+}
+
+/// An HMAC that has taken its key in and forgotten its text. The state is wiped when dropped.
+#[derive(Clone)]
+pub(crate) struct SigningKey(Hmac<Sha1>);
+
+impl SigningKey {
+    pub(crate) fn new(key: &[u8]) -> Option<Self> {
+        // HMAC takes keys of any length: the library's error can't happen, and needs no panic either.
+        Hmac::new_from_slice(key).ok().map(Self)
+    }
+
+    pub(crate) fn sign(&self, parts: [&[u8]; 5]) -> Signature {
+        Signature { bytes: self.mac(parts).finalize().into_bytes().into() }
+    }
+
+    /// Whether `signature` is that of `parts`, compared in constant time by the library that promises it.
+    pub(crate) fn verify(&self, parts: [&[u8]; 5], signature: &Signature) -> bool {
+        self.mac(parts).verify_slice(&signature.bytes).is_ok()
+    }
+
+    fn mac(&self, parts: [&[u8]; 5]) -> Hmac<Sha1> {
+        let mut mac = self.0.clone();
+        parts.iter().for_each(|part| mac.update(part));
+        mac
+    }
+}
+
+/// Base64 into a buffer of just the right size.
+fn encode(bytes: &[u8], base64: &mut [u8]) {
+    let encoded = STANDARD.encode_slice(bytes, base64);
+    debug_assert!(encoded.is_ok(), "the buffer is as long as the text");
+}

@@ -1,0 +1,121 @@
+//! What is checked before a body is read: the form of a request, its credentials, its date.
+//!
+//! The canonical string has no separators. These checks are what makes it splittable in one way only.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, Method, Request, header::CONTENT_TYPE};
+
+use super::{
+    Presented,
+    rejection::{Malformed, Rejection},
+};
+use crate::{
+    ApiKeyDigest, Signature, canonical, clock,
+    headers::{AUTHORIZATION_API_KEY, X_API_KEY},
+};
+
+/// The credentials of a request of good form.
+pub(super) enum Claim {
+    ApiKey(ApiKeyDigest),
+    Owner { id: Arc<str>, signature: Signature },
+}
+
+impl Claim {
+    /// Reads the claim, and refuses whatever could be read otherwise by someone else.
+    pub(super) fn of<B>(request: &Request<B>) -> Result<Self, Rejection> {
+        let headers = request.headers();
+        let api_key = only(headers, &X_API_KEY)?;
+        let credential = only(headers, &AUTHORIZATION_API_KEY)?;
+        match (api_key, credential) {
+            (None, None) => Err(Rejection::NoCredentials),
+            (Some(_), Some(_)) => Err(Malformed::DoubledCredentials.into()),
+            (Some(key), None) => {
+                let paths = [request.uri().path(), signed_path(request)];
+                match paths.into_iter().all(has_one_reading) {
+                    true => Ok(Self::ApiKey(ApiKeyDigest::of(key))),
+                    false => Err(Malformed::Path.into()),
+                }
+            }
+            (None, Some(credential)) => {
+                check_signable(request.method(), signed_path(request), headers)?;
+                Self::owner(credential).ok_or(Malformed::Credentials.into())
+            }
+        }
+    }
+
+    fn owner(credential: &[u8]) -> Option<Self> {
+        let (id, signature) = std::str::from_utf8(credential).ok()?.split_once(':')?;
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
+            return None;
+        }
+        Some(Self::Owner { id: id.into(), signature: Signature::from_base64(signature)? })
+    }
+
+    pub(super) fn presented(&self) -> Presented {
+        match self {
+            Self::ApiKey(digest) => Presented::ApiKey(*digest),
+            Self::Owner { id, .. } => Presented::OwnerKeyId(Arc::clone(id)),
+        }
+    }
+}
+
+/// The path that the client signed: under axum's `nest`, the one from before the prefix was taken off.
+pub(super) fn signed_path<B>(request: &Request<B>) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+        return original.path();
+    }
+    request.uri().path()
+}
+
+/// The value of a header that may be there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Malformed> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value.map(|value| value.as_bytes())),
+        _ => Err(Malformed::DoubledCredentials),
+    }
+}
+
+fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Malformed> {
+    if !canonical::is_unambiguous(method) {
+        return Err(Malformed::Method);
+    }
+    if !path.starts_with('/') || path != "/" && path.ends_with('/') {
+        return Err(Malformed::Path);
+    }
+    let mut content_types = headers.get_all(CONTENT_TYPE).iter();
+    match (content_types.next(), content_types.next()) {
+        // An empty one is signed like none at all.
+        (Some(value), None) if value.to_str().is_ok_and(|text| !text.is_empty()) => {}
+        (None, _) => {}
+        _ => return Err(Malformed::ContentType),
+    }
+    clock::date_of(headers).map(drop).ok_or(Malformed::Date)
+}
+
+/// Whether every parser takes this path for the same segments: each is plain, none is empty but behind a last slash.
+fn has_one_reading(path: &str) -> bool {
+    let Some(path) = path.strip_prefix('/') else { return path == "*" };
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path.is_empty() || path.split('/').all(is_plain)
+}
+
+/// Not empty, not a dot segment, nothing encoded that need not be, no `;` or `\` that some parsers cut or turn.
+fn is_plain(segment: &str) -> bool {
+    let mut encoded = segment.split('%');
+    let is_literal = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !br#";\"<>^`{|}"#.contains(&b));
+    !matches!(segment, "" | "." | "..")
+        && encoded.next().is_some_and(is_literal)
+        && encoded.all(|rest| {
+            let (hex, rest) = rest.split_at_checked(2).unwrap_or_default();
+            let byte = hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u8::from_str_radix(hex, 16));
+            is_literal(rest) && byte.is_some_and(|byte| byte.is_ok_and(is_rightly_encoded))
+        })
+}
+
+/// Whether a byte in percent-encoding can't be taken for one that means something in a path, or that needs no encoding.
+fn is_rightly_encoded(byte: u8) -> bool {
+    !byte.is_ascii_control() && !byte.is_ascii_alphanumeric() && !b"-._~/\\;?#%".contains(&byte)
+}

@@ -1,0 +1,1 @@
+//! Which key a request is sent with.

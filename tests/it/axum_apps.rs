@@ -1,0 +1,1 @@
+//! The verifying layer in axum applications.

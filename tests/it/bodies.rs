@@ -1,0 +1,1 @@
+//! Bodies that are read to be signed, and bodies that are not.

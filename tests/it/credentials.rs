@@ -1,0 +1,1 @@
+//! Making keys, from values and from the environment.

@@ -1,0 +1,1 @@
+//! Servers, bodies and callers that fail.

@@ -1,0 +1,1 @@
+//! Secrets, and the ways out that they do not take.

@@ -1,0 +1,1 @@
+//! What feature tracing tells.

@@ -1,0 +1,1 @@
+//! Where credentials go, and where they do not.

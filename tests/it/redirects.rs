@@ -1,0 +1,1 @@
+//! Clients that are sent elsewhere.

@@ -1,0 +1,1 @@
+//! What the verifying layer refuses, and what it answers.

@@ -1,0 +1,1 @@
+//! The layer around reqwest and reqwest-middleware clients.

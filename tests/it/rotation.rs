@@ -1,0 +1,1 @@
+//! Keys that are replaced while requests are under way.

@@ -1,0 +1,1 @@
+//! A client that signs against a server that verifies.

@@ -1,0 +1,1 @@
+//! The layer among other tower layers.

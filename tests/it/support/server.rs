@@ -1,0 +1,98 @@
+//! Servers on loopback.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex},
+};
+
+use axum::{Router, body::Body, response::Response};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Version};
+use http_body_util::BodyExt;
+use tokio::net::TcpListener;
+
+use super::{KEY_ID, OWNER_KEY, wire};
+
+/// Serves `app` on a port of its own; returns its origin, such as `http://127.0.0.1:4711`.
+pub(crate) async fn serve(app: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, app).await });
+    origin
+}
+
+/// A request as it came over the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
+}
+
+impl Received {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// What is wrong with its signature by [`KEY_ID`] and [`OWNER_KEY`], as [`wire::judge`] tells.
+    pub(crate) fn judge(&self) -> Option<String> {
+        wire::judge(KEY_ID, OWNER_KEY, &self.method, &self.target, &self.headers, &self.body)
+    }
+}
+
+/// Keeps every request that a server got.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recording {
+    received: Arc<Mutex<Vec<Received>>>,
+}
+
+impl Recording {
+    /// What came since the last time.
+    pub(crate) fn take(&self) -> Vec<Received> {
+        mem::take(&mut *self.received.lock().unwrap())
+    }
+
+    /// The only request that came since the last time.
+    pub(crate) fn only(&self) -> Received {
+        let mut received = self.take();
+        assert_eq!(received.len(), 1, "{received:?}");
+        received.remove(0)
+    }
+
+    async fn keep(&self, request: Request<Body>) {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap();
+        let trailers = body.trailers().cloned();
+        self.received.lock().unwrap().push(Received {
+            method: parts.method.to_string(),
+            target: parts.uri.path_and_query().map_or_else(|| parts.uri.to_string(), |target| target.to_string()),
+            version: parts.version,
+            headers: parts.headers,
+            body: body.to_bytes(),
+            trailers,
+        });
+    }
+}
+
+/// Starts a server that keeps what it gets and answers with `respond`.
+pub(crate) async fn record_and<F>(respond: F) -> (String, Recording)
+where
+    F: Fn(&Received) -> Response + Clone + Send + Sync + 'static,
+{
+    let recording = Recording::default();
+    let kept = recording.clone();
+    let app = Router::new().fallback(move |request: Request<Body>| async move {
+        kept.keep(request).await;
+        let last = kept.received.lock().unwrap().last().cloned().unwrap();
+        respond(&last)
+    });
+    (serve(app).await, recording)
+}
+
+/// Starts a server that keeps what it gets and answers with 200.
+pub(crate) async fn record() -> (String, Recording) {
+    record_and(|_| Response::new(Body::empty())).await
+}

@@ -1,0 +1,105 @@
+//! The vectors of the wire rules, made by another implementation: as pure values, and through the layer.
+
+use axum::body::Body;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderValue, Method, Request};
+use serde::Deserialize;
+use tower::{ServiceBuilder, ServiceExt};
+use tower_logentries_auth::{Access, BodyDigest, CanonicalRequest, Credentials, LogentriesAuthLayer, OwnerKey};
+
+use crate::support::{at, hyper_client, server, wire};
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Vector {
+    name: String,
+    api_key_id: String,
+    api_key: String,
+    method: String,
+    target: String,
+    content_type: Option<String>,
+    date: String,
+    body_base64: String,
+    body_sha256_base64: String,
+    canonical_string: String,
+    authorization_api_key: String,
+}
+
+impl Vector {
+    fn all() -> Vec<Self> {
+        serde_json::from_str(include_str!("../vectors.json")).unwrap()
+    }
+
+    fn method(&self) -> Method {
+        self.method.parse().unwrap()
+    }
+
+    fn body(&self) -> Vec<u8> {
+        STANDARD.decode(&self.body_base64).unwrap()
+    }
+}
+
+#[test]
+fn every_intermediate_value_is_that_of_the_vectors() {
+    for vector in Vector::all() {
+        let digest = BodyDigest::of(vector.body());
+        assert_eq!(digest.to_string(), vector.body_sha256_base64, "{}", vector.name);
+
+        let (method, content_type) = (vector.method(), vector.content_type.as_deref());
+        let canonical = CanonicalRequest::new(&method, &vector.target, content_type, &vector.date, digest);
+        assert_eq!(canonical.to_string(), vector.canonical_string, "{}", vector.name);
+
+        let key = OwnerKey::new(&vector.api_key_id, &vector.api_key).unwrap();
+        let credential = format!("{}:{}", key.id(), key.sign(&canonical));
+        assert_eq!(credential, vector.authorization_api_key, "{}", vector.name);
+    }
+}
+
+#[test]
+fn the_judge_of_these_tests_agrees_with_the_vectors() {
+    for vector in Vector::all() {
+        let content_type = vector.content_type.as_deref().unwrap_or_default();
+        let signature = wire::signature(
+            &vector.api_key,
+            &vector.method,
+            content_type,
+            &vector.date,
+            &vector.target,
+            &vector.body(),
+        );
+        let credential = format!("{}:{signature}", vector.api_key_id);
+        assert_eq!(credential, vector.authorization_api_key, "{}", vector.name);
+    }
+}
+
+#[tokio::test]
+async fn the_layer_sends_what_the_vectors_say() {
+    let (origin, recording) = server::record().await;
+    for vector in Vector::all() {
+        let second = httpdate::parse_http_date(&vector.date).unwrap();
+        let credentials = Credentials::owner(&vector.api_key_id, &vector.api_key).unwrap();
+        let layer = LogentriesAuthLayer::new(credentials)
+            .trust_origin(&origin)
+            .unwrap()
+            .clock(move || second)
+            .default_content_type(vector.content_type.as_deref().map(|value| HeaderValue::from_str(value).unwrap()));
+        let client = ServiceBuilder::new().layer(layer).service(hyper_client());
+        let request = Request::builder()
+            .method(vector.method())
+            .uri(format!("{origin}{}", vector.target))
+            .extension(Access::Owner)
+            .body(Body::from(vector.body()))
+            .unwrap();
+        client.oneshot(request).await.unwrap();
+
+        let received = recording.only();
+        assert_eq!(received.header("authorization-api-key"), Some(&*vector.authorization_api_key), "{}", vector.name);
+        assert_eq!(received.header("date"), Some(&*vector.date), "{}", vector.name);
+        assert_eq!(received.header("content-type"), vector.content_type.as_deref(), "{}", vector.name);
+        assert_eq!(received.body, vector.body(), "{}", vector.name);
+    }
+}
+
+#[test]
+fn the_clock_of_these_tests_stands_at_the_time_of_the_vectors() {
+    assert_eq!(httpdate::fmt_http_date(at(crate::support::THEN)()), "Thu, 17 Aug 2017 20:16:24 GMT");
+}
