@@ -50,40 +50,43 @@ impl Access {
     /// assert_eq!(Access::required(&Method::GET, "/management/accounts/7/users/9"), Access::Owner);
     /// ```
     pub fn required(method: &Method, path: &str) -> Self {
-        let path = path.split('?').next().unwrap_or_default();
+        Self::of_path(method, path.split('?').next().unwrap_or_default())
+    }
+
+    /// The same of a path that has no query.
+    fn of_path(method: &Method, path: &str) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
-        let mut segments = path.split('/');
+        let mut segments = path.as_bytes().split(|byte| *byte == b'/');
         let root = segments.next().unwrap_or_default();
         let collection = segments.next().unwrap_or_default();
-        let is_management = is_one_of(root, &["management"]);
+        let is_management = is(root, "management");
 
-        if is_one_of(root, &["query"]) || is_management && is_one_of(collection, &["logs", "logsets", "live"]) {
+        if is(root, "query") || is_management && ["logs", "logsets", "live"].iter().any(|name| is(collection, name)) {
             return match *method {
                 Method::GET | Method::HEAD => Self::ReadOnly,
                 _ => Self::ReadWrite,
             };
         }
-        let is_account = is_management && is_one_of(collection, &["accounts"]);
         match (segments.next(), segments.next()) {
-            (Some(id), below) if is_account && !id.is_empty() => Self::of_account(method, below),
+            (Some([_, ..]), below) if is_management && is(collection, "accounts") => Self::of_account(method, below),
             _ => Self::ReadWrite,
         }
     }
 
     /// The access for an account itself, or for what is `below` it.
-    fn of_account(method: &Method, below: Option<&str>) -> Self {
-        let writes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
+    fn of_account(method: &Method, below: Option<&[u8]>) -> Self {
+        let writes = || [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
         match below {
             None => Self::Owner,
-            Some(below) if is_one_of(below, &["users", "owners"]) => Self::Owner,
-            Some(below) if writes && is_one_of(below, &["apikeys"]) => Self::Owner,
+            Some(below) if is(below, "users") || is(below, "owners") => Self::Owner,
+            Some(below) if is(below, "apikeys") && writes() => Self::Owner,
             Some(_) => Self::ReadWrite,
         }
     }
 }
 
-fn is_one_of(segment: &str, names: &[&str]) -> bool {
-    names.iter().any(|name| segment.eq_ignore_ascii_case(name))
+fn is(segment: &[u8], name: &str) -> bool {
+    segment.eq_ignore_ascii_case(name.as_bytes())
 }
 
 impl fmt::Display for Access {
@@ -112,7 +115,7 @@ impl AccessRule {
     pub(crate) fn required(&self, method: &Method, path: &str) -> Access {
         match &self.given {
             Some(rule) => rule(method, path),
-            None => Access::required(method, path),
+            None => Access::of_path(method, path),
         }
     }
 }

@@ -59,12 +59,12 @@ impl BufferedBody {
     }
 
     fn push(&mut self, chunk: Bytes) {
-        if self.len == 0 {
-            self.first = chunk.clone();
-        } else {
-            self.rest.push_back(chunk.clone());
+        let len = chunk.len();
+        match self.len {
+            0 => self.first = chunk,
+            _ => self.rest.push_back(chunk),
         }
-        self.len += chunk.len();
+        self.len += len;
     }
 
     fn next(&mut self) -> Option<Bytes> {
@@ -179,19 +179,13 @@ pin_project! {
     }
 }
 
-impl<B: Body> Reader<B>
-where
-    B::Error: Into<BoxError>,
-{
-    /// Refuses at once a body that is sure to be over the `limit`, in bytes.
-    pub(crate) fn new(body: B, limit: usize) -> Result<Self, BodyError> {
+impl<B: Body> Reader<B> {
+    /// Reads up to `limit` bytes. A body that claims more is refused before it is read.
+    pub(crate) fn new(body: B, limit: usize) -> Self {
         let claimed = body.size_hint();
-        if claimed.lower() > limit as u64 {
-            return Err(BodyError::TooLarge { limit });
-        }
         let read = BufferedBody::default();
         let (short, sha256, unhashed) = (BytesMut::new(), Sha256::new(), Bytes::new());
-        Ok(Self { body, claimed, limit, read, short, sha256, unhashed })
+        Self { body, claimed, limit, read, short, sha256, unhashed }
     }
 }
 
@@ -202,15 +196,19 @@ where
     type Output = Result<(BufferedBody, BodyDigest), BodyError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.claimed.lower() > self.limit as u64 {
+            return Poll::Ready(Err(BodyError::TooLarge { limit: self.limit }));
+        }
         let mut budget = HASHED_A_POLL;
         loop {
-            self.as_mut().hash(&mut budget);
+            let rest = mem::take(self.as_mut().project().unhashed);
+            self.as_mut().hash(&rest, &mut budget);
             if budget == 0 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             match ready!(self.as_mut().project().body.poll_frame(cx)) {
-                Some(Ok(frame)) => self.as_mut().take(frame)?,
+                Some(Ok(frame)) => self.as_mut().take(frame, &mut budget)?,
                 Some(Err(error)) => return Poll::Ready(Err(BodyError::Failed(error.into()))),
                 None => return Poll::Ready(self.finish()),
             }
@@ -220,37 +218,46 @@ where
 }
 
 impl<B: Body> Reader<B> {
-    fn hash(self: Pin<&mut Self>, budget: &mut usize) {
+    /// Hashes as much of a chunk as this poll may, and keeps the rest for the next.
+    fn hash(self: Pin<&mut Self>, chunk: &Bytes, budget: &mut usize) {
         let this = self.project();
-        let now = this.unhashed.split_to(this.unhashed.len().min(*budget));
-        this.sha256.update(&now);
-        *budget -= now.len();
+        let now = chunk.len().min(*budget);
+        this.sha256.update(chunk.get(..now).unwrap_or(chunk));
+        *budget -= now;
+        if now < chunk.len() {
+            *this.unhashed = chunk.slice(now..);
+        }
     }
 
-    fn take(self: Pin<&mut Self>, frame: Frame<B::Data>) -> Result<(), BodyError> {
-        let this = self.project();
+    fn take(mut self: Pin<&mut Self>, frame: Frame<B::Data>, budget: &mut usize) -> Result<(), BodyError> {
         match frame.into_data() {
             Ok(mut data) => {
+                let this = self.as_mut().project();
                 let len = this.read.len + this.short.len();
                 if data.remaining() > *this.limit - len {
                     return Err(BodyError::TooLarge { limit: *this.limit });
                 }
                 let chunk = data.copy_to_bytes(data.remaining());
-                if chunk.len() < SHORT && len > 0 {
-                    this.short.extend_from_slice(&chunk);
-                } else if !chunk.is_empty() {
-                    flush(this.short, this.read);
-                    this.read.push(chunk.clone());
-                }
-                *this.unhashed = chunk;
+                self.as_mut().hash(&chunk, budget);
+                self.keep(chunk);
             }
             Err(frame) => {
-                if let Ok(more) = frame.into_trailers() {
-                    this.read.trailers.get_or_insert_default().extend(more);
+                if let Ok(trailers) = frame.into_trailers() {
+                    self.project().read.trailers.get_or_insert_default().extend(trailers);
                 }
             }
         }
         Ok(())
+    }
+
+    fn keep(self: Pin<&mut Self>, chunk: Bytes) {
+        let this = self.project();
+        if chunk.len() < SHORT && this.read.len > 0 {
+            this.short.extend_from_slice(&chunk);
+        } else if !chunk.is_empty() {
+            flush(this.short, this.read);
+            this.read.push(chunk);
+        }
     }
 
     fn finish(self: Pin<&mut Self>) -> Result<(BufferedBody, BodyDigest), BodyError> {

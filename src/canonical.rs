@@ -55,6 +55,17 @@ impl<'a> CanonicalRequest<'a> {
         digest: BodyDigest,
     ) -> Self {
         let path = target.split('?').next().unwrap_or_default();
+        Self::of_path(method, path, content_type, date, digest)
+    }
+
+    /// The same of a target that has no query.
+    pub(crate) fn of_path(
+        method: &'a Method,
+        path: &'a str,
+        content_type: Option<&'a str>,
+        date: &'a str,
+        digest: BodyDigest,
+    ) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
         Self { method, content_type: content_type.unwrap_or_default(), date, path, digest }
     }

@@ -65,15 +65,11 @@ impl<R: Rebuild<reqwest::Body>> LogentriesAuthMiddleware<R> {
         mut request: Request,
         wishes: Wishes,
     ) -> std::result::Result<(Request, Option<Watch>), AuthError> {
-        match self.layer.admit(&mut request, wishes)? {
-            Step::Send => Ok((request, None)),
-            Step::Sign(pen, digest) => {
-                let watch = self.layer.sign(&mut request, pen, digest)?;
-                Ok((request, watch))
-            }
+        match self.layer.settings.admit(&mut request, wishes)? {
+            Step::Send(watch) => Ok((request, watch)),
             Step::Read(pen) => {
                 let (head, body) = request.split();
-                let read = self.layer.reader(body)?.await?;
+                let read = self.layer.reader(body).await?;
                 self.layer.complete(head, read, pen)
             }
         }

@@ -41,11 +41,11 @@ pin_project! {
 }
 
 /// The rest of a request, while its body is read: the service is the one that was ready.
-pub(super) struct Reading<S, R, Q: HttpRequest> {
-    pub(super) service: S,
-    pub(super) layer: LogentriesAuthLayer<R>,
-    pub(super) head: Q::Head,
-    pub(super) pen: Pen,
+struct Reading<S, R, Q: HttpRequest> {
+    service: S,
+    layer: LogentriesAuthLayer<R>,
+    head: Q::Head,
+    pen: Pen,
 }
 
 impl<S, R, Q> Reading<S, R, Q>
@@ -54,9 +54,9 @@ where
     Q: HttpRequest,
     R: Rebuild<Q::Body>,
 {
-    fn send(mut self, read: (BufferedBody, BodyDigest)) -> Result<State<S, R, Q>, AuthError> {
+    fn send(mut self, read: (BufferedBody, BodyDigest)) -> Result<(S::Future, Option<Watch>), AuthError> {
         let (request, watch) = self.layer.complete(self.head, read, self.pen)?;
-        Ok(State::Sent { future: self.service.call(request), watch })
+        Ok((self.service.call(request), watch))
     }
 }
 
@@ -69,8 +69,10 @@ where
         Self { state: State::Refused { error: Some(error) } }
     }
 
-    pub(super) fn reading(reader: Reader<Q::Body>, rest: Reading<S, R, Q>) -> Self {
-        Self { state: State::Reading { reader, rest: Some(rest) } }
+    pub(super) fn reading(service: S, layer: LogentriesAuthLayer<R>, request: Q, pen: Pen) -> Self {
+        let (head, body) = request.split();
+        let reader = layer.reader(body);
+        Self { state: State::Reading { reader, rest: Some(Reading { service, layer, head, pen }) } }
     }
 
     pub(super) fn sent(future: S::Future, watch: Option<Watch>) -> Self {
@@ -91,7 +93,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let next = match state.as_mut().project() {
+            match state.as_mut().project() {
                 StateProj::Refused { error } => {
                     let error = error.take().expect("polled after it was ready");
                     trace::refused(&error);
@@ -99,10 +101,10 @@ where
                 }
                 StateProj::Reading { reader, rest } => {
                     let read = ready!(reader.poll(cx));
-                    let rest = rest.take().expect("polled after it was ready");
+                    let rest = rest.take().expect("taken once, with the state");
                     match read.map_err(AuthError::from).and_then(|read| rest.send(read)) {
-                        Ok(sent) => sent,
-                        Err(error) => State::Refused { error: Some(error) },
+                        Ok((future, watch)) => state.set(State::Sent { future, watch }),
+                        Err(error) => state.set(State::Refused { error: Some(error) }),
                     }
                 }
                 StateProj::Sent { future, watch } => {
@@ -112,8 +114,7 @@ where
                     }
                     return Poll::Ready(Ok(response));
                 }
-            };
-            state.set(next);
+            }
         }
     }
 }

@@ -20,14 +20,15 @@ use crate::{
 #[derive(Debug, Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct LogentriesAuthLayer<R = FromBytes> {
-    pub(super) settings: Arc<Settings>,
-    pub(super) credentials: CredentialsHandle,
-    pub(super) clocks: OriginClocks,
+    pub(crate) settings: Arc<Settings>,
     pub(super) rebuild: R,
 }
 
+/// What is set on a layer. Its clones share what is in a handle: the credentials and the clocks.
 #[derive(Debug, Clone)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
+    pub(super) credentials: CredentialsHandle,
+    pub(super) clocks: OriginClocks,
     pub(super) body_limit: usize,
     pub(super) untrusted: Untrusted,
     pub(super) assumed: Option<Origin>,
@@ -61,6 +62,8 @@ impl LogentriesAuthLayer {
     /// A layer that sends these credentials to the vendor's hosts, over https alone.
     pub fn new(credentials: Credentials) -> Self {
         let settings = Settings {
+            credentials: CredentialsHandle::new(credentials),
+            clocks: OriginClocks::default(),
             body_limit: 16 * 1024 * 1024,
             untrusted: Untrusted::Refuse,
             assumed: None,
@@ -70,12 +73,7 @@ impl LogentriesAuthLayer {
             corrects_clock: true,
             trusted: Vec::new(),
         };
-        Self {
-            settings: Arc::new(settings),
-            credentials: CredentialsHandle::new(credentials),
-            clocks: OriginClocks::default(),
-            rebuild: FromBytes,
-        }
+        Self { settings: Arc::new(settings), rebuild: FromBytes }
     }
 }
 
@@ -156,13 +154,12 @@ impl<R> LogentriesAuthLayer<R> {
     where
         F: Fn(BufferedBody) -> B,
     {
-        let Self { settings, credentials, clocks, rebuild: _ } = self;
-        LogentriesAuthLayer { settings, credentials, clocks, rebuild }
+        LogentriesAuthLayer { settings: self.settings, rebuild }
     }
 
     /// The handle that replaces the credentials, for every clone and service of this layer at once.
     pub fn credentials(&self) -> CredentialsHandle {
-        self.credentials.clone()
+        self.settings.credentials.clone()
     }
 
     /// By how many seconds the clock of `origin` was found ahead of this layer's; 0 where no correction was made.
@@ -171,7 +168,7 @@ impl<R> LogentriesAuthLayer<R> {
     ///
     /// The text is not an origin.
     pub fn clock_offset(&self, origin: &str) -> Result<i64, OriginError> {
-        Ok(self.clocks.offset(&Origin::parse(origin)?))
+        Ok(self.settings.clocks.offset(&Origin::parse(origin)?))
     }
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -7,11 +7,7 @@ use std::{
 
 use tower::{BoxError, Service};
 
-use super::{
-    AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer,
-    future::{Reading, ResponseFuture},
-    steps::Step,
-};
+use super::{AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer, ResponseFuture, steps::Step};
 use crate::{FromBytes, Rebuild};
 
 /// A client service whose requests are authenticated. Made by [`LogentriesAuthLayer`].
@@ -37,32 +33,17 @@ where
         self.inner.poll_ready(cx).map_err(AuthError::service)
     }
 
-    fn call(&mut self, request: Q) -> Self::Future {
-        self.start(request).unwrap_or_else(ResponseFuture::refused)
-    }
-}
-
-impl<S, R> LogentriesAuth<S, R> {
-    fn start<Q>(&mut self, mut request: Q) -> Result<ResponseFuture<S, R, Q>, AuthError>
-    where
-        Q: HttpRequest,
-        S: Service<Q> + Clone,
-        R: Clone,
-    {
+    fn call(&mut self, mut request: Q) -> Self::Future {
         let wishes = request.wishes();
-        let watch = match self.layer.admit(&mut request, wishes)? {
-            Step::Send => None,
-            Step::Sign(pen, digest) => self.layer.sign(&mut request, pen, digest)?,
-            Step::Read(pen) => {
-                let (head, body) = request.split();
-                let reader = self.layer.reader(body)?;
+        match self.layer.settings.admit(&mut request, wishes) {
+            Ok(Step::Send(watch)) => ResponseFuture::sent(self.inner.call(request), watch),
+            Ok(Step::Read(pen)) => {
                 // The clone is not ready; the service that is goes with the request.
                 let clone = self.inner.clone();
                 let service = mem::replace(&mut self.inner, clone);
-                let layer = self.layer.clone();
-                return Ok(ResponseFuture::reading(reader, Reading { service, layer, head, pen }));
+                ResponseFuture::reading(service, self.layer.clone(), request, pen)
             }
-        };
-        Ok(ResponseFuture::sent(self.inner.call(request), watch))
+            Err(error) => ResponseFuture::refused(error),
+        }
     }
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
+    header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, Entry, TRANSFER_ENCODING},
 };
 use http_body::Body;
-use tower::BoxError;
 
 use super::{AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer, Untrusted, layer::Settings, request::Wishes};
 use crate::{
@@ -27,9 +26,7 @@ use crate::{
 /// What to do with an admitted request.
 pub(crate) enum Step {
     /// It is complete.
-    Send,
-    /// The digest of its body is known.
-    Sign(Pen, BodyDigest),
+    Send(Option<Watch>),
     /// Its body has to be read first.
     Read(Pen),
 }
@@ -41,60 +38,17 @@ pub(crate) struct Pen {
     reads: bool,
 }
 
+/// What is known of a body before it is read.
+enum Content {
+    Empty,
+    Hashed(BodyDigest),
+    Unread,
+}
+
 impl<R> LogentriesAuthLayer<R> {
-    /// Checks where the request goes and chooses its key. The headers are made ready for what comes next.
-    pub(crate) fn admit<Q: HttpRequest>(&self, request: &mut Q, wishes: Wishes) -> Result<Step, AuthError> {
-        let Some(origin) = self.settings.destination(request)? else {
-            request.headers_mut().remove(&X_API_KEY);
-            request.headers_mut().remove(&AUTHORIZATION_API_KEY);
-            trace::passed_through();
-            return Ok(Step::Send);
-        };
-        let table = || self.settings.access.required(request.method(), request.path());
-        let required = wishes.access.unwrap_or_else(table);
-        match self.credentials.least(required).ok_or(AuthError::NoKey { required })? {
-            Key::Api(key) => {
-                request.headers_mut().remove(&AUTHORIZATION_API_KEY);
-                request.headers_mut().insert(&X_API_KEY, key);
-                trace::sent_with_api_key(required, request.body());
-                Ok(Step::Send)
-            }
-            Key::Owner(key) => {
-                let pen = Pen { key, clock: self.clocks.of(origin), reads: false };
-                self.settings.normalize(request)?;
-                Ok(pen.next(request, wishes.digest))
-            }
-        }
-    }
-
-    /// What reads a body to be signed, up to the layer's limit.
-    pub(crate) fn reader<B: Body<Error: Into<BoxError>>>(&self, body: B) -> Result<Reader<B>, AuthError> {
-        Ok(Reader::new(body, self.settings.body_limit)?)
-    }
-
-    /// Signs the request for the second that it is.
-    ///
-    /// Returns what watches over its response, where the layer corrects its clock.
-    pub(crate) fn sign<Q: HttpRequest>(
-        &self,
-        request: &mut Q,
-        pen: Pen,
-        digest: BodyDigest,
-    ) -> Result<Option<Watch>, AuthError> {
-        let Settings { clock, corrects_clock, .. } = &*self.settings;
-        let now = clock.now().ok_or(AuthError::Clock)?;
-        let (date, offset) = pen.clock.date(now, *corrects_clock).ok_or(AuthError::Clock)?;
-
-        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let date_text = date.to_str().unwrap_or_default();
-        let canonical = CanonicalRequest::new(request.method(), request.path(), content_type, date_text, digest);
-        let credential = credential(&pen.key, pen.key.sign(&canonical));
-
-        let headers = request.headers_mut();
-        headers.insert(&AUTHORIZATION_API_KEY, credential);
-        headers.insert(DATE, date);
-        trace::sent_signed(pen.key.id(), request.body(), pen.reads, offset);
-        Ok(corrects_clock.then(|| Watch { clock: clock.clone(), origin: pen.clock, offset }))
+    /// What reads a body to be signed.
+    pub(crate) fn reader<B: Body>(&self, body: B) -> Reader<B> {
+        Reader::new(body, self.settings.body_limit)
     }
 
     /// Puts a request together again whose body was read, and signs it.
@@ -109,13 +63,59 @@ impl<R> LogentriesAuthLayer<R> {
     {
         let body = self.rebuild.rebuild(body).ok_or(BodyError::Trailers)?;
         let mut request = Q::join(head, body);
-        remove_framing(request.headers_mut());
-        let watch = self.sign(&mut request, pen, digest)?;
+        let watch = self.settings.sign(&mut request, pen, digest)?;
         Ok((request, watch))
     }
 }
 
 impl Settings {
+    /// Checks where the request goes, chooses its key, and signs it where its body need not be read for that.
+    pub(crate) fn admit<Q: HttpRequest>(&self, request: &mut Q, wishes: Wishes) -> Result<Step, AuthError> {
+        let Some(origin) = self.destination(request)? else {
+            request.headers_mut().remove(&X_API_KEY);
+            request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+            trace::passed_through();
+            return Ok(Step::Send(None));
+        };
+        let table = || self.access.required(request.method(), request.path());
+        let required = wishes.access.unwrap_or_else(table);
+        match self.credentials.least(required).ok_or(AuthError::NoKey { required })? {
+            Key::Api(key) => {
+                request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+                request.headers_mut().insert(&X_API_KEY, key);
+                trace::sent_with_api_key(required, request.body());
+                Ok(Step::Send(None))
+            }
+            Key::Owner(key) => {
+                let content = Content::of(request.body(), wishes.digest);
+                let pen = Pen { key, clock: self.clocks.of(origin), reads: matches!(content, Content::Unread) };
+                self.normalize(request, &content)?;
+                match content {
+                    Content::Empty => Ok(Step::Send(self.sign(request, pen, BodyDigest::EMPTY)?)),
+                    Content::Hashed(digest) => Ok(Step::Send(self.sign(request, pen, digest)?)),
+                    Content::Unread => Ok(Step::Read(pen)),
+                }
+            }
+        }
+    }
+
+    /// Signs the request for the second that it is. Returns what watches over its response, where the clock is corrected.
+    fn sign<Q: HttpRequest>(&self, request: &mut Q, pen: Pen, digest: BodyDigest) -> Result<Option<Watch>, AuthError> {
+        let now = self.clock.now().ok_or(AuthError::Clock)?;
+        let (date, offset) = pen.clock.date(now, self.corrects_clock).ok_or(AuthError::Clock)?;
+
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let date_text = date.to_str().unwrap_or_default();
+        let canonical = CanonicalRequest::of_path(request.method(), request.path(), content_type, date_text, digest);
+        let credential = credential(&pen.key, pen.key.sign(&canonical));
+
+        let headers = request.headers_mut();
+        headers.insert(&AUTHORIZATION_API_KEY, credential);
+        headers.insert(DATE, date);
+        trace::sent_signed(pen.key.id(), request.body(), pen.reads, offset);
+        Ok(self.corrects_clock.then(|| Watch { clock: self.clock.clone(), origin: pen.clock, offset }))
+    }
+
     /// The origin that the request goes to, or `None` where it passes without credentials.
     fn destination<'a, Q: HttpRequest>(&'a self, request: &'a Q) -> Result<Option<OriginRef<'a>>, AuthError> {
         let named = match (request.target(), &self.assumed) {
@@ -137,7 +137,7 @@ impl Settings {
     }
 
     /// Brings what will be signed into the form in which it arrives, or refuses what can't be.
-    fn normalize<Q: HttpRequest>(&self, request: &mut Q) -> Result<(), AuthError> {
+    fn normalize<Q: HttpRequest>(&self, request: &mut Q, content: &Content) -> Result<(), AuthError> {
         if !canonical::is_unambiguous(request.method()) {
             return Err(AuthError::UnsignableMethod { method: request.method().clone() });
         }
@@ -147,28 +147,31 @@ impl Settings {
         request.trim_path();
         let headers = request.headers_mut();
         headers.remove(&X_API_KEY);
-        if let (false, Some(default)) = (headers.contains_key(CONTENT_TYPE), &self.content_type) {
-            headers.insert(CONTENT_TYPE, default.clone());
+        if !matches!(content, Content::Hashed(_)) {
+            // hyper obeys the framing that a caller set, and cuts a body that by now has another.
+            headers.remove(CONTENT_LENGTH);
+            headers.remove(TRANSFER_ENCODING);
         }
-        let mut content_types = headers.get_all(CONTENT_TYPE).iter();
-        match (content_types.next(), content_types.next()) {
-            (Some(_), Some(_)) => Err(AuthError::DoubledContentType),
-            (Some(value), None) if !arrives_unchanged(value) => Err(AuthError::MalformedContentType),
-            _ => Ok(()),
+        self.settle_content_type(headers)
+    }
+
+    fn settle_content_type(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
+        match (headers.entry(CONTENT_TYPE), &self.content_type) {
+            (Entry::Vacant(_), None) => Ok(()),
+            (Entry::Vacant(entry), Some(default)) => arrives_unchanged(entry.insert(default.clone())),
+            (Entry::Occupied(entry), _) if entry.iter().nth(1).is_some() => Err(AuthError::DoubledContentType),
+            (Entry::Occupied(entry), _) => arrives_unchanged(entry.get()),
         }
     }
 }
 
-impl Pen {
-    fn next<Q: HttpRequest>(self, request: &mut Q, digest: Option<BodyDigest>) -> Step {
-        let Some(body) = request.body().filter(|body| !body.is_end_stream()) else {
-            remove_framing(request.headers_mut());
-            return Step::Sign(self, BodyDigest::EMPTY);
-        };
-        match digest {
+impl Content {
+    fn of(body: Option<&impl Body>, given: Option<BodyDigest>) -> Self {
+        match (body.filter(|body| !body.is_end_stream()), given) {
+            (None, _) => Self::Empty,
             // A body that says it is empty is read, whatever a digest left over from a redirect says of it.
-            Some(digest) if body.size_hint().upper() != Some(0) => Step::Sign(self, digest),
-            _ => Step::Read(Self { reads: true, ..self }),
+            (Some(body), Some(digest)) if body.size_hint().upper() != Some(0) => Self::Hashed(digest),
+            _ => Self::Unread,
         }
     }
 }
@@ -196,15 +199,12 @@ impl Watch {
     }
 }
 
-/// Whether the receiver of this header sees the octets that are sent: blanks at its ends are not part of a value.
-fn arrives_unchanged(value: &HeaderValue) -> bool {
-    value.to_str().is_ok_and(|text| text.trim_ascii() == text)
-}
-
-/// The framing that a caller set is not that of a body whose length is known by now, and hyper would obey it.
-fn remove_framing(headers: &mut HeaderMap) {
-    headers.remove(CONTENT_LENGTH);
-    headers.remove(TRANSFER_ENCODING);
+/// The receiver of a header sees no blanks at its ends, and an empty Content-Type is signed like none.
+fn arrives_unchanged(value: &HeaderValue) -> Result<(), AuthError> {
+    match value.to_str() {
+        Ok(text) if !text.is_empty() && text.trim_ascii() == text => Ok(()),
+        _ => Err(AuthError::MalformedContentType),
+    }
 }
 
 /// `key-id:signature`, in one allocation of just its size.

@@ -98,7 +98,7 @@ where
             }
             Authorized::BySignature(signed) => {
                 let (head, body) = request.into_parts();
-                let reader = Reader::new(body, layer.settings.body_limit)?;
+                let reader = Reader::new(body, layer.settings.body_limit);
                 Ok(State::Reading { reader, rest: Some(Reading { service, head, signed }) })
             }
         }
