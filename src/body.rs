@@ -268,7 +268,7 @@ impl<B: Body> Reader<B> {
         if len < this.claimed.lower() || this.claimed.upper().is_some_and(|upper| len > upper) {
             return Err(BodyError::Length { read: read.len });
         }
-        let digest = BodyDigest::from_sha256(mem::take(this.sha256).finalize().into());
+        let digest = BodyDigest::from_sha256(this.sha256.finalize_reset().into());
         Ok((read, digest))
     }
 }

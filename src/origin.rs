@@ -82,12 +82,17 @@ impl<'a> OriginRef<'a> {
 
     /// `None` where the authority is more, or less, than a host and perhaps a port.
     fn of_authority(https: bool, authority: &'a Authority) -> Option<Self> {
-        let port = match authority.as_str().strip_prefix(authority.host())? {
-            "" if https => 443,
-            "" => 80,
+        let default_port = if https { 443 } else { 80 };
+        let text = authority.as_str();
+        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)) {
+            return Some(Self { https, host: text, port: default_port });
+        }
+        let host = authority.host();
+        let port = match text.strip_prefix(host)? {
+            "" => default_port,
             _ => authority.port_u16()?,
         };
-        Some(Self { https, host: authority.host(), port })
+        Some(Self { https, host, port })
     }
 }
 

@@ -54,6 +54,7 @@ where
     Q: HttpRequest,
     R: Rebuild<Q::Body>,
 {
+    #[inline]
     fn send(mut self, read: (BufferedBody, BodyDigest)) -> Result<(S::Future, Option<Watch>), AuthError> {
         let (request, watch) = self.layer.complete(self.head, read, self.pen)?;
         Ok((self.service.call(request), watch))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, Entry, TRANSFER_ENCODING},
+    header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
 };
 use http_body::Body;
 
@@ -52,6 +52,7 @@ impl<R> LogentriesAuthLayer<R> {
     }
 
     /// Puts a request together again whose body was read, and signs it.
+    #[inline]
     pub(crate) fn complete<Q: HttpRequest>(
         &self,
         head: Q::Head,
@@ -70,6 +71,7 @@ impl<R> LogentriesAuthLayer<R> {
 
 impl Settings {
     /// Checks where the request goes, chooses its key, and signs it where its body need not be read for that.
+    #[inline]
     pub(crate) fn admit<Q: HttpRequest>(&self, request: &mut Q, wishes: Wishes) -> Result<Step, AuthError> {
         let Some(origin) = self.destination(request)? else {
             request.headers_mut().remove(&X_API_KEY);
@@ -100,6 +102,7 @@ impl Settings {
     }
 
     /// Signs the request for the second that it is. Returns what watches over its response, where the clock is corrected.
+    #[inline]
     fn sign<Q: HttpRequest>(&self, request: &mut Q, pen: Pen, digest: BodyDigest) -> Result<Option<Watch>, AuthError> {
         let now = self.clock.now().ok_or(AuthError::Clock)?;
         let (date, offset) = pen.clock.date(now, self.corrects_clock).ok_or(AuthError::Clock)?;
@@ -156,11 +159,16 @@ impl Settings {
     }
 
     fn settle_content_type(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
-        match (headers.entry(CONTENT_TYPE), &self.content_type) {
-            (Entry::Vacant(_), None) => Ok(()),
-            (Entry::Vacant(entry), Some(default)) => arrives_unchanged(entry.insert(default.clone())),
-            (Entry::Occupied(entry), _) if entry.iter().nth(1).is_some() => Err(AuthError::DoubledContentType),
-            (Entry::Occupied(entry), _) => arrives_unchanged(entry.get()),
+        let mut given = headers.get_all(CONTENT_TYPE).iter();
+        match (given.next(), given.next(), &self.content_type) {
+            (Some(_), Some(_), _) => Err(AuthError::DoubledContentType),
+            (Some(value), None, _) => arrives_unchanged(value),
+            (None, _, None) => Ok(()),
+            (None, _, Some(default)) => {
+                arrives_unchanged(default)?;
+                headers.insert(CONTENT_TYPE, default.clone());
+                Ok(())
+            }
         }
     }
 }
