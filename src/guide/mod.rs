@@ -1,0 +1,10 @@
+//! What does not fit on the front page. There is no code in here.
+
+#[doc = include_str!("security.md")]
+pub mod security {}
+
+#[doc = include_str!("troubleshooting.md")]
+pub mod troubleshooting {}
+
+#[doc = include_str!("migrating.md")]
+pub mod migrating {}
