@@ -1,5 +1,7 @@
 //! The client side once more, as the middleware of a `reqwest_middleware` client.
 
+use std::fmt;
+
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
@@ -39,7 +41,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogentriesAuthMiddleware<R = FromBytes> {
     layer: LogentriesAuthLayer<R>,
 }
@@ -80,11 +82,17 @@ impl<R: Rebuild<reqwest::Body>> LogentriesAuthMiddleware<R> {
 impl<R: Rebuild<reqwest::Body> + Send + Sync + 'static> Middleware for LogentriesAuthMiddleware<R> {
     async fn handle(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
         let authenticated = self.authenticate(request, Wishes::from(&*extensions)).await;
-        let (request, watch) = authenticated.inspect_err(trace::refused).map_err(Error::middleware)?;
+        let (request, watch) = authenticated.inspect_err(|error| trace::refused(error)).map_err(Error::middleware)?;
         let mut response = next.run(request, extensions).await?;
         if let Some(watch) = watch {
             watch.see(&mut response);
         }
         Ok(response)
+    }
+}
+
+impl<R> fmt::Debug for LogentriesAuthMiddleware<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesAuthMiddleware").field("layer", &self.layer).finish()
     }
 }

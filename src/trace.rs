@@ -3,9 +3,12 @@
 //! Without the feature these are empty functions.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
+use std::error::Error;
+
+use http::StatusCode;
 use http_body::Body;
 
-use crate::{Access, AuthError, Authenticated, Rejection, origin::Origin};
+use crate::{Access, origin::Origin};
 
 pub(crate) fn passed_through() {
     #[cfg(feature = "tracing")]
@@ -22,7 +25,7 @@ pub(crate) fn sent_signed(key_id: &str, body: Option<&impl Body>, buffered: bool
     tracing::debug!(access = %Access::Owner, key_id, body_len = len(body), buffered, offset, "request is signed");
 }
 
-pub(crate) fn refused(error: &AuthError) {
+pub(crate) fn refused(error: &dyn Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(%error, "request refused before it was sent");
 }
@@ -32,14 +35,14 @@ pub(crate) fn clock_corrected(origin: &Origin, offset: i64) {
     tracing::warn!(?origin, offset, "clock corrected by the server's");
 }
 
-pub(crate) fn accepted(who: &Authenticated) {
+pub(crate) fn accepted(access: Access, key_id: Option<&str>, principal: Option<&str>) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(access = %who.access, key_id = who.api_key_id.as_deref(), principal = who.principal.as_deref(), "request accepted");
+    tracing::debug!(%access, key_id, principal, "request accepted");
 }
 
-pub(crate) fn rejected(rejection: &Rejection) {
+pub(crate) fn rejected(status: StatusCode, rejection: &dyn Error) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(%rejection, status = rejection.status().as_u16(), "request refused");
+    tracing::warn!(%rejection, status = status.as_u16(), "request refused");
 }
 
 #[cfg(feature = "tracing")]

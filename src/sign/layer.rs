@@ -1,6 +1,6 @@
 //! The layer and its settings.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::{HeaderValue, Method};
 use tower::Layer;
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// It wraps any tower HTTP client service: the [crate's page](crate) has an example, and says where in a stack the layer
 /// belongs. Clones are cheap; they share the credentials and the clock offsets, and each keeps its own settings.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct LogentriesAuthLayer<R = FromBytes> {
     pub(crate) settings: Arc<Settings>,
@@ -182,5 +182,12 @@ impl<S, R: Clone> Layer<S> for LogentriesAuthLayer<R> {
 
     fn layer(&self, inner: S) -> Self::Service {
         LogentriesAuth { inner, layer: self.clone() }
+    }
+}
+
+/// Without the closure that rebuilds bodies, which need not be `Debug`.
+impl<R> fmt::Debug for LogentriesAuthLayer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesAuthLayer").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

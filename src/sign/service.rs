@@ -1,7 +1,7 @@
 //! The service: sends at once what needs no reading, and has the rest read first.
 
 use std::{
-    mem,
+    fmt, mem,
     task::{Context, Poll},
 };
 
@@ -11,7 +11,7 @@ use super::{AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer, ResponseF
 use crate::{FromBytes, Rebuild};
 
 /// A client service whose requests are authenticated. Made by [`LogentriesAuthLayer`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogentriesAuth<S, R = FromBytes> {
     pub(super) inner: S,
     pub(super) layer: LogentriesAuthLayer<R>,
@@ -45,5 +45,11 @@ where
             }
             Err(error) => ResponseFuture::refused(error),
         }
+    }
+}
+
+impl<S: fmt::Debug, R> fmt::Debug for LogentriesAuth<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesAuth").field("inner", &self.inner).field("layer", &self.layer).finish()
     }
 }

@@ -129,7 +129,7 @@ where
     K: KeyStore,
 {
     fn serving(mut service: S, mut request: Request<B>, who: Authenticated) -> Self {
-        trace::accepted(&who);
+        trace::accepted(who.access, who.api_key_id.as_deref(), who.principal.as_deref());
         introduce(&mut request, who);
         Self::Serving { future: service.call(request) }
     }
@@ -166,7 +166,7 @@ where
             match next {
                 Ok(next) => state.set(next),
                 Err(rejection) => {
-                    trace::rejected(&rejection);
+                    trace::rejected(rejection.status(), &rejection);
                     state.set(State::Refused { rejection: None });
                     return Poll::Ready(Ok(rejection.into_response(this.layer.settings.clock.now())));
                 }
