@@ -39,4 +39,5 @@ mod rotation;
 mod faults;
 mod leaks;
 
+// Running.
 mod examples;

@@ -1,6 +1,7 @@
 //! What the tests share: keys that can be searched for, clocks, servers, bodies, and a judge of signatures.
 
 pub(crate) mod bodies;
+pub(crate) mod child;
 pub(crate) mod server;
 pub(crate) mod wire;
 

@@ -21,6 +21,12 @@ pub(crate) async fn serve(app: Router) -> String {
     origin
 }
 
+/// The origin of a port that nobody listens on.
+pub(crate) async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
 /// A request as it came over the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
