@@ -41,3 +41,4 @@ mod leaks;
 
 // Running.
 mod examples;
+mod gateway;

@@ -2,13 +2,16 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
 
 /// One answer of a [`Scripted`] body to a poll.
 #[derive(Debug, Clone)]
@@ -66,4 +69,14 @@ impl Body for Scripted {
     fn size_hint(&self) -> SizeHint {
         self.claimed.clone()
     }
+}
+
+/// A body of what is sent to the other end, as it is sent.
+pub(crate) fn channel() -> (mpsc::Sender<Bytes>, axum::body::Body) {
+    let (sender, receiver) = mpsc::channel(1);
+    let chunks = stream::unfold(receiver, |mut receiver| async {
+        let chunk: Bytes = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(chunk), receiver))
+    });
+    (sender, axum::body::Body::from_stream(chunks))
 }
