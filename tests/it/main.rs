@@ -42,3 +42,4 @@ mod leaks;
 // Running.
 mod examples;
 mod gateway;
+mod python;
