@@ -18,6 +18,8 @@ mod stacks;
 mod redirects;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_clients;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_requests;
 mod retries;
 
 // Verifying.
