@@ -5,6 +5,8 @@ pub(crate) mod child;
 #[cfg(feature = "reqwest-middleware")]
 pub(crate) mod clients;
 pub(crate) mod server;
+#[cfg(feature = "reqwest-middleware")]
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::{

@@ -83,8 +83,8 @@ impl Recording {
     }
 }
 
-/// Starts a server that keeps what it gets and answers with `respond`.
-pub(crate) async fn record_and<F>(respond: F) -> (String, Recording)
+/// Keeps what it gets and answers with `respond`.
+pub(crate) fn recorder<F>(respond: F) -> (Router, Recording)
 where
     F: Fn(&Received) -> Response + Clone + Send + Sync + 'static,
 {
@@ -95,6 +95,15 @@ where
         let last = kept.received.lock().unwrap().last().cloned().unwrap();
         respond(&last)
     });
+    (app, recording)
+}
+
+/// Starts a server that keeps what it gets and answers with `respond`.
+pub(crate) async fn record_and<F>(respond: F) -> (String, Recording)
+where
+    F: Fn(&Received) -> Response + Clone + Send + Sync + 'static,
+{
+    let (app, recording) = recorder(respond);
     (serve(app).await, recording)
 }
 
