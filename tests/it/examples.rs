@@ -9,6 +9,7 @@ use crate::{
         child::{self, Ran},
         credentials,
         server::{self, record_and},
+        tls,
     },
     vectors::Vector,
 };
@@ -122,6 +123,16 @@ mod gen_signature {
         let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stderr.to_lowercase().contains("connection refused"), "{ran:?}");
+    }
+
+    #[tokio::test]
+    async fn fails_where_the_certificate_is_nobodys() {
+        let (app, recording) = server::recorder(|_| Response::new(Body::empty()));
+        let (origin, _) = tls::serve(app).await;
+        let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains("invalid peer certificate"), "{ran:?}");
+        assert!(recording.take().is_empty());
     }
 
     #[tokio::test]

@@ -5,7 +5,6 @@ pub(crate) mod child;
 #[cfg(feature = "reqwest-middleware")]
 pub(crate) mod clients;
 pub(crate) mod server;
-#[cfg(feature = "reqwest-middleware")]
 pub(crate) mod tls;
 pub(crate) mod wire;
 

@@ -9,7 +9,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ServerConfig,
     pki_types::{CertificateDer, PrivatePkcs8KeyDer},
 };
 use tokio::net::TcpListener;
@@ -28,8 +28,9 @@ pub(crate) async fn serve(app: Router) -> (String, CertificateDer<'static>) {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(app.clone()));
             tokio::spawn(async move {
-                let stream = TokioIo::new(acceptor.accept(stream).await.unwrap());
-                auto::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await
+                // A client that does not trust the certificate hangs up.
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
             });
         }
     });
@@ -37,8 +38,9 @@ pub(crate) async fn serve(app: Router) -> (String, CertificateDer<'static>) {
 }
 
 /// The settings of a client that trusts this certificate alone, or none.
-pub(crate) fn trusting(certificate: Option<CertificateDer<'static>>) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
+#[cfg(feature = "reqwest-middleware")]
+pub(crate) fn trusting(certificate: Option<CertificateDer<'static>>) -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(certificate);
-    ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
+    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()
 }
