@@ -8,7 +8,7 @@ use crate::{
         KEY_ID, OWNER_KEY, USERS,
         child::{self, Ran},
         credentials,
-        server::{self, record_and},
+        server::{self, Received, record_and},
         tls,
     },
     vectors::Vector,
@@ -51,10 +51,31 @@ async fn reqwest_middleware_is_let_through() {
     assert_wrote(&ran, &["200 OK", "read-only access", "200 OK", "owner access", "200 OK", "owner access"]);
 }
 
+#[cfg(feature = "reqwest")]
+#[tokio::test]
+async fn reqwest_redirects_signs_each_hop_and_stops_before_a_foreign_one() {
+    let sent_to = |location: String| {
+        record_and(move |received| match received.target == USERS {
+            true => Response::builder().status(302).header("location", &location).body(Body::empty()).unwrap(),
+            false => Response::new(Body::from("moved")),
+        })
+    };
+    let (origin, recording) = sent_to("/management/accounts/new/users".to_owned()).await;
+    assert_wrote(&child::run("reqwest_redirects", &[&origin]).await, &["/new/users 200 OK", "moved"]);
+    assert_eq!(recording.take().iter().map(Received::judge).collect::<Vec<_>>(), [None, None]);
+
+    let (foreign, unreached) = server::record().await;
+    let (origin, _) = sent_to(foreign).await;
+    let ran = child::run("reqwest_redirects", &[&origin]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("UntrustedOrigin"), "{ran:?}");
+    assert!(unreached.take().is_empty());
+}
+
 #[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
 async fn examples_without_keys_say_what_they_lack() {
-    for example in ["reqwest_client", "reqwest_middleware", "signing_gateway"] {
+    for example in ["reqwest_client", "reqwest_middleware", "reqwest_redirects", "signing_gateway"] {
         let mut command = child::command(example);
         for key in ["OWNER_API_KEY_ID", "OWNER_API_KEY", "RW_API_KEY", "RO_API_KEY"] {
             command.env_remove(format!("LOGENTRIES_{key}"));

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::StreamBody;
 use tokio::sync::mpsc;
 
 /// One answer of a [`Scripted`] body to a poll.
@@ -71,12 +72,8 @@ impl Body for Scripted {
     }
 }
 
-/// A body of what is sent to the other end, as it is sent.
-pub(crate) fn channel() -> (mpsc::Sender<Bytes>, axum::body::Body) {
-    let (sender, receiver) = mpsc::channel(1);
-    let chunks = stream::unfold(receiver, |mut receiver| async {
-        let chunk: Bytes = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(chunk), receiver))
-    });
-    (sender, axum::body::Body::from_stream(chunks))
+/// A body whose frames come as they are sent, until the sender is dropped.
+pub(crate) fn channel() -> (mpsc::UnboundedSender<Frame<Bytes>>, impl Body<Data = Bytes, Error = Infallible> + Send) {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    (sender, StreamBody::new(stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|frame| frame.map(Ok)))))
 }
