@@ -217,6 +217,18 @@ mod default_headers {
     }
 
     #[tokio::test]
+    async fn an_api_key_among_them_goes_along_with_a_signature() {
+        let (origin, recording) = record().await;
+        for (way, mut client) in all_ways(&layer_for(&origin), http_with("x-api-key", "the-clients-own")) {
+            client.call(request(Method::GET, format!("{origin}{USERS}"))).await.unwrap();
+            let received = recording.only();
+            assert_eq!(received.judge().as_deref(), Some("an x-api-key beside the signature"), "{way}");
+            client.call(request(Method::GET, format!("{origin}{LOGS}"))).await.unwrap();
+            assert_eq!(recording.only().header("x-api-key"), Some(READ_ONLY_KEY), "{way}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_default_date_or_credential_does_not_get_past_the_layers() {
         let (origin, recording) = record().await;
         for name in ["date", "authorization-api-key"] {
