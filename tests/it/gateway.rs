@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{Router, body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -149,12 +150,12 @@ async fn bodies_stream_both_ways() {
     let echo = Router::new().fallback(|request: Request<Body>| async { Response::new(request.into_body()) });
     let gateway = gateway_to(&serve(echo).await).await;
     let (sender, body) = channel();
-    let request = Request::post(format!("{}{LOGS}", gateway.origin)).body(body).unwrap();
+    let request = Request::post(format!("{}{LOGS}", gateway.origin)).body(Body::new(body)).unwrap();
     let conversation = async {
         let mut echoed = hyper_client().request(request).await.unwrap().into_body();
         for word in ["one", "two", "three"] {
             // The answer to one is there before the next is sent.
-            sender.send(Bytes::from(word)).await.unwrap();
+            sender.send(Frame::data(Bytes::from(word))).unwrap();
             assert_eq!(echoed.frame().await.unwrap().unwrap().into_data().unwrap(), word);
         }
         drop(sender);
