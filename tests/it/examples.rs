@@ -140,7 +140,7 @@ mod gen_signature {
 
     #[tokio::test]
     async fn fails_where_there_is_no_server() {
-        let origin = server::nobody().await;
+        let (origin, _held) = server::nobody();
         let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stderr.to_lowercase().contains("connection refused"), "{ran:?}");

@@ -166,7 +166,8 @@ async fn bodies_stream_both_ways() {
 
 #[tokio::test]
 async fn an_upstream_that_can_not_be_reached_is_a_502_with_a_reason() {
-    let gateway = gateway_to(&nobody().await).await;
+    let (upstream, _held) = nobody();
+    let gateway = gateway_to(&upstream).await;
     for path in [LOGS, USERS] {
         let request = Request::get(format!("{}{path}", gateway.origin)).body(Body::empty()).unwrap();
         let (status, _, reason) = send(request).await;

@@ -21,8 +21,8 @@ use tower_logentries_auth::{AuthError, BodyDigest, LogentriesAuthLayer, Logentri
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, THEN, USERS, at,
-    clients::{all_ways, auth_error},
-    layer_for, reqwest_client,
+    clients::{all_ways, auth_error, builder},
+    layer_for,
     server::{Received, Recording, record, record_and, recorder, serve},
     tls,
 };
@@ -63,8 +63,7 @@ impl Clients {
     /// Clients that trust these certificates alone.
     fn trusting(certificate: Option<CertificateDer<'static>>) -> Self {
         let certificates = certificate.iter().map(|der| reqwest::Certificate::from_der(der).unwrap());
-        reqwest_client(Policy::none()); // for the provider
-        let reqwest = reqwest::Client::builder().redirect(Policy::none()).tls_certs_only(certificates).build().unwrap();
+        let reqwest = builder().tls_certs_only(certificates).build().unwrap();
         let https = HttpsConnectorBuilder::new().with_tls_config(tls::trusting(certificate));
         let hyper = Client::builder(TokioExecutor::new()).build(https.https_or_http().enable_http1().build());
         Self { hyper, reqwest }
@@ -274,6 +273,11 @@ mod of_reqwest_itself {
 
     use super::*;
 
+    /// A client with the policy that reqwest's clients have unless told otherwise.
+    fn following_itself() -> reqwest::Client {
+        builder().redirect(Policy::default()).build().unwrap()
+    }
+
     fn request(url: String) -> reqwest::Request {
         reqwest::Request::new(Method::GET, url.parse().unwrap())
     }
@@ -281,7 +285,7 @@ mod of_reqwest_itself {
     #[tokio::test]
     async fn by_its_default_policy_a_foreign_host_gets_the_credentials() {
         let ((origin, _), (_, foreign)) = moved_to_a_foreign_server(LOGS).await;
-        for (way, mut client) in all_ways(&layer_for(&origin), reqwest_client(Policy::default())) {
+        for (way, mut client) in all_ways(&layer_for(&origin), following_itself()) {
             client.call(request(format!("{origin}{OLD_LOGS}"))).await.unwrap();
             assert_eq!(foreign.only().header("x-api-key"), Some(READ_ONLY_KEY), "{way}");
             client.call(request(format!("{origin}{OLD_USERS}"))).await.unwrap();
@@ -292,7 +296,7 @@ mod of_reqwest_itself {
     #[tokio::test]
     async fn by_its_default_policy_a_trusted_hop_has_the_signature_of_another_path() {
         let (origin, recording) = record_and(moved(302, USERS)).await;
-        for (way, mut client) in all_ways(&layer_for(&origin), reqwest_client(Policy::default())) {
+        for (way, mut client) in all_ways(&layer_for(&origin), following_itself()) {
             client.call(request(format!("{origin}{OLD_USERS}"))).await.unwrap();
             let [first, second] = recording.take().try_into().unwrap();
             assert_eq!(first.judge(), None, "{way}");
@@ -303,7 +307,7 @@ mod of_reqwest_itself {
     #[tokio::test]
     async fn without_a_policy_the_redirect_is_the_answer() {
         let ((origin, trusted), (_, foreign)) = moved_to_a_foreign_server(LOGS).await;
-        for (way, mut client) in all_ways(&layer_for(&origin), reqwest_client(Policy::none())) {
+        for (way, mut client) in all_ways(&layer_for(&origin), builder().build().unwrap()) {
             for path in [OLD_LOGS, OLD_USERS] {
                 let response = client.call(request(format!("{origin}{path}"))).await.unwrap();
                 assert_eq!(response.status(), StatusCode::FOUND, "{way}");
@@ -320,7 +324,7 @@ mod of_reqwest_itself {
         let foreign = serve(app).await;
         let (origin, _) = record_and(moved(302, format!("{foreign}{USERS}"))).await;
         let layer = layer_for(&origin).clock(at(THEN));
-        for (way, mut client) in all_ways(&layer, reqwest_client(Policy::default())) {
+        for (way, mut client) in all_ways(&layer, following_itself()) {
             let response = client.call(request(format!("{origin}{OLD_USERS}"))).await.unwrap();
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
             assert_eq!(layer.clock_offset(&origin).unwrap(), 0, "{way}");

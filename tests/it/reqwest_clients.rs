@@ -3,7 +3,7 @@
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, Version, header::CONTENT_TYPE};
 use proptest::prelude::*;
-use reqwest::{Body, Client, Request, Url, redirect::Policy};
+use reqwest::{Body, Client, Request, Url};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tower::{Layer, Service, ServiceExt};
 use tower_logentries_auth::{
@@ -12,13 +12,13 @@ use tower_logentries_auth::{
 
 use crate::support::{
     LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS,
-    clients::{all_ways, auth_error},
-    layer_for, reqwest_client,
+    clients::{all_ways, auth_error, builder},
+    layer_for,
     server::{nobody, record},
 };
 
 fn http() -> Client {
-    reqwest_client(Policy::none())
+    builder().build().unwrap()
 }
 
 fn request(method: Method, url: impl AsRef<str>) -> Request {
@@ -150,7 +150,7 @@ async fn a_foreign_url_is_refused_or_goes_without_credentials() {
 
 #[tokio::test]
 async fn what_fails_below_is_told_apart() {
-    let origin = nobody().await;
+    let (origin, _held) = nobody();
     let mut client = layer_for(&origin).layer(http());
     let error = client.call(request(Method::GET, format!("{origin}{LOGS}"))).await.unwrap_err();
     assert!(error.service_error::<reqwest::Error>().is_some_and(reqwest::Error::is_connect), "{error:?}");
@@ -159,8 +159,7 @@ async fn what_fails_below_is_told_apart() {
 #[tokio::test]
 async fn over_http_2_as_well() {
     let (origin, recording) = record().await;
-    http(); // for the provider
-    let http = Client::builder().http2_prior_knowledge().build().unwrap();
+    let http = builder().http2_prior_knowledge().build().unwrap();
     for (way, mut client) in all_ways(&layer_for(&origin), http) {
         client.call(with_body(format!("{origin}{USERS}"), streaming(["a ", "user"]))).await.unwrap();
         let received = recording.only();
@@ -174,10 +173,9 @@ mod default_headers {
     use super::*;
 
     fn http_with(name: &'static str, value: &'static str) -> Client {
-        http(); // for the provider
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_static(value));
-        Client::builder().default_headers(headers).build().unwrap()
+        builder().default_headers(headers).build().unwrap()
     }
 
     #[tokio::test]

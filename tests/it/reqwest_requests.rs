@@ -9,12 +9,12 @@ use std::{
 
 use futures_util::stream;
 use http::{Extensions, Method, Version};
-use reqwest::{Body, Request, Response, redirect::Policy};
+use reqwest::{Body, Request, Response};
 use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use tower::{Layer, ServiceExt};
 use tower_logentries_auth::LogentriesAuthMiddleware;
 
-use crate::support::{LOGS, USERS, layer_for, reqwest_client};
+use crate::support::{LOGS, USERS, clients::builder, layer_for};
 
 const ORIGIN: &str = "http://127.0.0.1:1";
 
@@ -55,7 +55,7 @@ async fn handed_on(make: impl Fn() -> Request) -> [Request; 2] {
     client.oneshot(make()).await.unwrap();
     let by_layer = kept.0.lock().unwrap().take().unwrap();
 
-    let client = ClientBuilder::new(reqwest_client(Policy::none()))
+    let client = ClientBuilder::new(builder().build().unwrap())
         .with(LogentriesAuthMiddleware::from(layer))
         .with(kept.clone())
         .build();

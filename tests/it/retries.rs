@@ -173,15 +173,14 @@ async fn inside_of_the_layer_every_attempt_has_the_date_of_the_first() {
 mod with_reqwest {
     use futures_util::stream;
     use http::{Extensions, Method};
-    use reqwest::redirect;
     use reqwest_middleware::{ClientBuilder, Middleware, Next};
     use tower_logentries_auth::LogentriesAuthMiddleware;
 
     use super::*;
-    use crate::support::reqwest_client;
+    use crate::support::clients::builder;
 
     fn http() -> reqwest::Client {
-        reqwest_client(redirect::Policy::none())
+        builder().build().unwrap()
     }
 
     fn request(origin: &str, body: impl Into<reqwest::Body>) -> reqwest::Request {

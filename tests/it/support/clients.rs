@@ -1,9 +1,16 @@
 //! The layer around reqwest's clients.
 
-use reqwest::{Client, Request, Response};
+use reqwest::{Client, Request, Response, redirect::Policy};
 use reqwest_middleware::ClientBuilder;
 use tower::{BoxError, Layer, Service, ServiceExt, util::BoxCloneService};
 use tower_logentries_auth::{AuthError, LogentriesAuthLayer, LogentriesAuthMiddleware};
+
+/// What builds reqwest clients: they follow no redirects unless told to.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
+    // reqwest asks for a provider even where it will speak plain http. The first test to come installs it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().redirect(Policy::none()).no_proxy()
+}
 
 /// A client that authenticates, whatever it is made of.
 pub(crate) type AnyClient = BoxCloneService<Request, Response, BoxError>;
