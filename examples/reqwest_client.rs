@@ -17,7 +17,7 @@ async fn main() -> Result<(), BoxError> {
 
     // Only since this repository builds reqwest without a provider of its own.
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "rustls has a provider already")?;
-    // Redirects are not followed: reqwest would take the keys along to any host.
+    // No redirects: reqwest would take the keys along to any host. `reqwest_redirects` shows how to follow them.
     let http = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(30)).build()?;
 
     let layer = LogentriesAuthLayer::new(Credentials::from_env()?).trust_origin(&base)?;

@@ -40,11 +40,11 @@ fn moved(status: u16, location: impl Into<String>) -> impl Fn(&Received) -> Resp
     }
 }
 
-/// Starts two servers, of which the first sends its clients to the second.
-async fn moved_to_a_foreign_server(path: &str) -> ((String, Recording), (String, Recording)) {
-    let (foreign, foreign_recording) = record().await;
-    let trusted = record_and(moved(302, format!("{foreign}{path}"))).await;
-    (trusted, (foreign, foreign_recording))
+/// Starts a server that sends its clients to a second one; returns its origin, and the recordings of both.
+async fn moved_to_a_foreign_server(path: &str) -> (String, Recording, Recording) {
+    let (to, foreign) = record().await;
+    let (origin, trusted) = record_and(moved(302, format!("{to}{path}"))).await;
+    (origin, trusted, foreign)
 }
 
 fn credentials_of(received: &Received) -> (Option<&str>, Option<&str>) {
@@ -129,6 +129,15 @@ async fn a_trusted_hop_is_signed_for_its_own_path() {
 }
 
 #[tokio::test]
+async fn a_path_is_signed_as_the_client_spells_it() {
+    let (origin, recording) = record().await;
+    for (over, mut client) in following(&layer_for(&origin)) {
+        client.call(get(format!("{origin}{USERS}/./%7Ea/../b"))).await.unwrap();
+        assert_eq!(recording.only().judge(), None, "{over}");
+    }
+}
+
+#[tokio::test]
 async fn a_hop_takes_the_key_of_its_own_resource() {
     for (from, to) in [(OLD_LOGS, USERS), (OLD_USERS, LOGS)] {
         let (origin, recording) = record_and(moved(302, to)).await;
@@ -147,7 +156,7 @@ async fn a_hop_takes_the_key_of_its_own_resource() {
 #[tokio::test]
 async fn a_foreign_hop_is_refused() {
     for path in [OLD_LOGS, OLD_USERS] {
-        let ((origin, trusted), (_, foreign)) = moved_to_a_foreign_server(USERS).await;
+        let (origin, trusted, foreign) = moved_to_a_foreign_server(USERS).await;
         for (over, mut client) in following(&layer_for(&origin)) {
             let error = client.call(get(format!("{origin}{path}"))).await.unwrap_err();
             assert!(matches!(auth_error(&error), AuthError::UntrustedOrigin { .. }), "{over}: {error:?}");
@@ -160,7 +169,7 @@ async fn a_foreign_hop_is_refused() {
 async fn a_foreign_hop_carries_no_credentials_where_requests_pass_through() {
     for path in [OLD_LOGS, OLD_USERS] {
         for to in [LOGS, USERS] {
-            let ((origin, _), (_, foreign)) = moved_to_a_foreign_server(to).await;
+            let (origin, _, foreign) = moved_to_a_foreign_server(to).await;
             for (over, mut client) in following(&layer_for(&origin).untrusted(Untrusted::PassThrough)) {
                 let mut request = get(format!("{origin}{path}"));
                 for name in ["x-api-key", "authorization-api-key"] {
@@ -284,7 +293,7 @@ mod of_reqwest_itself {
 
     #[tokio::test]
     async fn by_its_default_policy_a_foreign_host_gets_the_credentials() {
-        let ((origin, _), (_, foreign)) = moved_to_a_foreign_server(LOGS).await;
+        let (origin, _, foreign) = moved_to_a_foreign_server(LOGS).await;
         for (way, mut client) in all_ways(&layer_for(&origin), following_itself()) {
             client.call(request(format!("{origin}{OLD_LOGS}"))).await.unwrap();
             assert_eq!(foreign.only().header("x-api-key"), Some(READ_ONLY_KEY), "{way}");
@@ -306,7 +315,7 @@ mod of_reqwest_itself {
 
     #[tokio::test]
     async fn without_a_policy_the_redirect_is_the_answer() {
-        let ((origin, trusted), (_, foreign)) = moved_to_a_foreign_server(LOGS).await;
+        let (origin, trusted, foreign) = moved_to_a_foreign_server(LOGS).await;
         for (way, mut client) in all_ways(&layer_for(&origin), builder().build().unwrap()) {
             for path in [OLD_LOGS, OLD_USERS] {
                 let response = client.call(request(format!("{origin}{path}"))).await.unwrap();
