@@ -28,7 +28,7 @@ usage: gen_signature [--dry-run] [--date DATE] [--url BASE] <api_key> <api_key_i
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let job = match Job::from_arguments(env::args_os().skip(1)) {
+    let job = match Arguments::parse(env::args_os().skip(1)).and_then(Job::new) {
         Ok(job) => job,
         Err(problem) => {
             eprintln!("gen_signature: {problem}\n\n{USAGE}");
@@ -50,6 +50,31 @@ async fn main() -> ExitCode {
     }
 }
 
+struct Arguments {
+    is_dry_run: bool,
+    date: Option<String>,
+    url: Option<String>,
+    positional: Vec<String>,
+}
+
+impl Arguments {
+    fn parse(mut given: impl Iterator<Item = OsString>) -> Result<Self, BoxError> {
+        let mut next = || given.next().map(OsString::into_string).transpose().map_err(|_| "an argument is not UTF-8");
+        let mut arguments = Self { is_dry_run: false, date: None, url: None, positional: Vec::new() };
+        while let Some(argument) = next()? {
+            match argument.as_str() {
+                "--dry-run" => arguments.is_dry_run = true,
+                "--date" => arguments.date = Some(next()?.ok_or("--date takes a date")?),
+                "--url" => arguments.url = Some(next()?.ok_or("--url takes an origin")?),
+                option if option.starts_with("--") => return Err(format!("there is no option {option}").into()),
+                _ => arguments.positional.push(argument),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+/// A request, and what is done with it.
 struct Job {
     layer: LogentriesAuthLayer,
     request: Request<Full<Bytes>>,
@@ -58,28 +83,18 @@ struct Job {
 }
 
 impl Job {
-    fn from_arguments(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, BoxError> {
-        let (mut is_dry_run, mut date, mut url, mut positional) = (false, None, None, Vec::new());
-        while let Some(argument) = text(arguments.next())? {
-            match argument.as_str() {
-                "--dry-run" => is_dry_run = true,
-                "--date" => date = Some(text(arguments.next())?.ok_or("--date takes a date")?),
-                "--url" => url = Some(text(arguments.next())?.ok_or("--url takes an origin")?),
-                option if option.starts_with("--") => return Err(format!("there is no option {option}").into()),
-                _ => positional.push(argument),
-            }
+    fn new(Arguments { is_dry_run, date, url, positional }: Arguments) -> Result<Self, BoxError> {
+        let count = positional.len();
+        let [api_key, api_key_id, method, uri, body] =
+            positional.try_into().map_err(|_| format!("5 arguments are needed, and {count} given"))?;
+        if uri.starts_with("http://") || uri.starts_with("https://") {
+            return Err("<uri> is a path; where it is sent is what --url says".into());
         }
-        let [api_key, api_key_id, method, uri, body] = positional
-            .try_into()
-            .map_err(|given: Vec<_>| format!("5 arguments are needed, and {} given", given.len()))?;
         let date = match date {
             Some(date) => httpdate::parse_http_date(&date).map_err(|_| "--date takes a date in the form of HTTP")?,
             None => SystemTime::now(),
         };
         let base = url.as_deref().unwrap_or("https://rest.logentries.com").trim_end_matches('/');
-        if uri.starts_with("http://") || uri.starts_with("https://") {
-            return Err("<uri> is a path; where it is sent is what --url says".into());
-        }
         let uri = format!("{base}/{}", uri.strip_prefix('/').unwrap_or(&uri));
 
         let layer = LogentriesAuthLayer::new(Credentials::owner(&api_key_id, &api_key)?)
@@ -123,8 +138,4 @@ fn show(request: Request<Full<Bytes>>, digest: BodyDigest) -> Request<Full<Bytes
     }
     println!();
     request
-}
-
-fn text(argument: Option<OsString>) -> Result<Option<String>, BoxError> {
-    argument.map(OsString::into_string).transpose().map_err(|_| "the arguments have to be UTF-8".into())
 }
