@@ -1,4 +1,4 @@
-//! The examples, run as a user runs them.
+//! The examples, run as a user runs them. `child::run` runs one that ends, `child::Served` one that serves.
 
 use axum::{Extension, Router, body::Body, response::Response};
 use tower_logentries_auth::{Authenticated, LogentriesVerifyLayer};
