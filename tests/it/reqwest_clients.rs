@@ -1,5 +1,6 @@
 //! The layer around reqwest and reqwest-middleware clients.
 
+use axum::Router;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, Version, header::CONTENT_TYPE};
 use proptest::prelude::*;
@@ -7,14 +8,15 @@ use reqwest::{Body, Client, Request, Url};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tower::{Layer, Service, ServiceExt};
 use tower_logentries_auth::{
-    Access, AuthError, BodyDigest, Credentials, LogentriesAuthLayer, LogentriesAuthMiddleware, Untrusted,
+    Access, AuthError, BodyDigest, ClockCorrected, Credentials, LogentriesAuthLayer, LogentriesAuthMiddleware,
+    LogentriesVerifyLayer, Untrusted,
 };
 
 use crate::support::{
-    LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS,
+    LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, THEN, USERS, at,
     clients::{all_ways, auth_error, builder},
-    layer_for,
-    server::{nobody, record},
+    credentials, layer_for,
+    server::{nobody, record, serve},
 };
 
 fn http() -> Client {
@@ -154,6 +156,22 @@ async fn what_fails_below_is_told_apart() {
     let mut client = layer_for(&origin).layer(http());
     let error = client.call(request(Method::GET, format!("{origin}{LOGS}"))).await.unwrap_err();
     assert!(error.service_error::<reqwest::Error>().is_some_and(reqwest::Error::is_connect), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_corrected_after_one_refusal() {
+    let verify = LogentriesVerifyLayer::new(credentials()).clock(at(THEN + 3600));
+    let origin = serve(Router::new().fallback(|| async {}).layer(verify)).await;
+    for way in 0..3 {
+        // A layer for each, since clones of one would share what they learn.
+        let layer = layer_for(&origin).clock(at(THEN));
+        let (way, mut client) = all_ways(&layer, http()).into_iter().nth(way).unwrap();
+        for expected in [(401, Some(3600)), (200, None)] {
+            let response = client.call(request(Method::GET, format!("{origin}{USERS}"))).await.unwrap();
+            let corrected = response.extensions().get().map(ClockCorrected::offset);
+            assert_eq!((response.status().as_u16(), corrected), expected, "{way}");
+        }
+    }
 }
 
 #[tokio::test]
