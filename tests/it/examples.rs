@@ -1,1 +1,185 @@
-//! The examples, run as a user runs them.
+//! The examples, run as a user runs them. `child::run` runs one that ends, `child::Served` one that serves.
+
+use axum::{Extension, Router, body::Body, response::Response};
+use tower_logentries_auth::{Authenticated, LogentriesVerifyLayer};
+
+use crate::{
+    support::{
+        KEY_ID, OWNER_KEY, USERS,
+        child::{self, Ran},
+        credentials,
+        server::{self, Received, record_and},
+        tls,
+    },
+    vectors::Vector,
+};
+
+/// Starts a server that lets through what the API would, and answers with the access that it saw.
+async fn api() -> String {
+    let app = Router::new()
+        .fallback(|Extension(who): Extension<Authenticated>| async move { format!("{} access", who.access) })
+        .layer(LogentriesVerifyLayer::new(credentials()));
+    server::serve(app).await
+}
+
+/// Asserts that a program succeeded and wrote each of these, in this order.
+fn assert_wrote(ran: &Ran, parts: &[&str]) {
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let mut rest = &*ran.stdout;
+    for part in parts {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("{part:?} is not in the rest of {ran:?}")).1;
+    }
+}
+
+#[tokio::test]
+async fn quickstart_shows_requests_accepted_and_one_refused() {
+    let ran = child::run("quickstart", &[]).await;
+    assert_wrote(&ran, &["200 OK", "jane@smyth.com", "200 OK", "john@smyth.com", "401 Unauthorized"]);
+}
+
+#[cfg(feature = "reqwest")]
+#[tokio::test]
+async fn reqwest_client_is_let_through() {
+    let ran = child::run("reqwest_client", &[&api().await]).await;
+    assert_wrote(&ran, &["200 OK", "read-only access", "200 OK", "owner access"]);
+}
+
+#[cfg(feature = "reqwest-middleware")]
+#[tokio::test]
+async fn reqwest_middleware_is_let_through() {
+    let ran = child::run("reqwest_middleware", &[&api().await]).await;
+    assert_wrote(&ran, &["200 OK", "read-only access", "200 OK", "owner access", "200 OK", "owner access"]);
+}
+
+#[cfg(feature = "reqwest")]
+#[tokio::test]
+async fn reqwest_redirects_signs_each_hop_and_stops_before_a_foreign_one() {
+    let sent_to = |location: String| {
+        record_and(move |received| match received.target == USERS {
+            true => Response::builder().status(302).header("location", &location).body(Body::empty()).unwrap(),
+            false => Response::new(Body::from("moved")),
+        })
+    };
+    let (origin, recording) = sent_to("/management/accounts/new/users".to_owned()).await;
+    assert_wrote(&child::run("reqwest_redirects", &[&origin]).await, &["/new/users 200 OK", "moved"]);
+    assert_eq!(recording.take().iter().map(Received::judge).collect::<Vec<_>>(), [None, None]);
+
+    let (foreign, unreached) = server::record().await;
+    let (origin, _) = sent_to(foreign).await;
+    let ran = child::run("reqwest_redirects", &[&origin]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("UntrustedOrigin"), "{ran:?}");
+    assert!(unreached.take().is_empty());
+}
+
+#[cfg(feature = "reqwest-middleware")]
+#[tokio::test]
+async fn examples_without_keys_say_what_they_lack() {
+    for example in ["reqwest_client", "reqwest_middleware", "reqwest_redirects", "signing_gateway"] {
+        let mut command = child::command(example);
+        for key in ["OWNER_API_KEY_ID", "OWNER_API_KEY", "RW_API_KEY", "RO_API_KEY"] {
+            command.env_remove(format!("LOGENTRIES_{key}"));
+        }
+        let ran = child::finish(&mut command).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains("NothingInEnvironment"), "{ran:?}");
+    }
+}
+
+mod gen_signature {
+    use super::*;
+
+    async fn gen_signature(arguments: &[&str]) -> Ran {
+        let ran = child::run("gen_signature", arguments).await;
+        assert!(!format!("{ran:?}").contains(OWNER_KEY), "{ran:?}");
+        ran
+    }
+
+    #[tokio::test]
+    async fn shows_what_the_vectors_say_and_sends_nothing_on_a_dry_run() {
+        let (origin, recording) = server::record().await;
+        // What has another Content-Type, the script does not make; what is no text, is no argument.
+        let mut vectors = Vector::all();
+        vectors
+            .retain(|v| v.content_type.as_deref() == Some("application/json") && String::from_utf8(v.body()).is_ok());
+        assert!(vectors.len() > 10);
+        for vector in vectors {
+            let body = String::from_utf8(vector.body()).unwrap();
+            let options = ["--dry-run", "--date", &vector.date, "--url", &origin];
+            let request = [&*vector.api_key, &vector.api_key_id, &vector.method, &vector.target, &body];
+            let ran = child::run("gen_signature", &[options, request].concat()).await;
+            let canonical = format!("canonical string: {}\n", vector.canonical_string);
+            let credential = format!("authorization-api-key: {}\n", vector.authorization_api_key);
+            assert_wrote(&ran, &[&canonical, &credential]);
+            assert!(!ran.stdout.contains(&vector.api_key), "{ran:?}");
+        }
+        assert!(recording.take().is_empty());
+    }
+
+    #[tokio::test]
+    async fn sends_what_it_shows() {
+        let (origin, recording) = record_and(|_| Response::new(Body::from("[the users]"))).await;
+        let path = &USERS[1..];
+        let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "POST", path, r#"{"user":{}}"#]).await;
+        let received = recording.only();
+        assert_eq!(received.judge(), None);
+        assert_eq!((&*received.target, &received.body[..]), (USERS, &br#"{"user":{}}"#[..]));
+        let shown = |name| format!("{name}: {}\n", received.header(name).unwrap());
+        for name in ["content-type", "date", "authorization-api-key"] {
+            assert_wrote(&ran, &[&shown(name), "200 OK", "[the users]"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn fails_where_the_server_refuses() {
+        let ran = gen_signature(&["--url", &api().await, "another-key", KEY_ID, "GET", USERS, ""]).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stdout.contains("401 Unauthorized\n{\"errorCode\""), "{ran:?}");
+        assert!(ran.stderr.contains("the server answered 401"), "{ran:?}");
+    }
+
+    #[tokio::test]
+    async fn fails_where_there_is_no_server() {
+        let (origin, _held) = server::nobody();
+        let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.to_lowercase().contains("connection refused"), "{ran:?}");
+    }
+
+    #[tokio::test]
+    async fn fails_where_the_certificate_is_nobodys() {
+        let (app, recording) = server::recorder(|_| Response::new(Body::empty()));
+        let (origin, _) = tls::serve(app).await;
+        let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains("invalid peer certificate"), "{ran:?}");
+        assert!(recording.take().is_empty());
+    }
+
+    #[tokio::test]
+    async fn explains_arguments_that_make_no_request() {
+        let good = [OWNER_KEY, KEY_ID, "GET", USERS, ""];
+        let with = |at: usize, other| {
+            let mut arguments = good.to_vec();
+            arguments[at] = other;
+            arguments
+        };
+        let cases = [
+            (vec![], "5 arguments are needed, and 0 given"),
+            (good[..4].to_vec(), "5 arguments are needed, and 4 given"),
+            ([&good[..], &["more"]].concat(), "5 arguments are needed, and 6 given"),
+            ([&["--dryrun"], &good[..]].concat(), "no option --dryrun"),
+            ([&["--date", "yesterday"], &good[..]].concat(), "--date takes a date"),
+            ([&["--url", "127.0.0.1"], &good[..]].concat(), "not an origin"),
+            (with(0, "with blank"), "white space"),
+            (with(1, "an:id"), "':'"),
+            (with(2, "GE T"), "invalid HTTP method"),
+            (with(3, "https://rest.logentries.com/"), "<uri> is a path"),
+        ];
+        for (arguments, problem) in cases {
+            let ran = gen_signature(&arguments).await;
+            assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{ran:?}");
+            assert!(ran.stderr.contains(problem) && ran.stderr.contains("usage: gen_signature"), "{ran:?}");
+        }
+    }
+}

@@ -18,6 +18,8 @@ mod stacks;
 mod redirects;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_clients;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_requests;
 mod retries;
 
 // Verifying.
@@ -39,4 +41,7 @@ mod rotation;
 mod faults;
 mod leaks;
 
+// Running.
 mod examples;
+mod gateway;
+mod python;

@@ -11,21 +11,21 @@ use crate::support::{at, hyper_client, server, wire};
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Vector {
-    name: String,
-    api_key_id: String,
-    api_key: String,
-    method: String,
-    target: String,
-    content_type: Option<String>,
-    date: String,
+    pub(crate) name: String,
+    pub(crate) api_key_id: String,
+    pub(crate) api_key: String,
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) content_type: Option<String>,
+    pub(crate) date: String,
     body_base64: String,
     body_sha256_base64: String,
-    canonical_string: String,
-    authorization_api_key: String,
+    pub(crate) canonical_string: String,
+    pub(crate) authorization_api_key: String,
 }
 
 impl Vector {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         serde_json::from_str(include_str!("../vectors.json")).unwrap()
     }
 
@@ -33,7 +33,7 @@ impl Vector {
         self.method.parse().unwrap()
     }
 
-    fn body(&self) -> Vec<u8> {
+    pub(crate) fn body(&self) -> Vec<u8> {
         STANDARD.decode(&self.body_base64).unwrap()
     }
 }

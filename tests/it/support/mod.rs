@@ -1,7 +1,11 @@
 //! What the tests share: keys that can be searched for, clocks, servers, bodies, and a judge of signatures.
 
 pub(crate) mod bodies;
+pub(crate) mod child;
+#[cfg(feature = "reqwest-middleware")]
+pub(crate) mod clients;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::{

@@ -5,11 +5,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, body::Body, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, Request, StatusCode, Version};
 use http_body_util::BodyExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{KEY_ID, OWNER_KEY, wire};
 
@@ -19,6 +23,13 @@ pub(crate) async fn serve(app: Router) -> String {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, app).await });
     origin
+}
+
+/// The origin of a port that refuses connections as long as the socket is held.
+pub(crate) fn nobody() -> (String, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (format!("http://{}", socket.local_addr().unwrap()), socket)
 }
 
 /// A request as it came over the wire.
@@ -62,19 +73,38 @@ impl Recording {
         received.remove(0)
     }
 
-    async fn keep(&self, request: Request<Body>) {
+    /// Keeps a request whose body arrives whole, and returns it.
+    pub(crate) async fn keep(&self, request: Request<Body>) -> Option<Received> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.unwrap();
+        let body = body.collect().await.ok()?;
         let trailers = body.trailers().cloned();
-        self.received.lock().unwrap().push(Received {
+        let received = Received {
             method: parts.method.to_string(),
             target: parts.uri.path_and_query().map_or_else(|| parts.uri.to_string(), |target| target.to_string()),
             version: parts.version,
             headers: parts.headers,
             body: body.to_bytes(),
             trailers,
-        });
+        };
+        self.received.lock().unwrap().push(received.clone());
+        Some(received)
     }
+}
+
+/// Keeps what it gets and answers with `respond`.
+pub(crate) fn recorder<F>(respond: F) -> (Router, Recording)
+where
+    F: Fn(&Received) -> Response + Clone + Send + Sync + 'static,
+{
+    let recording = Recording::default();
+    let kept = recording.clone();
+    let app = Router::new().fallback(move |request: Request<Body>| async move {
+        match kept.keep(request).await {
+            Some(received) => respond(&received),
+            None => StatusCode::BAD_REQUEST.into_response(),
+        }
+    });
+    (app, recording)
 }
 
 /// Starts a server that keeps what it gets and answers with `respond`.
@@ -82,13 +112,7 @@ pub(crate) async fn record_and<F>(respond: F) -> (String, Recording)
 where
     F: Fn(&Received) -> Response + Clone + Send + Sync + 'static,
 {
-    let recording = Recording::default();
-    let kept = recording.clone();
-    let app = Router::new().fallback(move |request: Request<Body>| async move {
-        kept.keep(request).await;
-        let last = kept.received.lock().unwrap().last().cloned().unwrap();
-        respond(&last)
-    });
+    let (app, recording) = recorder(respond);
     (serve(app).await, recording)
 }
 

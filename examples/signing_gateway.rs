@@ -1,0 +1,129 @@
+//! A gateway to the API for services that hold no keys: it adds them to whatever comes, and sends it on.
+//!
+//!     cargo run --example signing_gateway -- [--listen 127.0.0.1:8080] [--upstream https://rest.logentries.com]
+//!
+//! The keys are taken from the environment, as `Credentials::from_env` says.
+//!
+//! It lends its keys to everyone who reaches it, programs of other users and pages in a browser on the same machine
+//! among them. So it listens on loopback unless told otherwise, and it sends to one origin alone, over https unless told
+//! otherwise, whatever a request names. Give it the least key that will do, and put a guard before it where that is
+//! not enough. It writes down methods, paths and errors; no header, no query, no body.
+
+use std::env;
+
+use axum::{
+    Router,
+    body::Body,
+    error_handling::HandleErrorLayer,
+    http::{
+        HeaderMap, HeaderName, Method, Request, StatusCode, Uri, Version,
+        header::{CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE},
+        uri::{Authority, PathAndQuery, Scheme},
+    },
+    response::{IntoResponse, Response},
+};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::net::TcpListener;
+use tower::{BoxError, ServiceBuilder};
+use tower_logentries_auth::{AuthError, Credentials, LogentriesAuthLayer};
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let (mut listen, mut upstream) = ("127.0.0.1:8080".to_owned(), "https://rest.logentries.com".to_owned());
+    let mut arguments = env::args().skip(1);
+    while let Some(option) = arguments.next() {
+        match (option.as_str(), arguments.next()) {
+            ("--listen", Some(value)) => listen = value,
+            ("--upstream", Some(value)) => upstream = value,
+            _ => return Err("usage: signing_gateway [--listen ADDRESS] [--upstream ORIGIN]".into()),
+        }
+    }
+    let app = gateway(Credentials::from_env()?, &upstream)?;
+    let listener = TcpListener::bind(listen).await?;
+    println!("http://{} lends its keys for {upstream}", listener.local_addr()?);
+    Ok(axum::serve(listener, app).await?)
+}
+
+/// The signed client is the service. Around it is what a proxy owes to both sides.
+fn gateway(credentials: Credentials, upstream: &str) -> Result<Router, BoxError> {
+    let layer = LogentriesAuthLayer::new(credentials).trust_origin(upstream)?;
+    let upstream = Upstream::parse(upstream)?;
+    let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+    let service = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(explain))
+        .map_response(|mut response: Response<_>| {
+            *response.version_mut() = Version::HTTP_11;
+            remove_hop_by_hop(response.headers_mut());
+            response
+        })
+        .filter(move |request| upstream.direct(request))
+        .layer(layer)
+        .service(Client::builder(TokioExecutor::new()).build::<_, Body>(https));
+    Ok(Router::new().fallback_service(service))
+}
+
+#[derive(Clone)]
+struct Upstream {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+impl Upstream {
+    fn parse(origin: &str) -> Result<Self, BoxError> {
+        let parts = origin.parse::<Uri>()?.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err("--upstream takes an origin, such as https://rest.logentries.com".into());
+        };
+        Ok(Self { scheme, authority })
+    }
+
+    /// Turns a request to this upstream, whatever it named itself.
+    fn direct(&self, mut request: Request<Body>) -> Result<Request<Body>, BoxError> {
+        let path = request.uri().path_and_query().filter(|path| path.as_str().starts_with('/')).cloned();
+        let path: PathAndQuery =
+            path.filter(|_| request.method() != Method::CONNECT).ok_or("this gateway sends on requests for a path")?;
+        println!("{} {}", request.method(), path.path());
+        let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(path);
+        *request.uri_mut() = uri.build()?;
+        // The client below speaks HTTP/1.1, and names the host that the URI does.
+        *request.version_mut() = Version::HTTP_11;
+        remove_hop_by_hop(request.headers_mut());
+        request.headers_mut().remove(HOST);
+        Ok(request)
+    }
+}
+
+/// Removes what is meant for the next hop alone: what `Connection` names, and RFC 9110's own list (section 7.6.1).
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|names| names.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let keep_alive = ["keep-alive", "proxy-connection"].map(HeaderName::from_static);
+    let others = [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION];
+    for name in named.into_iter().chain(keep_alive).chain(others) {
+        headers.remove(name);
+    }
+}
+
+async fn explain(error: BoxError) -> Response {
+    let status = match error.downcast_ref() {
+        Some(AuthError::BodyTooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+        Some(AuthError::NoKey { .. }) => StatusCode::FORBIDDEN,
+        Some(AuthError::Clock) => StatusCode::INTERNAL_SERVER_ERROR,
+        Some(AuthError::Service { .. }) => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        reason += &format!(": {error}");
+        cause = error.source();
+    }
+    println!("{status}: {reason}");
+    (status, reason).into_response()
+}
