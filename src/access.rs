@@ -38,8 +38,9 @@ impl Access {
     /// | `GET`, `HEAD` on `/management/logs`, `/management/logsets`, `/management/live`, `/query`, and below | read-only |
     /// | everything else | read/write |
     ///
-    /// `path` matches by whole segments, with or without a trailing slash, and without regard to letter case, so
-    /// that no spelling of a resource takes a lesser key than the resource itself. A query is ignored.
+    /// `path` matches by whole segments, with or without a trailing slash, and without regard to letter case, so that
+    /// `/management/Accounts/7` takes no lesser key than the account. Otherwise it is taken as it stands: dot segments and
+    /// percent-encoding are not resolved. A query is ignored.
     ///
     /// ```
     /// use http::Method;

@@ -101,7 +101,12 @@
 //! - A reqwest client follows redirects unless told not to, and takes our headers along: build it with
 //!   `redirect::Policy::none()`.
 //! - A reqwest client's default headers are added below any layer. A default Content-Type does no harm, since every signed
-//!   request has one by then, unless [`default_content_type`](LogentriesAuthLayer::default_content_type) is `None`.
+//!   request has one by then, unless [`default_content_type`](LogentriesAuthLayer::default_content_type) is `None`. A
+//!   default `x-api-key` does: it goes out beside a signature, and to every host.
+//! - A `reqwest::Request` has no extensions for us: an `Access` or a `BodyDigest` goes with one through
+//!   `LogentriesAuthMiddleware` alone, an access also through [`access`](LogentriesAuthLayer::access).
+//! - A timeout that is set on a reqwest client or request does not cover the reading of a body to be signed; a `Timeout` layer
+//!   outside does.
 //! - In axum, routes added after `Router::layer` are not behind the layer.
 //! - A browser's CORS preflight has no credentials: `CorsLayer` goes outside of [`LogentriesVerifyLayer`].
 //!
