@@ -1,1 +1,99 @@
-//! Making keys, from values and from the environment.
+//! Making keys, and what they refuse to be made of.
+
+use proptest::prelude::*;
+use tower_logentries_auth::{ApiKey, Credentials, CredentialsError, OwnerKey};
+
+use crate::support::{KEY_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, assert_silent, credentials};
+
+type Make = fn(&str) -> Result<(), CredentialsError>;
+
+/// Everything that takes a key or an id, and what its errors call it.
+const MAKERS: [(&str, Make); 11] = [
+    ("owner key id", |id| OwnerKey::new(id, OWNER_KEY).map(drop)),
+    ("owner key id", |id| Credentials::owner(id, OWNER_KEY).map(drop)),
+    ("owner key id", |id| credentials().with_owner(id, OWNER_KEY).map(drop)),
+    ("owner key", |key| OwnerKey::new(KEY_ID, key).map(drop)),
+    ("owner key", |key| Credentials::owner(KEY_ID, key).map(drop)),
+    ("owner key", |key| credentials().with_owner(KEY_ID, key).map(drop)),
+    ("read/write key", |key| Credentials::read_write(key).map(drop)),
+    ("read/write key", |key| credentials().with_read_write(key).map(drop)),
+    ("read-only key", |key| Credentials::read_only(key).map(drop)),
+    ("read-only key", |key| credentials().with_read_only(key).map(drop)),
+    ("API key", |key| ApiKey::new(key).map(drop)),
+];
+
+fn assert_refused(texts: &[&str], problem: &str) {
+    for (what, make) in MAKERS {
+        for text in texts {
+            let error = make(text).unwrap_err();
+            assert_eq!(error.to_string(), format!("the {what} {problem}"), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_key_is_refused() {
+    assert_refused(&[""], "is empty: copy it from the account's API keys");
+}
+
+#[test]
+fn a_blank_key_or_one_with_white_space_is_refused() {
+    let texts = [" ", " \t ", " 7f7c", "7f7c ", "7f 7c", "7f7c\n", "7f7c\r\n", "\t7f7c", "7f\u{a0}7c", "7f7c\u{2028}"];
+    assert_refused(&texts, "contains white space: remove it, often a line break at the end");
+}
+
+#[test]
+fn a_key_with_a_control_character_is_refused() {
+    let texts = ["\0", "7f\u{1b}[0m7c", "7f7c\u{7f}", "7f\u{9b}7c"];
+    assert_refused(&texts, "contains a control character: copy it again from the account's API keys");
+}
+
+#[test]
+fn a_key_with_a_character_outside_ascii_is_refused() {
+    let texts = ["7f7c–461f", "ключ", "7f7c\u{feff}", "７f7c"];
+    assert_refused(&texts, "contains a character outside ASCII: copy it again from the account's API keys");
+}
+
+#[test]
+fn a_colon_is_refused_in_an_id_and_nowhere_else() {
+    for (what, make) in MAKERS {
+        let error = make("id:7f7c").err().map(|error| error.to_string());
+        let text = "the owner key id contains a ':': pass the id alone, and the key as a value of its own";
+        assert_eq!(error.as_deref(), (what == "owner key id").then_some(text), "{what}");
+    }
+}
+
+#[test]
+fn a_refused_key_is_not_repeated_by_its_error() {
+    for (_, make) in MAKERS {
+        for unfit in [" ", "\n", "\0", "é"] {
+            for secret in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {
+                let error = make(&format!("{secret}{unfit}")).unwrap_err();
+                assert_silent(&format!("{error} {error:?} {error:#?}"));
+            }
+        }
+    }
+    let error = OwnerKey::new(&format!("{KEY_ID}:{OWNER_KEY}"), OWNER_KEY).unwrap_err();
+    assert_silent(&format!("{error} {error:?}"));
+}
+
+#[test]
+fn debug_tells_the_id_and_no_key() {
+    let owner = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
+    assert_eq!(format!("{owner:?}"), format!("OwnerKey {{ id: {KEY_ID:?}, key: \"[elided]\" }}"));
+    assert_eq!(format!("{:?}", ApiKey::new(READ_ONLY_KEY).unwrap()), "ApiKey([elided])");
+    let all = format!("{:?} {:#?}", credentials(), credentials());
+    assert_silent(&all);
+    assert!(all.contains(KEY_ID), "{all}");
+}
+
+proptest! {
+    #[test]
+    fn visible_ascii_makes_a_key_and_nothing_else_does(text in prop_oneof!["[!-~]{0,40}", "[ -\u{7f}]{1,9}", ".{0,9}"]) {
+        let is_visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        for (what, make) in MAKERS {
+            let is_fit = is_visible && !(what == "owner key id" && text.contains(':'));
+            prop_assert_eq!(make(&text).is_ok(), is_fit, "{} {:?}", what, text);
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod vectors;
 mod access;
 mod bodies;
 mod credentials;
+mod environment;
 mod headers;
 mod origins;
 mod stacks;

@@ -14,6 +14,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::StreamBody;
 use tokio::sync::mpsc;
 
+/// Trailers that can be known again.
+pub(crate) fn trailers() -> HeaderMap {
+    HeaderMap::from_iter([("x-checksum".parse().unwrap(), "1234".parse().unwrap())])
+}
+
 /// One answer of a [`Scripted`] body to a poll.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {

@@ -4,6 +4,7 @@ pub(crate) mod bodies;
 pub(crate) mod child;
 #[cfg(feature = "reqwest-middleware")]
 pub(crate) mod clients;
+pub(crate) mod inner;
 pub(crate) mod server;
 pub(crate) mod tls;
 pub(crate) mod wire;
@@ -47,9 +48,14 @@ pub(crate) fn at(second: u64) -> impl Fn() -> SystemTime + Clone + Send + Sync +
     move || SystemTime::UNIX_EPOCH + Duration::from_secs(second)
 }
 
-/// A layer with all three keys that trusts this origin.
+/// A layer with all three keys.
+pub(crate) fn layer() -> LogentriesAuthLayer {
+    LogentriesAuthLayer::new(credentials())
+}
+
+/// The same, trusting this origin.
 pub(crate) fn layer_for(origin: &str) -> LogentriesAuthLayer {
-    LogentriesAuthLayer::new(credentials()).trust_origin(origin).unwrap()
+    layer().trust_origin(origin).unwrap()
 }
 
 /// A hyper client.
@@ -66,4 +72,12 @@ pub(crate) fn whole_error(error: &(dyn Error + 'static)) -> String {
         next = error.source();
     }
     text
+}
+
+/// Fails where `text` shows one of the keys.
+#[track_caller]
+pub(crate) fn assert_silent(text: &str) {
+    for secret in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {
+        assert!(!text.contains(secret), "{text}");
+    }
 }

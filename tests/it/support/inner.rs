@@ -1,0 +1,63 @@
+//! What a layer makes of a request, without a network below it.
+
+use std::{convert::Infallible, future::ready};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use tokio::sync::mpsc;
+use tower::{BoxError, Layer, ServiceExt, service_fn};
+use tower_logentries_auth::{Access, AuthError, LogentriesAuthLayer, Rebuild};
+
+use super::{KEY_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, wire};
+
+pub(crate) const VENDOR: &str = "https://rest.logentries.com";
+
+/// A request to the vendor without a body.
+pub(crate) fn to_vendor(method: Method, target: &str) -> Request<Full<Bytes>> {
+    Request::builder().method(method).uri(format!("{VENDOR}{target}")).body(Full::default()).unwrap()
+}
+
+/// The request as the service below `layer` gets it. Where it is refused, that service has got nothing.
+pub(crate) async fn pass<R, B>(layer: &LogentriesAuthLayer<R>, request: Request<B>) -> Result<Request<B>, AuthError>
+where
+    R: Rebuild<B> + Clone,
+    B: Body<Error: Into<BoxError>>,
+{
+    let (send, mut sent) = mpsc::unbounded_channel();
+    let inner = service_fn(move |request| {
+        assert!(send.send(request).is_ok());
+        ready(Ok::<_, Infallible>(Response::new(())))
+    });
+    let result = layer.layer(inner).oneshot(request).await;
+    let sent = sent.recv().await;
+    match result {
+        Ok(_) => Ok(sent.unwrap()),
+        Err(error) => {
+            assert!(sent.is_none(), "refused, and sent all the same: {error}");
+            Err(error)
+        }
+    }
+}
+
+/// What is wrong with the signature of a request as the service below got it, of which `body` is the body.
+pub(crate) fn judge<B>(request: &Request<B>, body: &[u8]) -> Option<String> {
+    let target = request.uri().path_and_query().unwrap().as_str();
+    wire::judge(KEY_ID, OWNER_KEY, request.method().as_str(), target, request.headers(), body)
+}
+
+/// Whose key a request without a body goes with.
+pub(crate) fn key_of<B>(request: &Request<B>) -> Option<Access> {
+    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap());
+    match (header("x-api-key"), header("authorization-api-key")) {
+        (Some(READ_ONLY_KEY), None) => Some(Access::ReadOnly),
+        (Some(READ_WRITE_KEY), None) => Some(Access::ReadWrite),
+        (None, Some(_)) => {
+            assert_eq!(judge(request, b""), None);
+            Some(Access::Owner)
+        }
+        (None, None) => None,
+        headers => panic!("{headers:?}"),
+    }
+}
