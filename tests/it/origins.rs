@@ -1,1 +1,253 @@
 //! Where credentials go, and where they do not.
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header::HOST};
+use http_body_util::{BodyExt, Full};
+use tower_logentries_auth::{Access, AuthError, OriginError, Untrusted};
+
+use crate::support::{
+    LOGS, USERS, assert_silent,
+    inner::{VENDOR, key_of, pass, to_vendor},
+    layer, whole_error,
+};
+
+/// Authorities and schemes that are none of the vendor's, however close they look.
+const STRANGERS: [&str; 22] = [
+    "http://rest.logentries.com",
+    "http://rest.logentries.com:443",
+    "http://eu.rest.logs.insight.rapid7.com",
+    "https://rest.logentries.com:80",
+    "https://rest.logentries.com:8443",
+    "https://rest.logentries.com.",
+    "https://rest.logentries.com.evil.example",
+    "https://xrest.logentries.com",
+    "https://x.rest.logentries.com",
+    "https://rest-logentries.com",
+    "https://logentries.com",
+    "https://rest.logs.insight.rapid7.com",
+    "https://.rest.logs.insight.rapid7.com",
+    "https://xrest.logs.insight.rapid7.com",
+    "https://a.b.rest.logs.insight.rapid7.com",
+    "https://a_b.rest.logs.insight.rapid7.com",
+    "https://us.rest.logs.insight.rapid7.com.evil.example",
+    "https://us.rest.logs.insight.rapid7.com.",
+    "https://us.rest.logs.insight.rapid7.com:8443",
+    "https://127.0.0.1",
+    "https://[::1]",
+    "https://[::1]:8443",
+];
+
+/// Authorities that two readers could take for two hosts, and schemes that nobody sends credentials over.
+const UNCLEAR: [&str; 9] = [
+    "https://user@rest.logentries.com",
+    "https://user:password@rest.logentries.com",
+    "https://rest.logentries.com@evil.example",
+    "https://rest.logentries.com:443@evil.example",
+    "https://rest.logentries.com:",
+    "https://rest.logentries.com:65536",
+    "https://rest.logentries.com:99999999999999999999",
+    "ftp://rest.logentries.com",
+    "wss://rest.logentries.com",
+];
+
+fn to(origin: &str) -> Request<Full<Bytes>> {
+    Request::get(format!("{origin}{LOGS}")).body(Full::from("a body")).unwrap()
+}
+
+#[tokio::test]
+async fn the_vendors_hosts_get_a_key_over_https() {
+    let regions = ["us", "us2", "us3", "eu", "ca", "au", "ap", "a-new-1"];
+    let regional = regions.map(|region| format!("https://{region}.rest.logs.insight.rapid7.com"));
+    let others = ["https://rest.logentries.com:443", "https://REST.LogEntries.com", "HTTPS://rest.logentries.com"];
+    let loud = "https://EU.REST.LOGS.INSIGHT.RAPID7.COM:443";
+    for origin in regional.iter().map(String::as_str).chain(others).chain([VENDOR, loud]) {
+        assert_eq!(key_of(&pass(&layer(), to(origin)).await.unwrap()), Some(Access::ReadOnly), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_gets_anything() {
+    for origin in STRANGERS {
+        let error = pass(&layer(), to(origin)).await.unwrap_err();
+        assert!(matches!(&error, AuthError::UntrustedOrigin { origin: named } if named == origin), "{origin}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_could_be_read_as_two_hosts_gets_nothing() {
+    for origin in UNCLEAR {
+        let error = pass(&layer(), to(origin)).await.unwrap_err();
+        assert!(matches!(error, AuthError::UnclearOrigin), "{origin}: {error}");
+        assert!(!whole_error(&error).contains("password"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_without_a_scheme_gets_nothing() {
+    let mut request = to_vendor(Method::CONNECT, "");
+    *request.uri_mut() = "rest.logentries.com:443".parse().unwrap();
+    let error = pass(&layer(), request).await.unwrap_err();
+    assert!(matches!(error, AuthError::UnclearOrigin), "{error}");
+}
+
+#[tokio::test]
+async fn a_trusted_origin_is_one_scheme_one_host_and_one_port() {
+    let trusting = [
+        ("http://127.0.0.1:8080", vec!["http://127.0.0.1:8080"]),
+        ("http://localhost", vec!["http://localhost", "http://localhost:80", "http://LOCALHOST:80"]),
+        ("https://Proxy.Example:443/", vec!["https://proxy.example", "https://PROXY.example:443"]),
+        ("http://[::1]:8080", vec!["http://[::1]:8080"]),
+        ("https://rest.logentries.com.", vec!["https://rest.logentries.com.", VENDOR]),
+    ];
+    let all: Vec<_> = trusting
+        .iter()
+        .flat_map(|(_, same)| same.clone())
+        .chain(["http://[::1]", "https://127.0.0.1:8080", "http://proxy.example:443"])
+        .collect();
+    for (origin, same) in &trusting {
+        let layer = layer().trust_origin(origin).unwrap();
+        for other in &all {
+            let key = pass(&layer, to(other)).await.ok().and_then(|request| key_of(&request));
+            let is_trusted = same.contains(other) || *other == VENDOR;
+            assert_eq!(key, is_trusted.then_some(Access::ReadOnly), "{other} where {origin} is trusted");
+        }
+    }
+}
+
+#[tokio::test]
+async fn trust_adds_up() {
+    let layer = layer().trust_origin("http://a.example").unwrap().trust_origin("http://b.example").unwrap();
+    for origin in ["http://a.example", "http://b.example", VENDOR] {
+        assert_eq!(key_of(&pass(&layer, to(origin)).await.unwrap()), Some(Access::ReadOnly), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn what_passes_to_a_stranger_loses_its_credentials_and_nothing_else() {
+    let layer = layer().untrusted(Untrusted::PassThrough);
+    let body = Bytes::from_static(b"a body that stays where it is");
+    for origin in STRANGERS.into_iter().chain(UNCLEAR) {
+        let request = Request::post(format!("{origin}{USERS}/?limit=5"))
+            .header("x-api-key", "one")
+            .header("x-api-key", "another")
+            .header("authorization-api-key", "id:signature")
+            .header("date", "a date")
+            .header("authorization", "Bearer of another service")
+            .header("content-length", body.len())
+            .body(Full::<Bytes>::from(body.clone()))
+            .unwrap();
+        let uri = request.uri().clone();
+        let passed = pass(&layer, request).await.unwrap();
+
+        assert_eq!((key_of(&passed), passed.uri()), (None, &uri));
+        let mut left: Vec<_> = passed.headers().keys().map(|name| name.as_str()).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["authorization", "content-length", "date"], "{origin}");
+        let chunk = passed.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((chunk.as_ptr(), chunk.len()), (body.as_ptr(), body.len()), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn passing_strangers_through_trusts_no_one_and_forgives_nothing_else() {
+    let layer = layer().untrusted(Untrusted::PassThrough);
+    assert_eq!(key_of(&pass(&layer, to(VENDOR)).await.unwrap()), Some(Access::ReadOnly));
+    let mut elsewhere = to(VENDOR);
+    elsewhere.headers_mut().insert(HOST, HeaderValue::from_static("evil.example"));
+    let error = pass(&layer, elsewhere).await.unwrap_err();
+    assert!(matches!(error, AuthError::HostMismatch { .. }), "{error}");
+    let error = pass(&layer, to("")).await.unwrap_err();
+    assert!(matches!(error, AuthError::UnnamedOrigin), "{error}");
+}
+
+/// The key that a request to the vendor goes with under these Host headers.
+async fn key_under_hosts(hosts: &[&[u8]]) -> Result<Option<Access>, AuthError> {
+    let mut request = to(VENDOR);
+    for host in hosts {
+        request.headers_mut().append(HOST, HeaderValue::from_bytes(host).unwrap());
+    }
+    pass(&layer(), request).await.map(|request| key_of(&request))
+}
+
+#[tokio::test]
+async fn a_host_header_may_name_the_authority_of_the_target() {
+    for host in ["rest.logentries.com", "REST.logentries.COM", "rest.logentries.com:443"] {
+        let key = key_under_hosts(&[host.as_bytes()]).await.unwrap();
+        assert_eq!(key, Some(Access::ReadOnly), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_header_that_names_another_authority_is_refused() {
+    let right: &[u8] = b"rest.logentries.com";
+    let others: [&[u8]; 8] = [
+        b"evil.example",
+        b"rest.logentries.com.evil.example",
+        b"rest.logentries.com.",
+        b"rest.logentries.com:8443",
+        b"user@rest.logentries.com",
+        b"rest.logentries.com, evil.example",
+        b"",
+        b"\xff",
+    ];
+    for host in others {
+        for hosts in [&[host][..], &[right, host], &[host, right]] {
+            let error = key_under_hosts(hosts).await.unwrap_err();
+            assert!(matches!(&error, AuthError::HostMismatch { origin } if origin == VENDOR), "{hosts:?}: {error}");
+        }
+    }
+}
+
+/// Texts that name no origin, or more than one.
+const NO_ORIGINS: [&str; 23] = [
+    "",
+    " ",
+    "/",
+    "*",
+    "pass.example",
+    "pass.example:443",
+    "//pass.example",
+    "/pass",
+    "https://",
+    "https:///pass",
+    "https://pass.example/path",
+    "https://pass.example//",
+    "https://pass.example?query",
+    "https://user:pass@example.com",
+    "https://pass@example.com",
+    "https://pass.example:",
+    "https://pass.example:65536",
+    "https://pass.example:pass",
+    "https://pass example",
+    "https://päss.example",
+    "https://[::1",
+    "ftp://pass.example",
+    "https//pass.example",
+];
+
+#[test]
+fn a_text_that_names_no_origin_is_refused_and_not_repeated() {
+    let setters: [fn(&str) -> Option<OriginError>; 3] = [
+        |text| layer().trust_origin(text).err(),
+        |text| layer().assume_origin(text).err(),
+        |text| layer().clock_offset(text).err(),
+    ];
+    let message = "not an origin: pass a scheme, a host and, where it is not the default, a port, \
+                   as in https://rest.logentries.com or http://127.0.0.1:8080 (a host outside ASCII in its xn-- form)";
+    for text in NO_ORIGINS {
+        for set in setters {
+            let error = set(text).unwrap_or_else(|| panic!("{text:?} was taken for an origin"));
+            assert_eq!(error.to_string(), message, "{text:?}");
+            let without_message = whole_error(&error).replace(message, "");
+            assert!(!without_message.contains("pass"), "{without_message}");
+        }
+    }
+}
+
+#[test]
+fn the_layer_shows_whom_it_trusts_and_no_key() {
+    let layer = layer().trust_origin("http://127.0.0.1:8080").unwrap();
+    let debug = format!("{layer:?}");
+    assert!(debug.contains("http://127.0.0.1:8080"), "{debug}");
+    assert_silent(&format!("{debug} {layer:#?} {:?}", layer.credentials()));
+}
