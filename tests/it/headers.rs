@@ -1,1 +1,231 @@
 //! What goes over the wire beside the body.
+
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, Uri, request};
+use http_body_util::Full;
+use proptest::{option, prelude::*};
+use tower::{Layer, ServiceExt};
+use tower_logentries_auth::{Access, AuthError};
+
+use crate::support::{
+    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, THEN, USERS, assert_silent, at, hyper_client,
+    inner::{VENDOR, judge, key_of, pass, to_vendor},
+    layer, layer_for, server,
+};
+
+/// A request to be signed, for this target of the vendor's.
+fn signed(target: &str) -> request::Builder {
+    Request::get(format!("{VENDOR}{target}")).extension(Access::Owner)
+}
+
+fn empty(head: request::Builder) -> Request<Full<Bytes>> {
+    head.body(Full::default()).unwrap()
+}
+
+/// What an earlier attempt, or another client, may have left on a request.
+fn with_stale_headers(head: request::Builder) -> Request<Body> {
+    let stale = ["x-api-key", "authorization-api-key", "date"];
+    let head = stale.iter().fold(head, |head, name| head.header(*name, "stale").header(*name, "staler"));
+    head.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn stale_credentials_and_dates_are_replaced_and_nothing_is_doubled() {
+    let (origin, recording) = server::record().await;
+    let client = layer_for(&origin).clock(at(THEN)).layer(hyper_client());
+
+    let request = with_stale_headers(Request::get(format!("{origin}{USERS}")));
+    client.clone().oneshot(request).await.unwrap();
+    let received = recording.only();
+    // The judge refuses doubled headers, and an x-api-key beside the signature.
+    assert_eq!(received.judge(), None);
+    assert_eq!(received.header("date"), Some("Thu, 17 Aug 2017 20:16:24 GMT"));
+
+    let request = with_stale_headers(Request::get(format!("{origin}{LOGS}")));
+    client.oneshot(request).await.unwrap();
+    let received = recording.only();
+    assert_eq!(received.headers.get_all("x-api-key").iter().collect::<Vec<_>>(), [READ_ONLY_KEY]);
+    assert!(!received.headers.contains_key("authorization-api-key"));
+}
+
+#[tokio::test]
+async fn credentials_are_marked_sensitive() {
+    for (target, name) in [(LOGS, "x-api-key"), (USERS, "authorization-api-key")] {
+        let request = pass(&layer(), to_vendor(Method::GET, target)).await.unwrap();
+        assert!(request.headers()[name].is_sensitive(), "{name}");
+        let debug = format!("{request:?}");
+        assert_silent(&debug);
+        assert!(!debug.contains(KEY_ID), "{debug}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_request_without_a_content_type_gets_the_default() {
+    let xml = || Some(HeaderValue::from_static("application/xml"));
+    let cases = [
+        (layer(), Some("application/json")),
+        (layer().default_content_type(xml()), Some("application/xml")),
+        (layer().default_content_type(None), None),
+    ];
+    for (layer, expected) in cases {
+        let request = pass(&layer, empty(signed(USERS))).await.unwrap();
+        let content_type = request.headers().get("content-type").map(|value| value.to_str().unwrap());
+        assert_eq!((content_type, judge(&request, b"")), (expected, None));
+    }
+}
+
+#[tokio::test]
+async fn a_content_type_that_is_there_stays_and_is_signed() {
+    let quoted = "text/plain; charset=\"utf-8\";\tformat=flowed";
+    for layer in [layer(), layer().default_content_type(None)] {
+        let request = pass(&layer, empty(signed(USERS).header("content-type", quoted))).await.unwrap();
+        assert_eq!(
+            (&request.headers()["content-type"], judge(&request, b"")),
+            (&HeaderValue::from_static(quoted), None)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_api_key_request_gets_its_key_and_nothing_else() {
+    let head = Request::options(format!("{VENDOR}{LOGS}//?limit=5")).header("date", "the caller's");
+    let request = pass(&layer(), empty(head)).await.unwrap();
+    let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["date", "x-api-key"]);
+    assert_eq!(*request.uri(), *format!("{VENDOR}{LOGS}//?limit=5"));
+}
+
+#[tokio::test]
+async fn two_content_types_are_refused_unless_an_api_key_goes() {
+    let twice = |head: request::Builder| empty(head.header("content-type", "a/b").header("content-type", "a/b"));
+    let error = pass(&layer(), twice(signed(USERS))).await.unwrap_err();
+    assert!(matches!(error, AuthError::DoubledContentType), "{error}");
+    let request = pass(&layer(), twice(Request::get(format!("{VENDOR}{LOGS}")))).await.unwrap();
+    assert_eq!(key_of(&request), Some(Access::ReadOnly));
+}
+
+#[tokio::test]
+async fn a_content_type_that_arrives_otherwise_than_it_is_sent_is_refused() {
+    let values: [&[u8]; 7] = [b"", b" ", b"a/b ", b" a/b", b"a/b\t", b"a/b; c=\xfc", "a/b; c=ü".as_bytes()];
+    for value in values {
+        let value = HeaderValue::from_bytes(value).unwrap();
+        let given = pass(&layer(), empty(signed(USERS).header("content-type", &value))).await.unwrap_err();
+        let default = layer().default_content_type(Some(value.clone()));
+        let set = pass(&default, empty(signed(USERS))).await.unwrap_err();
+        for error in [given, set] {
+            assert!(matches!(error, AuthError::MalformedContentType), "{value:?}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_target_that_is_sent_does_not_end_in_a_slash_and_is_not_changed_otherwise() {
+    let (origin, recording) = server::record().await;
+    let client = layer_for(&origin).layer(hyper_client());
+    let targets = [
+        ("", "/"),
+        ("/", "/"),
+        ("//", "/"),
+        ("?a=/", "/?a=/"),
+        ("/?a=/", "/?a=/"),
+        ("///?a=/", "/?a=/"),
+        ("/a/b", "/a/b"),
+        ("/a/b/", "/a/b"),
+        ("/a/b///", "/a/b"),
+        ("/a/b/?limit=5&path=/c/", "/a/b?limit=5&path=/c/"),
+        ("/a/b/?", "/a/b?"),
+        ("//a//b/../%2F%7ex/%2f/", "//a//b/../%2F%7ex/%2f"),
+        ("/a;b,c:d@e!$&'()*+=~-._/", "/a;b,c:d@e!$&'()*+=~-._"),
+        ("/{\"ü\"}/", "/{\"ü\"}"),
+    ];
+    for (target, sent) in targets {
+        let request = Request::get(format!("{origin}{target}")).extension(Access::Owner).body(Body::empty()).unwrap();
+        client.clone().oneshot(request).await.unwrap();
+        let received = recording.only();
+        assert_eq!((received.judge(), &*received.target), (None, sent), "{target}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_signed_is_what_is_sent(
+        path in "(/[!-~&&[^?#]]{0,5}){0,5}/{0,2}",
+        query in "(\\?[!-~&&[^#]]{0,9})?",
+        content_type in option::of("[!-~]([\t -~]{0,9}[!-~])?"),
+        second in 0..=LAST_SECOND,
+    ) {
+        let target = format!("{VENDOR}{path}{query}").parse::<Uri>();
+        prop_assume!(target.is_ok());
+        let head = Request::post(target.unwrap()).extension(Access::Owner);
+        let head = content_type.into_iter().fold(head, |head, value| head.header("content-type", value));
+        let request = pass(&layer().clock(at(second)), empty(head)).now_or_never().unwrap().unwrap();
+        prop_assert_eq!(judge(&request, b""), None);
+    }
+}
+
+#[tokio::test]
+async fn only_methods_that_are_read_in_one_way_are_signed() {
+    let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
+    for method in methods {
+        let request = pass(&layer(), empty(signed(USERS).method(method))).await.unwrap();
+        assert_eq!(judge(&request, b""), None, "{method}");
+    }
+    for method in ["get", "GETX", "G", "PURGE", "PROPFIND", "POSTapplication"] {
+        let error = pass(&layer(), empty(signed(USERS).method(method))).await.unwrap_err();
+        assert!(matches!(&error, AuthError::UnsignableMethod { method: named } if named == method), "{error}");
+        let request = pass(&layer(), empty(Request::get(format!("{VENDOR}{LOGS}")).method(method))).await.unwrap();
+        assert_eq!(request.headers()["x-api-key"], READ_WRITE_KEY, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_without_a_path_goes_with_an_api_key_and_is_not_signed() {
+    let layer = layer().assume_origin(VENDOR).unwrap();
+    let request = || Request::options("*");
+    assert!(pass(&layer, empty(request())).await.unwrap().headers().contains_key("x-api-key"));
+    let error = pass(&layer, empty(request().extension(Access::Owner))).await.unwrap_err();
+    assert!(matches!(error, AuthError::UnsignableTarget), "{error}");
+}
+
+const LAST_SECOND: u64 = 253_402_300_799;
+
+#[tokio::test]
+async fn the_first_and_the_last_second_that_a_date_can_name_are_signed() {
+    for (second, date) in [(0, "Thu, 01 Jan 1970 00:00:00 GMT"), (LAST_SECOND, "Fri, 31 Dec 9999 23:59:59 GMT")] {
+        let request = pass(&layer().clock(at(second)), empty(signed(USERS))).await.unwrap();
+        assert_eq!((request.headers()["date"].to_str().unwrap(), judge(&request, b"")), (date, None));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_no_date_can_name_is_an_error_for_signatures_alone() {
+    let before = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
+    let after = SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND + 1);
+    let far_after = SystemTime::UNIX_EPOCH + Duration::from_secs(i64::MAX as u64);
+    for time in [before, after, far_after] {
+        let layer = layer().clock(move || time);
+        for body in ["", "a body"] {
+            let request = signed(USERS).body(Full::<Bytes>::from(body)).unwrap();
+            let error = pass(&layer, request).await.unwrap_err();
+            assert!(matches!(error, AuthError::Clock), "{time:?}: {error}");
+        }
+        assert_eq!(key_of(&pass(&layer, to_vendor(Method::GET, LOGS)).await.unwrap()), Some(Access::ReadOnly));
+    }
+}
+
+#[tokio::test]
+async fn the_owner_key_is_never_sent() {
+    let (origin, recording) = server::record().await;
+    let client = layer_for(&origin).layer(hyper_client());
+    for access in [Access::ReadOnly, Access::ReadWrite, Access::Owner] {
+        let request = Request::get(format!("{origin}{USERS}")).extension(access).body(Body::empty()).unwrap();
+        client.clone().oneshot(request).await.unwrap();
+        let received = recording.only();
+        let sent = received.headers.values().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b' ');
+        assert!(!String::from_utf8_lossy(&sent).contains(OWNER_KEY), "{received:?}");
+    }
+}

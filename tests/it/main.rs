@@ -11,6 +11,7 @@ mod bodies;
 mod connections;
 mod credentials;
 mod environment;
+mod errors;
 mod headers;
 mod origins;
 mod stacks;

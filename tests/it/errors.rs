@@ -1,0 +1,137 @@
+//! What each refusal says.
+
+use std::{
+    error::Error,
+    io,
+    time::{Duration, SystemTime},
+};
+
+use axum::body::Body;
+use http::{Request, request};
+use tower_logentries_auth::{Access, AuthError, Credentials, LogentriesAuthLayer};
+
+use crate::support::{
+    READ_ONLY_KEY, USERS, assert_silent,
+    bodies::{Act, Scripted, trailers},
+    inner::{VENDOR, pass},
+    layer, whole_error,
+};
+
+/// What is said of a request that is refused.
+struct Refusal {
+    layer: LogentriesAuthLayer,
+    request: Request<Body>,
+    message: &'static str,
+}
+
+/// This is said of a request with this head, that is to be signed for the vendor but for what the head changes.
+fn says(message: &'static str, head: impl FnOnce(request::Builder) -> request::Builder) -> Refusal {
+    let request = head(Request::post(format!("{VENDOR}{USERS}"))).body(Body::empty()).unwrap();
+    Refusal { layer: layer().body_limit(8), request, message }
+}
+
+impl Refusal {
+    fn of_body(self, body: Scripted) -> Self {
+        Self { request: self.request.map(|_| Body::new(body)), ..self }
+    }
+
+    fn under(self, layer: impl FnOnce(LogentriesAuthLayer) -> LogentriesAuthLayer) -> Self {
+        Self { layer: layer(self.layer), ..self }
+    }
+}
+
+fn refused_for_where_they_go() -> [Refusal; 5] {
+    [
+        says(
+            "no credentials for http://example.com:8080: they go to the vendor's hosts over https; \
+             add another with trust_origin",
+            |head| head.uri("http://example.com:8080/"),
+        ),
+        says(
+            "no credentials for a target whose authority is unclear: use http or https, a host and a port, no userinfo",
+            |head| head.uri("https://user@rest.logentries.com/"),
+        ),
+        says(
+            "the request's target has no authority: use an absolute URI, or say with assume_origin where it goes",
+            |head| head.uri("/"),
+        ),
+        says(
+            "the Host header names another authority than https://rest.logentries.com: \
+             remove it, or send it what the URI names",
+            |head| head.header("host", "example.com"),
+        ),
+        says("the resource takes owner access, and no key held is enough: add one to the credentials", |head| head)
+            .under(|_| LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap())),
+    ]
+}
+
+fn refused_for_what_can_not_be_signed() -> [Refusal; 5] {
+    [
+        says("a request with method PURGE can't be signed: use a registered method such as GET or POST", |head| {
+            head.method("PURGE")
+        }),
+        says("a request without a path can't be signed: use a target that starts with '/'", |head| {
+            head.method("OPTIONS").uri("*").extension(Access::Owner)
+        })
+        .under(|layer| layer.assume_origin(VENDOR).unwrap()),
+        says("a request with two Content-Type headers can't be signed: send one", |head| {
+            head.header("content-type", "text/plain").header("content-type", "text/plain")
+        }),
+        says("the Content-Type can't be signed: use visible ASCII without blanks at its ends", |head| {
+            head.header("content-type", "text/plain; charset=ü")
+        }),
+        says("the clock is outside the years 1970 to 9999, which no Date header can name: set it", |head| head)
+            .under(|layer| layer.clock(|| SystemTime::UNIX_EPOCH - Duration::from_secs(1))),
+    ]
+}
+
+fn refused_for_their_bodies() -> [Refusal; 3] {
+    [
+        says(
+            "the body is longer than 8 bytes, the most that is buffered to be signed: \
+             raise body_limit, or send a BodyDigest with the request so that it streams",
+            |head| head,
+        )
+        .of_body(Scripted::new([Act::Data(b"a body"), Act::Data(b" too long")])),
+        says("the body had 6 bytes, which is not the size it claimed: nothing was sent", |head| head)
+            .of_body(Scripted::new([Act::Data(b"a body")]).claiming(7)),
+        says(
+            "the body has trailers, which its type can't be rebuilt with: keep them with rebuild_body, or send none",
+            |head| head,
+        )
+        .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())])),
+    ]
+}
+
+#[tokio::test]
+async fn every_refusal_says_what_is_wrong_and_what_to_do() {
+    let refusals = refused_for_where_they_go().into_iter();
+    for Refusal { layer, request, message } in
+        refusals.chain(refused_for_what_can_not_be_signed()).chain(refused_for_their_bodies())
+    {
+        let error = pass(&layer, request).await.unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert!(error.source().is_none(), "{error:?}");
+        assert_silent(&whole_error(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_the_source_of_its_error() {
+    let broken = Scripted::new([Act::Data(b"half"), Act::Fail("the disk is gone")]);
+    let Refusal { layer, request, message } =
+        says("the request's body failed while it was read to be signed", |head| head).of_body(broken);
+    let error = pass(&layer, request).await.unwrap_err();
+    assert_eq!(error.to_string(), message);
+    assert_eq!(root_cause(&error).downcast_ref::<io::Error>().unwrap().to_string(), "the disk is gone");
+    assert!(matches!(error, AuthError::Body { .. }));
+}
+
+/// The innermost cause: `axum::body::Body` wraps that of the body in it.
+fn root_cause(error: &dyn Error) -> &(dyn Error + 'static) {
+    let mut cause = error.source().unwrap();
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause
+}
