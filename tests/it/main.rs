@@ -8,6 +8,7 @@ mod vectors;
 // Sending.
 mod access;
 mod bodies;
+mod buffering;
 mod connections;
 mod credentials;
 mod environment;

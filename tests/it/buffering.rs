@@ -1,0 +1,310 @@
+//! What is read to be signed, up to where, and what becomes of the bytes.
+
+use std::{marker::PhantomPinned, pin::Pin, rc::Rc, sync::mpsc, task};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, header::DATE};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, Full};
+use proptest::prelude::*;
+use tower_logentries_auth::{AuthError, BodyDigest, BufferedBody, Credentials, LogentriesAuthLayer};
+
+use crate::support::{
+    OWNER_KEY, READ_ONLY_KEY, TEAMS, USERS, assert_silent,
+    bodies::{
+        Act::{self, Data, Pending, Trailers},
+        Scripted, trailers,
+    },
+    inner::{VENDOR, judge, pass},
+    layer,
+};
+
+/// At the place that this stands at in a script, nobody should have read.
+const UNREAD: Act = Act::Fail("it was read");
+
+fn post<B>(target: &str, body: B) -> Request<B> {
+    Request::post(format!("{VENDOR}{target}")).body(body).unwrap()
+}
+
+fn signed(script: Scripted) -> Request<Body> {
+    post(USERS, Body::new(script))
+}
+
+/// The bytes of a body that still has to be read.
+async fn bytes_of<B: http_body::Body<Error: std::fmt::Debug>>(body: B) -> Bytes {
+    body.collect().await.unwrap().to_bytes()
+}
+
+/// Where each chunk of a body lies in memory, and how long it is.
+async fn places_of(body: impl http_body::Body<Data = Bytes, Error: std::fmt::Debug>) -> Vec<(*const u8, usize)> {
+    let mut body = Box::pin(body);
+    let mut places = Vec::new();
+    while let Some(frame) = body.frame().await {
+        places.extend(frame.unwrap().into_data().map(|data| place(&data)));
+    }
+    places
+}
+
+fn place(bytes: &Bytes) -> (*const u8, usize) {
+    (bytes.as_ptr(), bytes.len())
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_before_it_is_read() {
+    let layer = layer().body_limit(6);
+    let error = pass(&layer, signed(Scripted::new([UNREAD]).claiming(7))).await.unwrap_err();
+    assert!(matches!(error, AuthError::BodyTooLarge { limit: 6 }), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_grows_over_the_limit_is_read_no_further() {
+    let layer = layer().body_limit(6);
+    let at_once = vec![Data(b"a body."), UNREAD];
+    let later = vec![Data(b"a body"), Pending, Data(b"."), UNREAD];
+    let byte_by_byte = [vec![Data(b"."); 7], vec![UNREAD]].concat();
+    for acts in [at_once, later, byte_by_byte] {
+        let error = pass(&layer, signed(Scripted::new(acts))).await.unwrap_err();
+        assert!(matches!(error, AuthError::BodyTooLarge { limit: 6 }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_just_the_limit_is_signed() {
+    let layer = layer().body_limit(6);
+    let chunks = || Scripted::new([Data(b"a "), Data(b"body"), Data(b"")]);
+    for script in [chunks(), chunks().claiming(6)] {
+        let request = pass(&layer, signed(script)).await.unwrap();
+        assert_eq!(judge(&request, b"a body"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_nothing_leaves_empty_bodies() {
+    let layer = layer().body_limit(0);
+    let request = pass(&layer, signed(Scripted::new([]))).await.unwrap();
+    assert_eq!(judge(&request, b""), None);
+    let error = pass(&layer, signed(Scripted::new([Data(b".")]))).await.unwrap_err();
+    assert!(matches!(error, AuthError::BodyTooLarge { limit: 0 }), "{error}");
+}
+
+#[tokio::test]
+async fn sixteen_mib_are_the_limit_unless_one_is_set() {
+    let limit = 16 << 20;
+    let error = pass(&layer(), signed(Scripted::new([UNREAD]).claiming(limit + 1))).await.unwrap_err();
+    assert!(matches!(error, AuthError::BodyTooLarge { limit: 16_777_216 }), "{error}");
+    let error = pass(&layer(), signed(Scripted::new([UNREAD]).claiming(limit))).await.unwrap_err();
+    assert!(matches!(error, AuthError::Body { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_that_lies_about_its_size_is_not_sent() {
+    for claimed in [0, 5, 7, 600] {
+        let error =
+            pass(&layer(), signed(Scripted::new([Data(b"a "), Data(b"body")]).claiming(claimed))).await.unwrap_err();
+        assert!(matches!(error, AuthError::BodyLength { read: 6 }), "{claimed} claimed: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_half_way_is_not_sent_and_its_error_is_kept() {
+    let request = post(USERS, Scripted::new([Data(b"half"), Pending, Act::Fail("the disk is gone"), UNREAD]));
+    let layer = layer().rebuild_body(|_: BufferedBody| -> Scripted { unreachable!("there is no whole body") });
+    let AuthError::Body { source } = pass(&layer, request).await.unwrap_err() else { panic!("another error") };
+    assert_eq!(source.downcast_ref::<std::io::Error>().unwrap().to_string(), "the disk is gone");
+}
+
+#[tokio::test]
+async fn a_body_is_not_read_for_an_api_key_nor_where_its_digest_is_known() {
+    let by_key = post(TEAMS, Body::new(Scripted::new([UNREAD])));
+    let mut by_digest = signed(Scripted::new([UNREAD]));
+    by_digest.extensions_mut().insert(BodyDigest::of("a body"));
+    for request in [by_key, by_digest] {
+        let request = pass(&layer(), request).await.unwrap();
+        let is_signed = request.headers().contains_key("authorization-api-key");
+        assert!(!is_signed || judge(&request, b"a body").is_none());
+        assert!(request.into_body().frame().await.unwrap().is_err(), "the first poll was not the test's");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_has_its_body_left_alone() {
+    let read_only = LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap());
+    let error = pass(&read_only, signed(Scripted::new([UNREAD]))).await.unwrap_err();
+    assert!(matches!(error, AuthError::NoKey { .. }), "{error}");
+    let mut request = signed(Scripted::new([UNREAD]));
+    *request.method_mut() = Method::from_bytes(b"PURGE").unwrap();
+    let error = pass(&layer(), request).await.unwrap_err();
+    assert!(matches!(error, AuthError::UnsignableMethod { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_digest_left_over_from_a_redirect_does_not_hide_that_the_body_is_empty() {
+    for body in [Body::empty(), Body::from(""), Body::new(Scripted::new([]).claiming(0))] {
+        let mut request = post(USERS, body);
+        request.extensions_mut().insert(BodyDigest::of("the body of an earlier request"));
+        assert_eq!(judge(&pass(&layer(), request).await.unwrap(), b""), None);
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_one_piece_is_shared_not_copied() {
+    let bytes = Bytes::from(vec![b'x'; 3]);
+    let full = pass(&layer(), post(USERS, Full::from(bytes.clone()))).await.unwrap();
+    assert_eq!(places_of(full.into_body()).await, [place(&bytes)]);
+
+    let acts = [Data(b""), Pending, Act::Bytes(bytes.clone()), Data(b"")];
+    let streamed = pass(&layer(), signed(Scripted::new(acts))).await.unwrap();
+    assert_eq!(places_of(streamed.into_body()).await, [place(&bytes)]);
+}
+
+#[tokio::test]
+async fn trailers_are_refused_where_bytes_are_all_that_is_kept() {
+    for acts in [vec![Trailers(trailers())], vec![Data(b"a body"), Trailers(trailers())]] {
+        let error = pass(&layer(), signed(Scripted::new(acts))).await.unwrap_err();
+        assert!(matches!(error, AuthError::Trailers), "{error}");
+    }
+}
+
+/// What `rebuild_body` is given for this script.
+async fn buffered(acts: impl IntoIterator<Item = Act>) -> BufferedBody {
+    let (send, sent) = mpsc::channel();
+    let layer = layer().rebuild_body(move |body: BufferedBody| {
+        send.send(body).unwrap();
+        Scripted::new([])
+    });
+    pass(&layer, post(USERS, Scripted::new(acts))).await.unwrap();
+    sent.recv().unwrap()
+}
+
+#[tokio::test]
+async fn a_buffered_body_knows_its_size_to_the_last_chunk() {
+    let mut body = buffered([Data(&[b'x'; 600]), Data(&[b'y'; 700])]).await;
+    for left in [1300, 700] {
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(left), false));
+        assert!(body.frame().await.is_some());
+    }
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn a_buffered_body_keeps_the_chunks_as_they_came() {
+    let chunks = [600, 512, 70_000].map(|len| Bytes::from(vec![b'x'; len]));
+    let body = buffered(chunks.clone().map(Act::Bytes)).await;
+    assert_eq!(places_of(body).await, chunks.each_ref().map(place));
+}
+
+#[tokio::test]
+async fn tiny_chunks_are_joined_so_that_they_take_no_more_than_their_bytes() {
+    let body = buffered(vec![Data(b"x"); 100_000]).await;
+    assert_eq!(body.size_hint().exact(), Some(100_000));
+    assert_eq!(places_of(body).await.iter().map(|(_, len)| *len).collect::<Vec<_>>(), [1, 99_999]);
+}
+
+#[tokio::test]
+async fn short_and_long_chunks_stay_in_order() {
+    let long = [b'b'; 600];
+    let long = || Act::Bytes(Bytes::copy_from_slice(&long));
+    let body = buffered([Data(b"a"), Data(b"a"), long(), Data(b"c"), Data(b""), Data(b"d"), long(), Data(b"e")]).await;
+    let expected = [&b"aa"[..], &[b'b'; 600], b"cd", &[b'b'; 600], b"e"].concat();
+    assert_eq!(bytes_of(body).await, expected);
+}
+
+#[tokio::test]
+async fn a_buffered_body_with_trailers_ends_with_them_and_claims_no_exact_size() {
+    let mut body = buffered([Data(b"a body"), Trailers(trailers())]).await;
+    assert_eq!(body.trailers(), Some(&trailers()));
+    assert_eq!((body.size_hint().lower(), body.size_hint().upper()), (6, None));
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "a body");
+    assert!(!body.is_end_stream());
+    assert_eq!(body.frame().await.unwrap().unwrap().into_trailers().unwrap(), trailers());
+    assert!(body.is_end_stream() && body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn trailers_that_come_in_pieces_are_kept_together() {
+    let more = HeaderMap::from_iter([(DATE, "a date".parse().unwrap())]);
+    let body = buffered([Trailers(trailers()), Data(b"a body"), Trailers(more.clone())]).await;
+    let mut all = trailers();
+    all.extend(more);
+    assert_eq!(body.trailers(), Some(&all));
+}
+
+#[tokio::test]
+async fn a_buffered_body_turns_into_bytes() {
+    let bytes = Bytes::from_static(&[b'x'; 600]);
+    let one = Bytes::from(buffered([Act::Bytes(bytes.clone()), Trailers(trailers())]).await);
+    assert_eq!(place(&one), place(&bytes));
+    let many = Bytes::from(buffered([Act::Bytes(bytes.clone()), Act::Bytes(bytes.clone()), Data(b"yz")]).await);
+    assert_eq!(many, [&bytes[..], &bytes[..], b"yz"].concat());
+    assert!(Bytes::from(buffered([]).await).is_empty());
+    assert!(Bytes::from(BufferedBody::default()).is_empty());
+}
+
+#[tokio::test]
+async fn a_buffered_body_does_not_show_what_it_holds() {
+    let body = buffered([Data(OWNER_KEY.as_bytes())]).await;
+    let debug = format!("{body:?}");
+    assert_silent(&debug);
+    assert!(debug.contains("len: 36"), "{debug}");
+}
+
+pin_project_lite::pin_project! {
+    /// A body that can be moved neither to another thread nor, once pinned, anywhere.
+    struct Rooted {
+        #[pin]
+        body: BufferedBody,
+        #[pin]
+        stays: PhantomPinned,
+        local: Rc<()>,
+    }
+}
+
+impl From<BufferedBody> for Rooted {
+    fn from(body: BufferedBody) -> Self {
+        Self { body, stays: PhantomPinned, local: Rc::default() }
+    }
+}
+
+impl http_body::Body for Rooted {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> task::Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_body_needs_to_be_neither_send_nor_unpin() {
+    let body = Rooted::from(buffered([Data(b"a body")]).await);
+    let request =
+        pass(&layer().rebuild_body(|body: BufferedBody| Rooted::from(body)), post(USERS, body)).await.unwrap();
+    assert_eq!(judge(&request, b"a body"), None);
+    assert_eq!(bytes_of(request.into_body()).await, "a body");
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let chunk = prop_oneof![prop::collection::vec(any::<u8>(), 0..9), prop::collection::vec(any::<u8>(), 500..1500)];
+    let act = prop_oneof![1 => Just(Pending), 3 => chunk.prop_map(|chunk| Act::Bytes(chunk.into()))];
+    prop::collection::vec(act, 0..12)
+}
+
+proptest! {
+    #[test]
+    fn however_a_body_is_cut_into_chunks_it_is_signed_and_sent_whole(acts in acts(), claims in any::<bool>()) {
+        let chunks = acts.iter().filter_map(|act| if let Act::Bytes(bytes) = act { Some(&bytes[..]) } else { None });
+        let whole = chunks.collect::<Vec<_>>().concat();
+        let script = Scripted::new(acts);
+        let script = if claims { script.claiming(whole.len() as u64) } else { script };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let request = runtime.block_on(pass(&layer(), signed(script))).unwrap();
+        prop_assert_eq!(judge(&request, &whole), None);
+        prop_assert_eq!(request.body().size_hint().exact(), Some(whole.len() as u64));
+        prop_assert_eq!(runtime.block_on(bytes_of(request.into_body())), whole);
+    }
+}
