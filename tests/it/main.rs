@@ -15,6 +15,7 @@ mod environment;
 mod errors;
 mod headers;
 mod origins;
+mod readiness;
 mod stacks;
 
 // Sending with other clients.

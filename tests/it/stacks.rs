@@ -1,1 +1,224 @@
 //! The layer among other tower layers.
+
+use std::{error::Error, future::pending, io, time::Duration};
+
+use axum::body::Body;
+use futures_util::{FutureExt, future::join_all};
+use http::{Method, Request, Response};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use tokio::{net::TcpSocket, sync::mpsc, time::timeout};
+use tower::{
+    BoxError, Service, ServiceBuilder, ServiceExt, service_fn, timeout::error::Elapsed, util::BoxCloneSyncService,
+};
+use tower_http::trace::TraceLayer;
+use tower_logentries_auth::{AuthError, LogentriesAuthLayer};
+
+use crate::support::{
+    LOGS, USERS, assert_silent,
+    bodies::{
+        Act::{self, Data, Pending, Stall},
+        Scripted, trailers,
+    },
+    hyper_client,
+    inner::VENDOR,
+    layer, layer_for, server, whole_error,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn post(origin: &str, acts: impl IntoIterator<Item = Act>) -> Request<Body> {
+    Request::post(format!("{origin}{USERS}")).body(Body::new(Scripted::new(acts))).unwrap()
+}
+
+/// A request that is sent at once, for odd `n`, or one whose body is read first, with others in between.
+fn request(origin: &str, n: usize) -> Request<Body> {
+    if n % 2 == 1 {
+        return Request::get(format!("{origin}{LOGS}")).body(Body::empty()).unwrap();
+    }
+    post(origin, [Pending, Data(b"a "), Pending, Data(b"body")])
+}
+
+/// Sends a number of requests at once over clones of this stack. All arrive, and those to be signed are.
+async fn carries<S, T>(stack: impl FnOnce(LogentriesAuthLayer, Client<HttpConnector, Body>) -> S)
+where
+    S: Service<Request<Body>, Response = Response<T>, Error: Into<BoxError>> + Clone,
+{
+    let (origin, recording) = server::record().await;
+    let service = stack(layer_for(&origin), hyper_client());
+    let responses = (0..12).map(|n| service.clone().oneshot(request(&origin, n)));
+    for response in timeout(MINUTE, join_all(responses)).await.unwrap() {
+        assert_eq!(response.map_err(Into::into).unwrap().status(), 200);
+    }
+    let received = recording.take();
+    let (by_key, signed): (Vec<_>, Vec<_>) = received.iter().partition(|r| r.header("x-api-key").is_some());
+    assert_eq!((by_key.len(), signed.len()), (6, 6));
+    for request in signed {
+        assert_eq!((request.judge(), &request.body[..]), (None, &b"a body"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_concurrency_limit_fits_above_and_below() {
+    carries(|auth, client| ServiceBuilder::new().concurrency_limit(1).layer(auth).service(client)).await;
+    carries(|auth, client| ServiceBuilder::new().layer(auth).concurrency_limit(1).service(client)).await;
+}
+
+#[tokio::test]
+async fn a_buffer_fits_above_and_below() {
+    carries(|auth, client| ServiceBuilder::new().buffer(1).layer(auth).service(client)).await;
+    carries(|auth, client| ServiceBuilder::new().layer(auth).buffer(1).service(client)).await;
+}
+
+#[tokio::test]
+async fn a_timeout_fits_above_and_below() {
+    carries(|auth, client| ServiceBuilder::new().timeout(MINUTE).layer(auth).service(client)).await;
+    carries(|auth, client| ServiceBuilder::new().layer(auth).timeout(MINUTE).service(client)).await;
+}
+
+#[tokio::test]
+async fn a_trace_fits_above_and_below() {
+    carries(|auth, client| ServiceBuilder::new().layer(TraceLayer::new_for_http()).layer(auth).service(client)).await;
+    carries(|auth, client| ServiceBuilder::new().layer(auth).layer(TraceLayer::new_for_http()).service(client)).await;
+}
+
+#[tokio::test]
+async fn load_shedding_fits_above_and_below() {
+    carries(|auth, client| ServiceBuilder::new().load_shed().layer(auth).service(client)).await;
+    carries(|auth, client| ServiceBuilder::new().layer(auth).load_shed().service(client)).await;
+}
+
+#[tokio::test]
+async fn all_of_them_fit_together() {
+    carries(|auth, client| {
+        let below = ServiceBuilder::new().buffer(1).concurrency_limit(1).timeout(MINUTE).service(client);
+        ServiceBuilder::new().load_shed().buffer(12).concurrency_limit(2).timeout(MINUTE).layer(auth).service(below)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_boxed_stack_can_be_cloned_and_sent_to_another_thread() {
+    let (origin, recording) = server::record().await;
+    let stack = ServiceBuilder::new().layer(layer_for(&origin)).service(hyper_client());
+    let boxed = BoxCloneSyncService::new(stack);
+    let request = request(&origin, 0);
+    tokio::spawn(boxed.clone().oneshot(request)).await.unwrap().unwrap();
+    assert_eq!(recording.only().judge(), None);
+}
+
+/// A stack whose only permit lies below the layer.
+fn with_one_permit<S, T>(
+    origin: &str,
+    service: S,
+) -> impl Service<Request<Body>, Response = Response<T>, Error = AuthError>
+where
+    S: Service<Request<Body>, Response = Response<T>, Error: Into<BoxError>> + Clone,
+{
+    ServiceBuilder::new().layer(layer_for(origin)).concurrency_limit(1).service(service)
+}
+
+async fn send<S: Service<Request<Body>>>(client: &mut S, request: Request<Body>) -> Result<S::Response, S::Error> {
+    let sent = async { client.ready().await?.call(request).await };
+    timeout(MINUTE, sent).await.expect("the permit was never given back")
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_while_the_body_is_read_gives_the_permit_back() {
+    let (origin, recording) = server::record().await;
+    let mut client = with_one_permit(&origin, hyper_client());
+    let stalled = client.ready().await.unwrap().call(post(&origin, [Data(b"half"), Stall]));
+    let mut stalled = Box::pin(stalled);
+    assert!(stalled.as_mut().now_or_never().is_none());
+    assert!(client.ready().now_or_never().is_none(), "the permit goes with the request");
+
+    drop(stalled);
+    send(&mut client, request(&origin, 0)).await.unwrap();
+    assert_eq!(recording.only().judge(), None);
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_while_it_waits_for_the_answer_gives_the_permit_back() {
+    let (got, mut get) = mpsc::unbounded_channel();
+    let answers_reads = service_fn(move |request: Request<Body>| {
+        got.send(request.method().clone()).unwrap();
+        async move { if request.method() == Method::GET { Ok::<_, BoxError>(Response::new(())) } else { pending().await } }
+    });
+    let mut client = with_one_permit(VENDOR, answers_reads);
+    let mut waiting = Box::pin(client.ready().await.unwrap().call(request(VENDOR, 0)));
+    tokio::select! {
+        _ = &mut waiting => panic!("nobody answers"),
+        method = get.recv() => assert_eq!(method, Some(Method::POST)),
+    }
+    assert!(client.ready().now_or_never().is_none(), "the permit goes with the request");
+
+    drop(waiting);
+    send(&mut client, request(VENDOR, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_request_gives_the_permit_back() {
+    let (origin, recording) = server::record().await;
+    let mut client = with_one_permit(&origin, hyper_client());
+    let refused = [
+        post(&origin, [Data(b"half"), Act::Fail("the disk is gone")]),
+        post("http://example.com", []),
+        post(&origin, [Pending, Act::Trailers(trailers())]),
+    ];
+    for request in refused {
+        send(&mut client, request).await.unwrap_err();
+        assert!(recording.take().is_empty());
+    }
+    send(&mut client, request(&origin, 0)).await.unwrap();
+    assert_eq!(recording.only().judge(), None);
+}
+
+/// What a caller does who has no use for an error but to pass it on.
+async fn fetch<S, E>(stack: S) -> Result<S::Response, BoxError>
+where
+    S: Service<Request<Body>, Error = E>,
+    BoxError: From<E>,
+{
+    Ok(stack.oneshot(request(VENDOR, 0)).await?)
+}
+
+#[tokio::test]
+async fn the_error_of_the_service_below_keeps_its_type_through_every_box() {
+    let never = service_fn(|_: Request<Body>| pending::<Result<Response<()>, BoxError>>());
+    let times_out = ServiceBuilder::new().layer(layer()).timeout(Duration::ZERO).service(never);
+
+    let error = fetch(times_out.clone()).await.unwrap_err();
+    let error = error.downcast_ref::<AuthError>().unwrap();
+    assert_eq!(error.to_string(), "the service below the authentication layer failed");
+    assert!(error.service_error::<Elapsed>().is_some() && error.source().unwrap().is::<Elapsed>());
+    assert!(error.service_error::<io::Error>().is_none());
+
+    let boxing = ServiceBuilder::new().buffer(1).timeout(MINUTE).service(times_out);
+    let error = fetch(boxing).await.unwrap_err();
+    assert!(error.downcast_ref::<AuthError>().unwrap().service_error::<Elapsed>().is_some());
+}
+
+#[tokio::test]
+async fn a_timeout_above_is_not_an_error_of_the_layer() {
+    let never = service_fn(|_: Request<Body>| pending::<Result<Response<()>, BoxError>>());
+    let stack = ServiceBuilder::new().timeout(Duration::ZERO).layer(layer()).service(never);
+    assert!(fetch(stack).await.unwrap_err().is::<Elapsed>());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_refused_is_told_by_the_clients_own_error() {
+    // Bound, so that nobody else gets the port, and never listening.
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let origin = format!("http://{}", deaf.local_addr().unwrap());
+    let client = ServiceBuilder::new().layer(layer_for(&origin)).service(hyper_client());
+    let error = client.oneshot(request(&origin, 0)).await.unwrap_err();
+    assert!(error.service_error::<hyper_util::client::legacy::Error>().unwrap().is_connect(), "{error:?}");
+    assert_silent(&whole_error(&error));
+}
+
+#[tokio::test]
+async fn neither_the_service_nor_its_future_shows_a_key() {
+    let mut client = ServiceBuilder::new().layer(layer_for(VENDOR)).service(hyper_client());
+    let future = client.ready().await.unwrap().call(post(VENDOR, [Stall]));
+    assert_silent(&format!("{client:?} {client:#?} {future:?}"));
+}
