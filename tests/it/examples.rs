@@ -1,7 +1,7 @@
 //! The examples, run as a user runs them. `child::run` runs one that ends, `child::Served` one that serves.
 
 use axum::{Extension, Router, body::Body, response::Response};
-use tower_logentries_auth::{Authenticated, LogentriesVerifyLayer};
+use tower_logentries_auth::{Authenticated, Credentials, LogentriesVerifyLayer};
 
 use crate::{
     support::{
@@ -35,6 +35,19 @@ fn assert_wrote(ran: &Ran, parts: &[&str]) {
 async fn quickstart_shows_requests_accepted_and_one_refused() {
     let ran = child::run("quickstart", &[]).await;
     assert_wrote(&ran, &["200 OK", "jane@smyth.com", "200 OK", "john@smyth.com", "401 Unauthorized"]);
+}
+
+#[tokio::test]
+async fn hyper_client_is_let_through_and_fails_by_its_exit_status() {
+    let ran = child::run("hyper_client", &[&api().await]).await;
+    assert_wrote(&ran, &["200 OK", "read-only access"]);
+    let refusing = LogentriesVerifyLayer::new(Credentials::read_only("another-key").unwrap());
+    let ran = child::run("hyper_client", &[&server::serve(Router::new().layer(refusing)).await]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.starts_with("401 Unauthorized"), "{ran:?}");
+    let ran = child::run("hyper_client", &["no origin"]).await;
+    assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:?}");
+    assert!(ran.stderr.starts_with("not an origin: "), "{ran:?}");
 }
 
 #[cfg(feature = "reqwest")]
