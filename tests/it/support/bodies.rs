@@ -36,17 +36,17 @@ pub(crate) enum Act {
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
     acts: VecDeque<Act>,
-    claimed: SizeHint,
+    claimed: Option<u64>,
 }
 
 impl Scripted {
     pub(crate) fn new(acts: impl IntoIterator<Item = Act>) -> Self {
-        Self { acts: acts.into_iter().collect(), claimed: SizeHint::new() }
+        Self { acts: acts.into_iter().collect(), claimed: None }
     }
 
     /// The same, claiming this size.
     pub(crate) fn claiming(self, size: u64) -> Self {
-        Self { claimed: SizeHint::with_exact(size), ..self }
+        Self { claimed: Some(size), ..self }
     }
 }
 
@@ -73,7 +73,7 @@ impl Body for Scripted {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.claimed.clone()
+        self.claimed.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn signature(key: &str, method: &str, content_type: &str, date: &str,
 
 fn query_path(target: &str) -> String {
     let path = target.find('?').map_or(target, |query| &target[..query]);
-    let mut path = if path.starts_with('/') { path[1..].to_string() } else { path.to_string() };
+    let mut path = path.strip_prefix('/').unwrap_or(path).to_string();
     while path.ends_with('/') {
         path.pop();
     }
