@@ -42,7 +42,7 @@ pub enum AuthError {
     UnsignableTarget,
     /// A signed request with more than one Content-Type header.
     DoubledContentType,
-    /// A signed request whose Content-Type has characters outside visible ASCII, or blanks at an end.
+    /// A signed request whose Content-Type is empty, has characters outside visible ASCII, or blanks at an end.
     MalformedContentType,
     /// The body is longer than the layer buffers.
     BodyTooLarge {

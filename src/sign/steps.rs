@@ -150,11 +150,7 @@ impl Settings {
         request.trim_path();
         let headers = request.headers_mut();
         headers.remove(&X_API_KEY);
-        if !matches!(content, Content::Hashed(_)) {
-            // hyper obeys the framing that a caller set, and cuts a body that by now has another.
-            headers.remove(CONTENT_LENGTH);
-            headers.remove(TRANSFER_ENCODING);
-        }
+        content.settle_framing(headers);
         self.settle_content_type(headers)
     }
 
@@ -180,6 +176,18 @@ impl Content {
             // A body that says it is empty is read, whatever a digest left over from a redirect says of it.
             (Some(body), Some(digest)) if body.size_hint().upper() != Some(0) => Self::Hashed(digest),
             _ => Self::Unread,
+        }
+    }
+
+    /// hyper obeys the framing that a caller set, and cuts a body that by now has another.
+    fn settle_framing(&self, headers: &mut HeaderMap) {
+        if let Self::Hashed(_) = self {
+            return;
+        }
+        headers.remove(TRANSFER_ENCODING);
+        // hyper leaves out the length of an empty body, which some servers insist on.
+        if headers.remove(CONTENT_LENGTH).is_some() && matches!(self, Self::Empty) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
     }
 }

@@ -34,12 +34,12 @@ fn signed<B>(body: B) -> Request<B> {
     Request::post(USERS).body(body).unwrap()
 }
 
-/// Fails unless this is `body`, signed and sent with its length. Of no body at all hyper gives none.
+/// Fails unless this is `body`, signed and sent with its length. Of no body at all hyper gives none by itself.
 #[track_caller]
 fn assert_whole(received: &Received, body: &[u8], what: &str) {
     assert_eq!(received.judge(), None, "{what}");
-    let length = (!body.is_empty()).then(|| body.len().to_string());
-    assert_eq!(received.header("content-length"), length.as_deref(), "{what}");
+    let length = received.header("content-length").unwrap_or("0");
+    assert_eq!(length, body.len().to_string(), "{what}");
     assert_eq!(received.header("transfer-encoding"), None, "{what}");
     assert!(received.body == body, "{what}: other bytes arrived");
 }
@@ -102,6 +102,16 @@ async fn stale_framing_neither_cuts_nor_chunks_a_signed_body() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_length_that_a_caller_gave_an_empty_body_is_sent_and_right() {
+    for given in ["0", "300"] {
+        let mut request = signed(Body::empty());
+        request.headers_mut().insert("content-length", HeaderValue::from_static(given));
+        assert_eq!(arrives(layer(), request).await.header("content-length"), Some("0"));
+    }
+    assert_eq!(arrives(layer(), signed(Body::empty())).await.header("content-length"), None);
 }
 
 /// A body in chunks, longer than [`limited`] buffers.
