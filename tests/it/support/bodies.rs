@@ -2,13 +2,17 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::StreamBody;
+use tokio::sync::mpsc;
 
 /// One answer of a [`Scripted`] body to a poll.
 #[derive(Debug, Clone)]
@@ -66,4 +70,10 @@ impl Body for Scripted {
     fn size_hint(&self) -> SizeHint {
         self.claimed.clone()
     }
+}
+
+/// A body whose frames come as they are sent, until the sender is dropped.
+pub(crate) fn channel() -> (mpsc::UnboundedSender<Frame<Bytes>>, impl Body<Data = Bytes, Error = Infallible> + Send) {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    (sender, StreamBody::new(stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|frame| frame.map(Ok)))))
 }

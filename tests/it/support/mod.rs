@@ -2,6 +2,8 @@
 
 pub(crate) mod bodies;
 pub(crate) mod server;
+pub(crate) mod sockets;
+pub(crate) mod verifying;
 pub(crate) mod wire;
 
 use std::{
