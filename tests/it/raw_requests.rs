@@ -69,9 +69,9 @@ fn as_the_vendors_client(draft: &Draft<'_>) -> Vec<u8> {
         (_, length) => format!("Content-Length: {length}\r\n"),
     };
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: lecli\r\nAccept-Encoding: gzip, deflate\r\n\
-         Accept: */*\r\nConnection: keep-alive\r\nDate: {DATE}\r\nContent-Type: application/json\r\n\
-         authorization-api-key: {}\r\n{length}\r\n",
+        "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n{length}authorization-api-key: {}\r\n\
+         Accept-Encoding: gzip, deflate\r\nAccept: */*\r\nUser-Agent: lecli\r\nConnection: keep-alive\r\n\
+         Date: {DATE}\r\nContent-Type: application/json\r\n\r\n",
         draft.credential()
     );
     [head.as_bytes(), body].concat()
