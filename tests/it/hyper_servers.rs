@@ -1,6 +1,6 @@
 //! The verifying layer in a plain hyper server, and around services of any other types.
 
-use std::{convert::Infallible, pin::pin, sync::Mutex};
+use std::{convert::Infallible, pin::pin, sync::Mutex, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
     Authenticated, BufferedBody, KeyStore, LogentriesVerifyLayer, Rebuild, Rejection, VerifyBody,
@@ -238,7 +238,8 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
     let request =
         Draft::CREATE.request().map(|_| Body::new(Scripted::new([Act::Pending, Act::Data(Draft::CREATE.body)])));
     let response = tokio::spawn(service.call(request));
-    let (request, answer) = handle.next_request().await.unwrap();
+    let called = timeout(Duration::from_secs(20), handle.next_request()).await;
+    let (request, answer) = called.unwrap().unwrap();
     let request: Request<Body> = request;
     assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), Draft::CREATE.body);
     answer.send_response(Response::new(Body::empty()));

@@ -238,6 +238,7 @@ fn other_readings(signed: &str, original: &Draft<'_>) -> impl Iterator<Item = (S
 fn no_two_accepted_requests_share_a_canonical_string() {
     let two_dates = format!("text/plain{DATE}");
     for draft in [
+        Draft { target: "/a/b", ..Draft::LIST },
         Draft { target: "/a/b", ..Draft::CREATE },
         Draft { target: "/GETapplication/json", content_type: "", ..Draft::CREATE },
         Draft { target: "/a", content_type: &two_dates, ..Draft::CREATE },
