@@ -87,6 +87,22 @@ async fn the_way_out_of_a_lesser_resource_is_closed() {
 }
 
 #[tokio::test]
+async fn octets_that_are_no_text_are_refused() {
+    for path in [
+        "/management/logs/%c0%ae%c0%ae/accounts/acme/users", // dots to a decoder that takes overlong forms
+        "/management/accounts/acme%c0%afusers",              // a slash
+        "/management/accounts/acme%e0%80%afusers",
+        "/management/accounts/acme/%f0%80%81%b5sers", // a `u`
+        "/management/logs/z%fcrich",                  // Latin-1
+        "/management/logs/%c3",
+        "/management/logs/%c3/%bc",
+    ] {
+        let rejection = present(&verifier(), with_api_key("GET", path, READ_WRITE_KEY)).await.unwrap_err();
+        assert!(matches!(rejection, Rejection::Malformed(Malformed::Path)), "{path}: {rejection:?}");
+    }
+}
+
+#[tokio::test]
 async fn plain_paths_pass_as_they_are() {
     for path in [
         "/",
