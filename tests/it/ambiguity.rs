@@ -6,11 +6,8 @@ use tower_logentries_auth::{Malformed, Rejection};
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, READ_WRITE_KEY, USERS,
-    verifying::{DATE, Draft, present, verifier, with_api_key},
+    verifying::{DATE, Draft, METHODS, present, verifier, with_api_key},
 };
-
-/// All that can be signed. None is a prefix of another.
-const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
 
 async fn assert_malformed(request: Request<Body>, expected: Malformed) {
     let shown = format!("{} {} {:?}", request.method(), request.uri(), request.headers());

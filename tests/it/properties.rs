@@ -12,11 +12,9 @@ use crate::support::{
     KEY_ID, OWNER_KEY, READ_WRITE_KEY, THEN, USERS, at,
     bodies::{Act, Scripted},
     credentials,
-    verifying::{DATE, Draft, mirror, present, verifier},
+    verifying::{DATE, Draft, METHODS, mirror, present, verifier},
     wire,
 };
-
-const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
 
 /// What comes of a request at once: no store and no body of these tests lets a layer wait.
 fn outcome(request: Request<Body>) -> Result<Request<Bytes>, Rejection> {

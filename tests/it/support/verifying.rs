@@ -19,6 +19,10 @@ use super::{KEY_ID, OWNER_KEY, THEN, USERS, at, credentials, wire};
 /// The date of [`THEN`].
 pub(crate) const DATE: &str = "Thu, 17 Aug 2017 20:16:24 GMT";
 
+/// All methods that can be signed.
+pub(crate) const METHODS: [&str; 10] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
+
 /// A request to be signed. Tests change one field of [`Draft::LIST`] or [`Draft::CREATE`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Draft<'a> {
