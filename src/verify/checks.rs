@@ -102,17 +102,22 @@ fn has_one_reading(path: &str) -> bool {
     path.is_empty() || path.split('/').all(is_plain)
 }
 
-/// Not empty, not a dot segment, nothing encoded that need not be, no `;` or `\` that some parsers cut or turn.
+/// Not empty, not a dot segment, nothing encoded that need not be, no `;` or `\` that some parsers cut or turn, and
+/// UTF-8 once it is decoded: an overlong `%c0%af` is a slash to some.
 fn is_plain(segment: &str) -> bool {
     let mut encoded = segment.split('%');
+    let mut octets = Vec::new();
     let is_literal = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !br#";\"<>^`{|}"#.contains(&b));
     !matches!(segment, "" | "." | "..")
         && encoded.next().is_some_and(is_literal)
         && encoded.all(|rest| {
             let (hex, rest) = rest.split_at_checked(2).unwrap_or_default();
-            let byte = hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u8::from_str_radix(hex, 16));
-            is_literal(rest) && byte.is_some_and(|byte| byte.is_ok_and(is_rightly_encoded))
+            let byte = hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u8::from_str_radix(hex, 16).ok()).flatten();
+            octets.extend(byte);
+            octets.extend_from_slice(rest.as_bytes());
+            is_literal(rest) && byte.is_some_and(is_rightly_encoded)
         })
+        && str::from_utf8(&octets).is_ok()
 }
 
 /// Whether a byte in percent-encoding can't be taken for one that means something in a path, or that needs no encoding.

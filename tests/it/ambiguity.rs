@@ -1,1 +1,223 @@
 //! Requests that could be read in two ways.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Method, Request};
+use tower_logentries_auth::{Malformed, Rejection};
+
+use crate::support::{
+    LOGS, READ_ONLY_KEY, READ_WRITE_KEY, USERS,
+    verifying::{DATE, Draft, METHODS, present, verifier, with_api_key},
+};
+
+async fn assert_malformed(request: Request<Body>, expected: Malformed) {
+    let shown = format!("{} {} {:?}", request.method(), request.uri(), request.headers());
+    match present(&verifier(), request).await {
+        Err(Rejection::Malformed(malformed)) => assert_eq!(malformed, expected, "{shown}"),
+        other => panic!("{shown}: {other:?}"),
+    }
+}
+
+/// A signed request whose headers somebody touched.
+fn with_headers<T>(change: impl FnOnce(&mut HeaderMap) -> T) -> Request<Body> {
+    let mut request = Draft::CREATE.request();
+    change(request.headers_mut());
+    request
+}
+
+#[tokio::test]
+async fn ten_methods_can_be_signed() {
+    for method in METHODS {
+        let passed = present(&verifier(), Draft { method, ..Draft::CREATE }.request()).await.unwrap();
+        assert_eq!(passed.method().as_str(), method);
+    }
+}
+
+#[tokio::test]
+async fn no_method_that_can_be_signed_is_a_prefix_of_another() {
+    for method in METHODS {
+        let longer = METHODS.into_iter().filter(|other| other.starts_with(method)).count();
+        assert_eq!(longer, 1, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn no_other_method_can_be_signed() {
+    let registered = ["ACL", "BIND", "COPY", "LINK", "LOCK", "MKCOL", "MOVE", "PRI", "PROPFIND", "PROPPATCH", "SEARCH"];
+    let near = ["get", "Get", "GETT", "GE", "POSTapplication", "P", "PUTT", "QUER", "CONNECTED"];
+    for method in registered.into_iter().chain(near) {
+        assert_malformed(Draft { method, ..Draft::CREATE }.request(), Malformed::Method).await;
+    }
+}
+
+#[tokio::test]
+async fn an_api_key_takes_any_method() {
+    let request = with_api_key("PROPFIND", "/management/accounts/acme/teams", READ_WRITE_KEY);
+    assert_eq!(present(&verifier(), request).await.unwrap().method(), Method::from_bytes(b"PROPFIND").unwrap());
+}
+
+#[tokio::test]
+async fn a_date_in_any_other_form_is_refused() {
+    for date in [
+        "",
+        "Thursday, 17-Aug-17 20:16:24 GMT", // RFC 850
+        "Thu Aug 17 20:16:24 2017",         // asctime
+        "Fri, 17 Aug 2017 20:16:24 GMT",    // it was a Thursday
+        "thu, 17 aug 2017 20:16:24 gmt",
+        "THU, 17 AUG 2017 20:16:24 GMT",
+        "Thu, 17 Aug 2017 20:16:24 +0000",
+        "Thu, 17 Aug 2017 20:16:24 UTC",
+        "Thu, 17 Aug 2017 20:16:24",
+        "Thu, 17 Aug 2017 20:16 GMT",
+        "Thu, 17 Aug 2017 20:16:24.0 GMT",
+        "Thu, 17 Aug 17 20:16:24 GMT",
+        "Thu,  17 Aug 2017 20:16:24 GMT",
+        "Thu,17 Aug 2017 20:16:24 GMT",
+        "17 Aug 2017 20:16:24 GMT",
+        " Thu, 17 Aug 2017 20:16:24 GMT",
+        "Thu, 17 Aug 2017 20:16:24 GMT ",
+        "Thu, 17 Aug 2017 20:16:24 GMT, Thu, 17 Aug 2017 20:16:24 GMT",
+        "Wed, 16 Aug 2017 20:16:84 GMT",
+        "Thu, 17 Aug 2017 19:76:24 GMT",
+        "Thu, 48 Jul 2017 20:16:24 GMT",
+        "Thu, 17 Avg 2017 20:16:24 GMT",
+        "Wed, 31 Dec 1969 23:59:59 GMT",
+        "2017-08-17T20:16:24Z",
+        "1503000984",
+    ] {
+        assert_malformed(Draft { date, ..Draft::CREATE }.request(), Malformed::Date).await;
+    }
+}
+
+#[tokio::test]
+async fn a_signed_request_takes_one_date() {
+    let date = HeaderValue::from_static(DATE);
+    assert_malformed(with_headers(|headers| headers.remove("date")), Malformed::Date).await;
+    assert_malformed(with_headers(|headers| headers.append("date", date)), Malformed::Date).await;
+    let latin = HeaderValue::from_bytes(b"Thu, 17 Ao\xfbt 2017 20:16:24 GMT").unwrap();
+    assert_malformed(with_headers(|headers| headers.insert("date", latin)), Malformed::Date).await;
+}
+
+#[tokio::test]
+async fn a_signed_request_takes_at_most_one_content_type() {
+    assert!(present(&verifier(), Draft { content_type: "", ..Draft::CREATE }.request()).await.is_ok(), "none");
+
+    let malformed = Malformed::ContentType;
+    let json = HeaderValue::from_static("application/json");
+    let twice = with_headers(|headers| headers.append("content-type", json));
+    assert_malformed(twice, malformed).await;
+    // Signed like none at all: a client that signs no Content-Type must not get one through.
+    let mut empty = Draft { content_type: "", ..Draft::CREATE }.request();
+    empty.headers_mut().insert("content-type", HeaderValue::from_static(""));
+    assert_malformed(empty, malformed).await;
+    for octets in [&b"text/pl\xe4in"[..], b"text/plain; name=\xc3\xa4"] {
+        let value = HeaderValue::from_bytes(octets).unwrap();
+        assert_malformed(with_headers(|headers| headers.insert("content-type", value)), malformed).await;
+    }
+}
+
+#[tokio::test]
+async fn one_kind_of_credentials_is_taken_and_one_of_it() {
+    let malformed = Malformed::DoubledCredentials;
+    let key = HeaderValue::from_static(READ_ONLY_KEY);
+    assert_malformed(with_headers(|headers| headers.insert("x-api-key", key.clone())), malformed).await;
+
+    let credential = HeaderValue::try_from(Draft::CREATE.credential()).unwrap();
+    let twice = with_headers(|headers| headers.append("authorization-api-key", credential));
+    assert_malformed(twice, malformed).await;
+
+    let mut twice = with_api_key("GET", LOGS, READ_ONLY_KEY);
+    twice.headers_mut().append("x-api-key", key);
+    assert_malformed(twice, malformed).await;
+}
+
+#[tokio::test]
+async fn an_empty_api_key_is_an_unknown_one() {
+    let rejection = present(&verifier(), with_api_key("GET", LOGS, "")).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::UnknownKey), "{rejection:?}");
+}
+
+#[tokio::test]
+async fn a_signature_has_one_spelling() {
+    // Of 20 bytes of ones, so that each alphabet shows and the last character has bits to spare.
+    let id = Draft::CREATE.key_id;
+    let good = "/////////////////////////////////////////"[..26].to_string() + "8=";
+    let well_formed = Draft::CREATE.carrying(format!("{id}:{good}")).unwrap();
+    let rejection = present(&verifier(), well_formed).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::WrongSignature), "of good form: {rejection:?}");
+
+    for bad in [
+        good.replace('=', ""),
+        good.replace('/', "_"),
+        good.replace('8', "9"), // a bit left over
+        good.replace('8', "+"),
+        good.replace("8=", "=="),
+        good.replace('=', "%3D"),
+        format!("{good}="),
+        format!("{}A=", "A".repeat(24)), // 19 bytes, and a bit of padding too few
+        format!("{}==", "A".repeat(26)), // 19
+        "A".repeat(28),                  // 21
+        format!("{}=", "A".repeat(23)),  // 17
+        format!("{good}{good}"),
+        format!(" {good}"),
+        format!("{good} "),
+        format!("{} {}", &good[..14], &good[14..]),
+        format!("{}\t{}", &good[..14], &good[14..]),
+        "ff".repeat(20),
+        String::new(),
+    ] {
+        assert_malformed(Draft::CREATE.carrying(format!("{id}:{bad}")).unwrap(), Malformed::Credentials).await;
+    }
+}
+
+#[tokio::test]
+async fn a_credential_is_an_id_a_colon_and_a_signature() {
+    let good = Draft::CREATE.credential();
+    let (id, signature) = good.split_once(':').unwrap();
+    for bad in [
+        format!("{id}{signature}"),
+        format!("{id};{signature}"),
+        format!(":{signature}"),
+        format!("{id}::{signature}"),
+        format!("{id}:x:{signature}"),
+        format!("{id} :{signature}"),
+        format!(" {id}:{signature}"),
+        format!("{id}: {signature}"),
+        format!("{id}\t:{signature}"),
+        format!("Bearer {id}:{signature}"),
+        format!("{good}, {good}"),
+        format!("\u{e4}{id}:{signature}"),
+        ":".to_owned(),
+        String::new(),
+    ] {
+        assert_malformed(Draft::CREATE.carrying(bad).unwrap(), Malformed::Credentials).await;
+    }
+    let no_text = [&b"\xff"[..], good.as_bytes()].concat();
+    assert_malformed(Draft::CREATE.carrying(no_text).unwrap(), Malformed::Credentials).await;
+}
+
+#[tokio::test]
+async fn a_signed_path_does_not_end_in_a_slash() {
+    for target in ["/management/accounts/acme/users/", "/management/accounts/acme/users/?limit=5", "//", "/a//"] {
+        assert_malformed(Draft { target, ..Draft::LIST }.request(), Malformed::Path).await;
+    }
+    for target in ["/", "/?limit=5", "/a//b", "/a/../b", "/a%2fb", "/users?path=/a/"] {
+        let passed = present(&verifier(), Draft { target, ..Draft::LIST }.request()).await.unwrap();
+        assert_eq!(passed.uri(), target, "as it was sent");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_target_has_a_path() {
+    // In authority form, as CONNECT sends it, and in asterisk form.
+    for target in ["127.0.0.1:80", "management", "*"] {
+        assert_malformed(Draft { target, ..Draft::LIST }.request(), Malformed::Path).await;
+    }
+}
+
+#[tokio::test]
+async fn the_query_is_not_signed() {
+    let credential = Draft::LIST.credential();
+    let target = format!("{USERS}?limit=5");
+    let request = Draft { target: &target, ..Draft::LIST }.carrying(credential).unwrap();
+    assert_eq!(present(&verifier(), request).await.unwrap().uri(), &*target);
+}

@@ -1,1 +1,231 @@
 //! The verifying layer in axum applications.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::OriginalUri,
+    routing::{get, post},
+};
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, Incoming};
+use tower::{ServiceBuilder, ServiceExt};
+use tower_logentries_auth::{Access, Authenticated, Rejection, VerifyBody};
+
+use crate::support::{
+    KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, bodies, hyper_client,
+    server::serve,
+    verifying::{Draft, verifier, with_api_key},
+};
+
+async fn send(request: Request<Body>) -> Response<Incoming> {
+    hyper_client().oneshot(request).await.unwrap()
+}
+
+async fn text(response: Response<Incoming>) -> String {
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().into()).unwrap()
+}
+
+/// The status of a request with an API key.
+async fn status(origin: &str, path: &str, key: &str) -> u16 {
+    send(with_api_key("GET", &format!("{origin}{path}"), key)).await.status().as_u16()
+}
+
+/// The status of a signed request.
+async fn signed_status(origin: &str, draft: Draft<'_>) -> u16 {
+    send(draft.request_to(origin)).await.status().as_u16()
+}
+
+async fn tell(who: Authenticated) -> String {
+    format!("{} by {:?}", who.access, who.api_key_id)
+}
+
+#[tokio::test]
+async fn a_handler_extracts_who_is_there() {
+    let origin = serve(Router::new().route(USERS, get(tell)).route(LOGS, get(tell)).layer(verifier())).await;
+    let by_owner = text(send(Draft::LIST.request_to(&origin)).await).await;
+    assert_eq!(by_owner, format!("owner by Some({KEY_ID:?})"));
+    let by_key = text(send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await).await;
+    assert_eq!(by_key, "read-only by None");
+}
+
+#[tokio::test]
+async fn the_extractor_says_what_is_missing_where_no_layer_is_around() {
+    let origin = serve(Router::new().route(USERS, get(tell))).await;
+    let response = send(Draft::LIST.request_to(&origin)).await;
+    assert_eq!(response.status(), 500);
+    let words = text(response).await;
+    assert!(words.contains("no LogentriesVerifyLayer is around this route"), "{words}");
+    assert!(words.contains("Router::layer"), "{words}");
+}
+
+#[tokio::test]
+async fn a_route_that_is_added_below_the_layer_is_open() {
+    let app = Router::new().route(LOGS, get(|| async {})).layer(verifier()).route("/health", get(|| async {}));
+    let origin = serve(app).await;
+    let anonymous = |path| send(Request::get(format!("{origin}{path}")).body(Body::empty()).unwrap());
+    assert_eq!(anonymous(LOGS).await.status(), 401);
+    assert_eq!(anonymous("/health").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_path_without_a_route_is_refused_before_it_is_not_found() {
+    let origin = serve(Router::new().route(LOGS, get(|| async {})).layer(verifier())).await;
+    assert_eq!(status(&origin, "/management/nothing", "nobody's").await, 401);
+    assert_eq!(status(&origin, "/management/nothing", READ_WRITE_KEY).await, 404);
+}
+
+#[tokio::test]
+async fn a_handler_gets_the_body_that_was_signed() {
+    let app = Router::new().route(USERS, post(|body: Bytes| async { body })).layer(verifier());
+    let origin = serve(app).await;
+    let response = send(Draft::CREATE.request_to(&origin)).await;
+    assert_eq!(text(response).await.as_bytes(), Draft::CREATE.body);
+}
+
+#[tokio::test]
+async fn a_handler_sees_the_credentials_marked_as_sensitive() {
+    let sensitive = |headers: HeaderMap| async move {
+        let values: Vec<_> = headers.values().filter(|value| value.is_sensitive()).cloned().collect();
+        format!("{} {values:?} {headers:?}", values.len())
+    };
+    let origin = serve(Router::new().route(USERS, get(sensitive)).route(LOGS, get(sensitive)).layer(verifier())).await;
+    for (request, secret) in [
+        (Draft::LIST.request_to(&origin), &*Draft::LIST.credential()),
+        (with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY), READ_ONLY_KEY),
+    ] {
+        let seen = text(send(request).await).await;
+        assert!(seen.starts_with("1 [Sensitive]"), "{seen}");
+        assert!(!seen.contains(secret), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn under_nest_the_signature_covers_the_whole_path() {
+    let inner = Router::new().route(USERS, get(tell)).layer(verifier());
+    let origin = serve(Router::new().nest("/api/v1", inner)).await;
+    let nested = Draft { target: "/api/v1/management/accounts/acme/users", ..Draft::LIST };
+    assert_eq!(signed_status(&origin, nested).await, 200);
+
+    let for_the_inner_path = Draft::LIST.credential();
+    let target = format!("{origin}{}", nested.target);
+    let request = Draft { target: &target, ..nested }.carrying(for_the_inner_path).unwrap();
+    assert_eq!(send(request).await.status(), 401);
+}
+
+#[tokio::test]
+async fn under_nest_access_is_judged_by_the_path_that_is_left() {
+    let inner = || Router::new().route(LOGS, get(|| async {})).route(USERS, get(|| async {}));
+    let layer_inside = serve(Router::new().nest("/api", inner().layer(verifier()))).await;
+    assert_eq!(status(&layer_inside, "/api/management/logs", READ_ONLY_KEY).await, 200);
+    assert_eq!(status(&layer_inside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
+
+    // From outside the prefix is part of the path, which then is none of the table's: a rule has to take it off.
+    let layer_outside = serve(Router::new().nest("/api", inner()).layer(verifier())).await;
+    assert_eq!(status(&layer_outside, "/api/management/logs", READ_ONLY_KEY).await, 403);
+    assert_eq!(status(&layer_outside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 200);
+    let rule = |method: &Method, path: &str| Access::required(method, path.strip_prefix("/api").unwrap_or(path));
+    let with_rule = serve(Router::new().nest("/api", inner()).layer(verifier().access(rule))).await;
+    assert_eq!(status(&with_rule, "/api/management/logs", READ_ONLY_KEY).await, 200);
+    assert_eq!(status(&with_rule, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
+}
+
+#[tokio::test]
+async fn a_rule_for_access_gets_the_method_and_the_path_that_is_left() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let layer = verifier().access(move |method, path| {
+        seen.lock().unwrap().push(format!("{method} {path}"));
+        Access::Owner
+    });
+    let users = Router::new().route("/users", get(|| async {})).layer(layer);
+    let origin = serve(Router::new().nest("/management/accounts/{id}", users)).await;
+    assert_eq!(status(&origin, "/management/accounts/acme/users?limit=5", READ_WRITE_KEY).await, 403);
+    assert_eq!(*asked.lock().unwrap(), ["GET /users"]);
+    assert_eq!(signed_status(&origin, Draft::LIST).await, 200);
+}
+
+#[tokio::test]
+async fn under_nest_both_paths_of_an_api_keys_request_have_to_be_plain() {
+    let inner = Router::new().fallback(|| async {}).layer(verifier());
+    let origin = serve(Router::new().nest("/tenants/{tenant}", inner)).await;
+    assert_eq!(status(&origin, "/tenants/acme/management/logs", READ_ONLY_KEY).await, 200);
+    for path in [
+        "/tenants/%61cme/management/logs",
+        "/tenants/x;y/management/logs",
+        "/tenants/../management/logs",
+        "/tenants/acme//management/logs",
+        "/tenants/acme/management/logs/..",
+    ] {
+        assert_eq!(status(&origin, path, READ_ONLY_KEY).await, 400, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_handler_still_sees_both_paths() {
+    let paths = |OriginalUri(whole): OriginalUri, left: Uri| async move { format!("{whole} {left}") };
+    let app = Router::new().nest("/api", Router::new().route(LOGS, get(paths)).layer(verifier()));
+    let origin = serve(app).await;
+    let request = with_api_key("GET", &format!("{origin}/api/management/logs?limit=5"), READ_ONLY_KEY);
+    assert_eq!(text(send(request).await).await, "/api/management/logs?limit=5 /management/logs?limit=5");
+}
+
+#[tokio::test]
+async fn a_layer_outside_reads_why_a_request_was_refused() {
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&reasons);
+    let read = move |response: Response<VerifyBody<Body>>| {
+        let reason = response.extensions().get::<Rejection>().map(ToString::to_string);
+        log.lock().unwrap().push(reason);
+        response
+    };
+    let layers = ServiceBuilder::new().map_response(read).layer(verifier());
+    let origin = serve(Router::new().route(USERS, get(|| async {})).layer(layers)).await;
+    for draft in [Draft { key_id: "nobody", ..Draft::LIST }, Draft { key: "another", ..Draft::LIST }, Draft::LIST] {
+        send(draft.request_to(&origin)).await;
+    }
+    send(with_api_key("GET", &format!("{origin}{TEAMS}"), READ_ONLY_KEY)).await;
+    let expected = [
+        Some("the key is unknown"),
+        Some("the signature is wrong"),
+        None,
+        Some("the key gives read-only access, the resource takes read/write"),
+    ];
+    assert_eq!(*reasons.lock().unwrap(), expected.map(|reason| reason.map(str::to_owned)));
+}
+
+#[tokio::test]
+async fn one_method_of_a_route_can_be_behind_the_layer() {
+    let open_reads = get(|| async {}).merge(post(|| async {}).layer(verifier()));
+    let origin = serve(Router::new().route(USERS, open_reads)).await;
+    let get = Request::get(format!("{origin}{USERS}")).body(Body::empty()).unwrap();
+    assert_eq!(send(get).await.status(), 200);
+    assert_eq!(signed_status(&origin, Draft { key: "another", ..Draft::CREATE }).await, 401);
+    assert_eq!(signed_status(&origin, Draft::CREATE).await, 200);
+}
+
+#[tokio::test]
+async fn a_response_streams_while_the_handler_still_writes_it() {
+    let (sender, body) = bodies::channel();
+    let body = Arc::new(Mutex::new(Some(body)));
+    let stream = move || async move { Body::new(body.lock().unwrap().take().unwrap()) };
+    let origin = serve(Router::new().route(LOGS, get(stream)).layer(verifier())).await;
+
+    let response = send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await;
+    let mut body = response.into_body();
+    for line in ["first line\n", "second line\n"] {
+        sender.send(Frame::data(line.into())).unwrap();
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), line);
+    }
+    drop(sender);
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn a_response_keeps_its_length() {
+    let origin = serve(Router::new().route(LOGS, get(|| async { "[]" })).layer(verifier())).await;
+    let response = send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await;
+    assert_eq!(response.headers()["content-length"], "2");
+}

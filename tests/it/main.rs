@@ -31,7 +31,12 @@ mod retries;
 mod ambiguity;
 #[cfg(feature = "axum")]
 mod axum_apps;
+mod hyper_servers;
+mod key_stores;
+mod order;
+mod paths;
 mod properties;
+mod raw_requests;
 mod refusals;
 mod round_trip;
 

@@ -1,1 +1,283 @@
 //! What holds for every request.
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use proptest::{collection::vec, prelude::*, sample::select};
+use tower::{Layer, ServiceExt};
+use tower_logentries_auth::{Access, LogentriesAuthLayer, Rejection};
+
+use crate::support::{
+    KEY_ID, OWNER_KEY, READ_WRITE_KEY, THEN, USERS, at,
+    bodies::{Act, Scripted},
+    credentials,
+    verifying::{DATE, Draft, METHODS, mirror, present, verifier},
+    wire,
+};
+
+/// What comes of a request at once: no store and no body of these tests lets a layer wait.
+fn outcome(request: Request<Body>) -> Result<Request<Bytes>, Rejection> {
+    present(&verifier(), request).now_or_never().unwrap()
+}
+
+/// A request that can be signed.
+#[derive(Debug, Clone)]
+struct Signable {
+    method: &'static str,
+    target: String,
+    content_type: String,
+    body: Vec<u8>,
+}
+
+impl Signable {
+    fn draft(&self) -> Draft<'_> {
+        let Self { method, target, content_type, body } = self;
+        Draft { method, target, content_type, body, ..Draft::LIST }
+    }
+}
+
+fn signable() -> impl Strategy<Value = Signable> {
+    let path = vec("(/|[a-zA-Z0-9._~!$&'()*+,;=:@-]|%[0-9a-fA-F]{2}){0,12}", 1..6);
+    let target = (path, proptest::option::of("[ -~&&[^#<>\"` ]]{0,20}")).prop_map(|(path, query)| {
+        let path = format!("/{}", path.join("/").trim_end_matches('/'));
+        query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"))
+    });
+    let content_type = prop_oneof![Just(String::new()), Just("application/json".into()), "[!-~]([ -~]{0,20}[!-~])?"];
+    let body = prop_oneof![Just(Vec::new()), vec(any::<u8>(), 0..300)];
+    (select(METHODS.to_vec()), target, content_type, body)
+        .prop_map(|(method, target, content_type, body)| Signable { method, target, content_type, body })
+        .prop_filter("a target", |signable| signable.target.parse::<Uri>().is_ok_and(|uri| uri.path().starts_with('/')))
+}
+
+/// Places where a request that was signed is changed on its way.
+#[derive(Debug, Clone, Copy)]
+enum Field {
+    Method,
+    Path,
+    ContentType,
+    Date,
+    Body,
+    KeyId,
+    Signature,
+}
+
+fn field() -> impl Strategy<Value = Field> {
+    use Field::*;
+    select(vec![Method, Path, ContentType, Date, Body, KeyId, Signature])
+}
+
+/// The request with one bit flipped; `None` where the field has none or the outcome can't be written as a request.
+fn with_a_bit_flipped(signable: &Signable, field: Field, at: proptest::sample::Index) -> Option<Request<Body>> {
+    let draft = signable.draft();
+    let (_, signature) = draft.credential().split_once(':').map(|(id, s)| (id.to_owned(), s.to_owned())).unwrap();
+    let path = signable.target.split('?').next().unwrap();
+    let query = &signable.target[path.len()..];
+    let flipped = |octets: &[u8]| {
+        let mut octets = octets.to_vec();
+        let bit = at.index(octets.len().checked_mul(8).filter(|bits| *bits > 0)?);
+        octets[bit / 8] ^= 1 << (bit % 8);
+        Some(octets)
+    };
+    let text = |text: &str| flipped(text.as_bytes()).and_then(|octets| String::from_utf8(octets).ok());
+    let good = |id: &str, signature: &str| format!("{id}:{signature}");
+    let credential = good(KEY_ID, &signature);
+    let request = match field {
+        Field::Method => Draft { method: &text(draft.method)?, ..draft }.carrying(credential),
+        Field::Path => Draft { target: &format!("{}{query}", text(path)?), ..draft }.carrying(credential),
+        Field::ContentType => Draft { content_type: &text(draft.content_type)?, ..draft }.carrying(credential),
+        Field::Date => Draft { date: &text(draft.date)?, ..draft }.carrying(credential),
+        Field::Body => Draft { body: &flipped(draft.body)?, ..draft }.carrying(credential),
+        Field::KeyId => draft.carrying(good(&text(KEY_ID)?, &signature)),
+        Field::Signature => draft.carrying(good(KEY_ID, &text(&signature)?)),
+    };
+    request.ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn what_is_signed_by_the_wire_rules_passes_unchanged(signable in signable()) {
+        let passed = outcome(signable.draft().request()).unwrap();
+        prop_assert_eq!(passed.method().as_str(), signable.method);
+        prop_assert_eq!(passed.uri(), &*signable.target);
+        prop_assert_eq!(passed.body(), &signable.body);
+    }
+
+    #[test]
+    fn what_the_signing_layer_sends_passes_the_verifying_layer(signable in signable()) {
+        let stack = LogentriesAuthLayer::new(credentials())
+            .clock(at(THEN))
+            .layer(verifier().layer(tower::service_fn(mirror)));
+        let request = Request::builder()
+            .method(signable.method)
+            .uri(format!("https://rest.logentries.com{}", signable.target))
+            .extension(Access::Owner)
+            .body(Body::from(signable.body.clone()))
+            .unwrap();
+        let response = stack.oneshot(request).now_or_never().unwrap().unwrap();
+        prop_assert!(response.extensions().get::<Rejection>().is_none(), "{response:?}");
+    }
+
+    #[test]
+    fn how_a_body_is_cut_into_chunks_does_not_matter(chunks in vec(vec(any::<u8>(), 0..1500), 0..8)) {
+        let body = chunks.concat();
+        let request = Draft { body: &body, ..Draft::CREATE }.request();
+        let acts = chunks.into_iter().map(|chunk| Act::Bytes(chunk.into()));
+        let passed = outcome(request.map(|_| Body::new(Scripted::new(acts)))).unwrap();
+        prop_assert_eq!(passed.body(), &body);
+    }
+
+    #[test]
+    fn a_request_with_one_bit_flipped_is_refused(
+        signable in signable(),
+        field in field(),
+        at in any::<proptest::sample::Index>(),
+    ) {
+        let changed = with_a_bit_flipped(&signable, field, at);
+        prop_assume!(changed.is_some());
+        let outcome = outcome(changed.unwrap());
+        prop_assert!(outcome.is_err(), "{outcome:?}");
+    }
+
+    #[test]
+    fn another_key_or_another_body_is_refused(signable in signable(), key in "[!-~]{1,80}", body in vec(any::<u8>(), 0..100)) {
+        prop_assume!(key != OWNER_KEY && body != signable.body);
+        let by_another_key = outcome(Draft { key: &key, ..signable.draft() }.request());
+        prop_assert!(by_another_key.is_err());
+        let request = Draft { body: &body, ..signable.draft() }.carrying(signable.draft().credential());
+        prop_assert!(outcome(request.unwrap()).is_err());
+    }
+}
+
+fn header_name() -> impl Strategy<Value = HeaderName> {
+    select(vec!["x-api-key", "authorization-api-key", "date", "content-type", "content-length", "host"])
+        .prop_map(HeaderName::from_static)
+}
+
+fn any_method() -> impl Strategy<Value = Method> {
+    prop_oneof![select(METHODS.to_vec()).prop_map(String::from), "[!-~]{1,9}"]
+        .prop_filter_map("a method", |method| method.parse().ok())
+}
+
+fn any_uri() -> impl Strategy<Value = Uri> {
+    let octets = vec(any::<u8>(), 0..20).prop_map(|octets| [b"/", &octets[..]].concat());
+    prop_oneof![
+        Just(Vec::from(USERS)),
+        octets,
+        "/?[!-~]{1,30}".prop_map(String::into_bytes),
+        "/\\PC{0,30}".prop_map(Vec::from)
+    ]
+    .prop_filter_map("a target", |octets| Uri::try_from(octets).ok())
+}
+
+/// Octets that come near to what belongs there, or not at all.
+fn header_value() -> impl Strategy<Value = HeaderValue> {
+    let good = [DATE, "application/json", READ_WRITE_KEY, KEY_ID, "key-id://///////////////////////////////////////8="];
+    let near = (select(good.to_vec()), any::<proptest::sample::Index>(), any::<u8>()).prop_map(|(text, at, octet)| {
+        let mut octets = text.as_bytes().to_vec();
+        let at = at.index(octets.len());
+        octets[at] = octet;
+        octets
+    });
+    let good = select(good.to_vec()).prop_map(|text| text.as_bytes().to_vec());
+    let signature = vec(any::<u8>(), 18..23).prop_map(|octets| {
+        use base64::Engine;
+        format!("{KEY_ID}:{}", base64::engine::general_purpose::STANDARD.encode(octets)).into_bytes()
+    });
+    prop_oneof![vec(any::<u8>(), 0..60), near, good, signature]
+        .prop_filter_map("a header value", |octets| HeaderValue::from_bytes(&octets).ok())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_input_panics_and_no_noise_passes_for_a_signature(
+        method in any_method(),
+        uri in any_uri(),
+        headers in vec((header_name(), header_value()), 0..6),
+        body in vec(any::<u8>(), 0..40),
+    ) {
+        let mut request = Request::builder().method(method).uri(uri).body(Body::from(body)).unwrap();
+        request.headers_mut().extend(headers.iter().cloned());
+        let has_the_api_key = headers.iter().any(|(_, value)| value == READ_WRITE_KEY);
+        match outcome(request) {
+            Ok(_) => prop_assert!(has_the_api_key),
+            Err(rejection) => prop_assert!(rejection.status().is_client_error()),
+        }
+    }
+
+    #[test]
+    fn no_path_or_date_panics_however_well_it_is_signed(
+        target in "/\\PC{0,30}",
+        date in prop_oneof![Just(DATE.to_owned()), "[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"],
+    ) {
+        let draft = Draft { target: &target, date: &date, ..Draft::LIST };
+        if let Ok(request) = draft.carrying(draft.credential()) {
+            let passed = outcome(request).is_ok();
+            prop_assert!(!passed || date == DATE);
+        }
+    }
+}
+
+/// Every other way to cut the octets that were signed into method, content type, date and path.
+fn other_readings(signed: &str, original: &Draft<'_>) -> impl Iterator<Item = (String, String, String, String)> {
+    let original = [original.method, original.content_type, original.date, &original.target[1..]].map(str::to_owned);
+    let len = signed.len();
+    let cuts = (1..=9).flat_map(move |a| (a..=len).flat_map(move |b| (b..=len).map(move |c| (a, b, c))));
+    let readings = cuts.map(|(a, b, c)| [&signed[..a], &signed[a..b], &signed[b..c], &signed[c..]].map(str::to_owned));
+    let readings: Vec<_> = readings.filter(|reading| *reading != original).collect();
+    readings.into_iter().map(|[method, content_type, date, path]| (method, content_type, date, format!("/{path}")))
+}
+
+#[test]
+fn no_two_accepted_requests_share_a_canonical_string() {
+    let two_dates = format!("text/plain{DATE}");
+    for draft in [
+        Draft { target: "/a/b", ..Draft::LIST },
+        Draft { target: "/a/b", ..Draft::CREATE },
+        Draft { target: "/GETapplication/json", content_type: "", ..Draft::CREATE },
+        Draft { target: "/a", content_type: &two_dates, ..Draft::CREATE },
+        Draft { target: "/a", content_type: "POST", method: "OPTIONS", ..Draft::CREATE },
+    ] {
+        let Draft { method, target, content_type, date, .. } = draft;
+        let signed = [method, content_type, date, &target[1..]].concat();
+        let credential = draft.credential();
+        assert!(outcome(draft.request()).is_ok(), "{draft:?}");
+        let mut tried = 0;
+        for (method, content_type, date, target) in other_readings(&signed, &draft) {
+            let other = Draft { method: &method, content_type: &content_type, date: &date, target: &target, ..draft };
+            let Ok(request) = other.carrying(&credential) else { continue };
+            assert_eq!(other.credential(), credential, "one signature is good for both: {other:?}");
+            assert!(outcome(request).is_err(), "{other:?}");
+            tried += 1;
+        }
+        assert!(tried > 100, "{tried}");
+    }
+}
+
+#[test]
+fn characters_that_move_between_the_path_and_the_digest_are_refused() {
+    // The digest is the last 44 characters and a body's own, so that no move leaves the string as it was.
+    let credential = Draft::CREATE.credential();
+    let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    for moved in 1..=digest.len() {
+        let longer = format!("{USERS}{}", &digest[..moved]);
+        let shorter = &USERS[..USERS.len().saturating_sub(moved).max(1)];
+        for target in [&*longer, shorter] {
+            for body in [Draft::CREATE.body, b"", digest.as_bytes()] {
+                let request = Draft { target, body, ..Draft::CREATE }.carrying(&credential).unwrap();
+                assert!(outcome(request).is_err(), "{target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_wire_rules_alone_would_let_a_boundary_move() {
+    // Two requests, one canonical string: what the checks of form are for.
+    let sign = |method, content_type| wire::signature(OWNER_KEY, method, content_type, DATE, USERS, b"");
+    assert_eq!(sign("GET", "application/json"), sign("GETa", "pplication/json"));
+}

@@ -1,1 +1,222 @@
 //! What the verifying layer refuses, and what it answers.
+
+use std::{convert::Infallible, error::Error, future::ready, io};
+
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_logentries_auth::{Found, KeyStore, LogentriesVerifyLayer, Presented, Rejection};
+
+use crate::support::{
+    LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS,
+    bodies::{Act, Scripted},
+    credentials,
+    server::serve,
+    sockets::Socket,
+    verifying::{DATE, Draft, verifier_with, with_api_key},
+    whole_error,
+};
+
+/// What a store says when it fails, and nobody outside may see.
+const STORE_FAILURE: &str = "postgres://admin:s3cret@db refused";
+
+/// All three keys; the id `down` makes the look-up fail. Bodies of up to 64 bytes.
+fn layer() -> LogentriesVerifyLayer<impl KeyStore<Future: Send> + Send + Sync + 'static> {
+    let store = |presented: Presented| match &presented {
+        Presented::OwnerKeyId(id) if &**id == "down" => ready(Err(io::Error::other(STORE_FAILURE))),
+        _ => ready(Ok::<Found, _>(credentials().look_up(presented).into_inner().unwrap())),
+    };
+    verifier_with(store).body_limit(64)
+}
+
+/// The answer of a layer around a service that must not be reached.
+async fn refuse(request: Request<Body>) -> Response<Bytes> {
+    let unreachable = service_fn(|_: Request<Body>| async { panic!("a refused request went through") });
+    let unreachable = unreachable.map_response(|never: Infallible| -> Response<Body> { match never {} });
+    let response = layer().layer(unreachable).oneshot(request).await;
+    let (head, body) = response.unwrap_or_else(|error: Infallible| match error {}).into_parts();
+    Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+}
+
+fn create(acts: impl IntoIterator<Item = Act>) -> Request<Body> {
+    Draft::CREATE.request().map(|_| Body::new(Scripted::new(acts)))
+}
+
+/// A request for every kind of refusal; its name, status, code and message.
+fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static str)> {
+    let anonymous = Request::get(LOGS).body(Body::empty()).unwrap();
+    let both = Request::get(LOGS).header("x-api-key", "a").header("authorization-api-key", "b:c").body(Body::empty());
+    let unsigned = Draft::CREATE.carrying("f2a5b1de:c2lnbmF0dXJl").unwrap();
+    let stale = Draft { date: "Thu, 17 Aug 2017 20:00:00 GMT", ..Draft::CREATE }.request();
+    let undated = Draft { date: "yesterday", ..Draft::CREATE }.request();
+    let untyped = Draft { content_type: "text/pl\u{e4}in", ..Draft::CREATE }.request();
+    let unheard_of = Draft { method: "PROPFIND", ..Draft::CREATE }.request();
+    let slashed = Draft { target: "/management/accounts/acme/", ..Draft::CREATE }.request();
+    let by_nobody = Draft { key_id: "nobody", ..Draft::CREATE }.request();
+    let forged = Draft { key: "another-key", ..Draft::CREATE }.request();
+    let while_down = Draft { key_id: "down", ..Draft::CREATE }.request();
+    let broken = create([Act::Data(b"half"), Act::Fail("connection reset by 10.0.0.7")]);
+    let short = Draft::CREATE.request().map(|_| Body::new(Scripted::new([Act::Data(b"half")]).claiming(8)));
+    let trailed =
+        create([Act::Data(b"{}"), Act::Trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]))]);
+    let long = Draft { body: &[b' '; 65], ..Draft::CREATE }.request();
+    let unknown = "the key is unknown or the signature is wrong";
+    let doubled = "send one x-api-key or one authorization-api-key header";
+    let form = "authorization-api-key takes a key id, a colon and the base64 of 20 bytes";
+    let date = "a signed request takes one Date header, as in Thu, 17 Aug 2017 20:16:24 GMT";
+    let content_type = "a signed request takes at most one Content-Type header, of visible ASCII";
+    let path = "the path is ambiguous: no empty or dot segments, no encoded slashes or letters, \
+                no slash at the end of a signed one";
+    vec![
+        (
+            anonymous,
+            "NoCredentials",
+            401,
+            "unauthorized",
+            "send an x-api-key header, or Date and authorization-api-key",
+        ),
+        (with_api_key("GET", LOGS, "nobody's"), "UnknownKey", 401, "unauthorized", unknown),
+        (by_nobody, "UnknownKey", 401, "unauthorized", unknown),
+        (forged, "WrongSignature", 401, "unauthorized", unknown),
+        (stale, "DateOutsideWindow", 401, "unauthorized", "the Date is too far from the time here"),
+        (
+            with_api_key("GET", TEAMS, READ_ONLY_KEY),
+            "Forbidden { required: ReadWrite, held: ReadOnly }",
+            403,
+            "forbidden",
+            "the key does not give access to this resource",
+        ),
+        (both.unwrap(), "Malformed(DoubledCredentials)", 400, "bad_request", doubled),
+        (unsigned, "Malformed(Credentials)", 400, "bad_request", form),
+        (undated, "Malformed(Date)", 400, "bad_request", date),
+        (untyped, "Malformed(ContentType)", 400, "bad_request", content_type),
+        (unheard_of, "Malformed(Method)", 400, "bad_request", "this method can't be signed"),
+        (slashed, "Malformed(Path)", 400, "bad_request", path),
+        (with_api_key("GET", "/a//b", READ_WRITE_KEY), "Malformed(Path)", 400, "bad_request", path),
+        (broken, "Body {", 400, "bad_request", "the body could not be read"),
+        (short, "BodyLength { read: 4 }", 400, "bad_request", "the body is not of the size that it claims"),
+        (trailed, "Trailers", 400, "bad_request", "trailers are not accepted here"),
+        (long, "BodyTooLarge { limit: 64 }", 413, "body_too_large", "the body is too large"),
+        (while_down, "KeysUnavailable {", 503, "unavailable", "keys can't be looked up at the moment"),
+    ]
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_status_and_words() {
+    for (request, name, status, code, message) in refusals() {
+        let response = refuse(request).await;
+        assert_eq!(response.status(), status, "{name}");
+        let json: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(json, serde_json::json!({ "errorCode": code, "message": message }), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_has_the_headers_of_its_kind_and_no_others() {
+    for (request, name, status, ..) in refusals() {
+        let response = refuse(request).await;
+        let challenge = (status == 401).then_some(("www-authenticate", "Logentries"));
+        let expected = [("content-type", "application/json"), ("date", DATE)].into_iter().chain(challenge);
+        let expected: HeaderMap =
+            expected.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        assert_eq!(response.headers(), &expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_tells_its_reason_to_the_layers_outside() {
+    for (request, name, status, ..) in refusals() {
+        let response = refuse(request).await;
+        let rejection = response.extensions().get::<Rejection>().unwrap();
+        assert!(format!("{rejection:?}").starts_with(name), "{rejection:?} instead of {name}");
+        assert_eq!(rejection.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn no_refusal_repeats_a_secret_or_what_was_sent() {
+    for (request, name, ..) in refusals() {
+        let mut secrets: Vec<_> =
+            [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY, STORE_FAILURE, "10.0.0.7", "nobody", "acme"].into();
+        let credential = request.headers().get("authorization-api-key").cloned();
+        let credential = credential.as_ref().map_or("::", |value| value.to_str().unwrap());
+        secrets.extend(credential.split(':').filter(|part| part.len() > 1));
+        let response = refuse(request).await;
+        let told = format!("{:?} {}", response.headers(), String::from_utf8_lossy(response.body()));
+        for secret in secrets {
+            assert!(!told.contains(secret), "{name}: {secret} in {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reason_names_its_cause_and_no_secret() {
+    for (request, name, ..) in refusals() {
+        let response = refuse(request).await;
+        let rejection = response.extensions().get::<Rejection>().unwrap();
+        let cause = rejection.source().map(ToString::to_string);
+        match name {
+            "Body {" => assert!(whole_error(rejection).contains("connection reset by 10.0.0.7"), "{rejection:?}"),
+            "KeysUnavailable {" => {
+                let source = rejection.source().unwrap().downcast_ref::<io::Error>();
+                assert_eq!(source.unwrap().to_string(), STORE_FAILURE);
+            }
+            _ => assert_eq!(cause, None, "{name}"),
+        }
+        let told = whole_error(rejection);
+        for secret in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {
+            assert!(!told.contains(secret), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_signature_is_not_told_from_an_unknown_key_nor_where_it_differs() {
+    let credential = Draft::CREATE.credential();
+    let changed = [
+        Draft { method: "PUT", ..Draft::CREATE },
+        Draft { target: "/management/accounts/acme/owners", ..Draft::CREATE },
+        Draft { content_type: "text/plain", ..Draft::CREATE },
+        Draft { date: "Thu, 17 Aug 2017 20:16:25 GMT", ..Draft::CREATE },
+        Draft { body: b"{}", ..Draft::CREATE },
+    ];
+    let mut requests: Vec<_> = changed.iter().map(|draft| draft.carrying(&credential).unwrap()).collect();
+    requests.push(Draft { key: "another-key", ..Draft::CREATE }.request());
+    requests.push(Draft { key_id: "nobody", ..Draft::CREATE }.request());
+    let mut answers = Vec::new();
+    for request in requests {
+        let response = refuse(request).await;
+        answers.push((response.status(), response.headers().clone(), response.into_body()));
+    }
+    assert_eq!(answers[0].0, 401);
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_key_and_a_wrong_signature_get_the_same_octets_over_the_wire() {
+    let origin = serve(Router::new().layer(layer())).await;
+    let mut answers = Vec::new();
+    for draft in [Draft { key_id: "nobody", ..Draft::CREATE }, Draft { key: "another-key", ..Draft::CREATE }] {
+        let mut socket = Socket::connect(&origin).await;
+        let head = format!(
+            "POST {USERS} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ndate: {DATE}\r\ncontent-length: {}\r\n",
+            draft.body.len()
+        );
+        socket.send(format!("{head}authorization-api-key: {}\r\n\r\n", draft.credential())).await;
+        socket.send(draft.body).await;
+        answers.push(socket.receive().await);
+    }
+    assert_eq!(answers[0], answers[1]);
+    let body = r#"{"errorCode":"unauthorized","message":"the key is unknown or the signature is wrong"}"#;
+    let length = body.len();
+    assert_eq!(
+        answers[0],
+        format!(
+            "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ndate: {DATE}\r\n\
+             www-authenticate: Logentries\r\ncontent-length: {length}\r\n\r\n{body}"
+        ),
+    );
+}

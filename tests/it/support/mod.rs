@@ -6,7 +6,9 @@ pub(crate) mod child;
 pub(crate) mod clients;
 pub(crate) mod inner;
 pub(crate) mod server;
+pub(crate) mod sockets;
 pub(crate) mod tls;
+pub(crate) mod verifying;
 pub(crate) mod wire;
 
 use std::{

@@ -1,0 +1,248 @@
+//! The verifying layer in a plain hyper server, and around services of any other types.
+
+use std::{convert::Infallible, pin::pin, sync::Mutex, time::Duration};
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
+use http::{HeaderMap, Request, Response, Version};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpListener, time::timeout};
+use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_logentries_auth::{
+    Authenticated, BufferedBody, KeyStore, LogentriesVerifyLayer, Rebuild, Rejection, VerifyBody,
+};
+
+use crate::support::{
+    READ_WRITE_KEY, TEAMS,
+    bodies::{self, Act, Scripted},
+    verifying::{Draft, verifier, with_api_key},
+};
+
+/// The body type of the server.
+type Boxed = BoxBody<Bytes, hyper::Error>;
+
+/// Answers with the body of the request, trailers and all.
+async fn echo(request: Request<Boxed>) -> Result<Response<Boxed>, Infallible> {
+    assert!(request.extensions().get::<Authenticated>().is_some());
+    Ok(Response::new(request.into_body()))
+}
+
+/// A hyper server behind a verifying layer, for HTTP/1.1 and HTTP/2 alike.
+async fn serve_boxed() -> String {
+    let layer = verifier().rebuild_body(|body: BufferedBody| -> Boxed { body.map_err(|never| match never {}).boxed() });
+    let service = ServiceBuilder::new()
+        .map_request(|request: Request<Incoming>| request.map(BodyExt::boxed)) // `Incoming` can't be made again from bytes
+        .layer(layer)
+        .service_fn(echo);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = TowerToHyperService::new(service.clone());
+            let serving = async {
+                auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await
+            };
+            tokio::spawn(serving);
+        }
+    });
+    origin
+}
+
+/// Clients for HTTP/1.1 and HTTP/2.
+fn clients() -> [(Version, Client<HttpConnector, Body>); 2] {
+    let client = |http2| Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
+    [(Version::HTTP_11, client(false)), (Version::HTTP_2, client(true))]
+}
+
+fn trailers() -> HeaderMap {
+    HeaderMap::from_iter([(http::header::ETAG, "kept".parse().unwrap())])
+}
+
+/// [`Draft::CREATE`] with a trailer behind its body.
+fn with_trailers(origin: &str) -> Request<Body> {
+    let mut request = Draft::CREATE.request_to(origin);
+    // HTTP/1.1 announces them.
+    request.headers_mut().insert("trailer", "etag".parse().unwrap());
+    request.map(|_| Body::new(Scripted::new([Act::Data(Draft::CREATE.body), Act::Trailers(trailers())])))
+}
+
+#[tokio::test]
+async fn a_boxed_body_reaches_a_hyper_service_unchanged() {
+    let origin = serve_boxed().await;
+    for (version, client) in clients() {
+        let response = client.request(Draft::CREATE.request_to(&origin)).await.unwrap();
+        assert_eq!((response.version(), response.status().as_u16()), (version, 200));
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), Draft::CREATE.body);
+
+        let forged = Draft { key: "another-key", ..Draft::CREATE };
+        let response = client.request(forged.request_to(&origin)).await.unwrap();
+        assert_eq!((response.version(), response.status().as_u16()), (version, 401));
+    }
+}
+
+#[tokio::test]
+async fn trailers_reach_the_handler_where_a_closure_rebuilds_the_body() {
+    let origin = serve_boxed().await;
+    for (version, client) in clients() {
+        let mut request = with_trailers(&origin);
+        request.headers_mut().insert("te", "trailers".parse().unwrap());
+        let response = client.request(request).await.unwrap();
+        assert_eq!(response.status(), 200, "{version:?}");
+        let body = response.into_body().collect().await.unwrap();
+        // The echo announces none, so that HTTP/1.1 drops them on the way back.
+        let returned = (version == Version::HTTP_2).then(trailers);
+        assert_eq!(body.trailers(), returned.as_ref());
+        assert_eq!(body.to_bytes(), Draft::CREATE.body);
+    }
+}
+
+/// What `layer` answers around a service that takes any body and keeps it.
+async fn rebuilt<K, R, B>(layer: LogentriesVerifyLayer<K, R>, request: Request<B>) -> Result<B, Rejection>
+where
+    K: KeyStore,
+    R: Rebuild<B> + Clone,
+    B: http_body::Body<Error: Into<BoxError>>,
+{
+    let kept = Mutex::new(None);
+    let keep = service_fn(|request: Request<B>| {
+        *kept.lock().unwrap() = Some(request.into_body());
+        async { Ok::<_, Infallible>(Response::new(())) }
+    });
+    let response = layer.layer(keep).oneshot(request).await.unwrap();
+    response.extensions().get::<Rejection>().cloned().map_or(Ok(()), Err)?;
+    Ok(kept.into_inner().unwrap().unwrap())
+}
+
+#[tokio::test]
+async fn trailers_are_refused_where_bytes_alone_rebuild_the_body() {
+    let rejection = rebuilt(verifier(), with_trailers("")).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::Trailers), "{rejection:?}");
+    assert_eq!(rejection.status(), 400);
+}
+
+#[tokio::test]
+async fn a_closure_gets_the_bytes_and_the_trailers() {
+    let layer = verifier().rebuild_body(|body: BufferedBody| Body::new(body));
+    let body = rebuilt(layer, with_trailers("")).await.unwrap().collect().await.unwrap();
+    assert_eq!(body.trailers(), Some(&trailers()));
+    assert_eq!(body.to_bytes(), Draft::CREATE.body);
+}
+
+#[tokio::test]
+async fn a_rebuilt_body_has_the_type_and_the_size_of_the_old_one() {
+    let full: Full<Bytes> =
+        rebuilt(verifier(), Draft::CREATE.request().map(|_| Full::from(Draft::CREATE.body))).await.unwrap();
+    assert_eq!(full.size_hint().exact(), Some(Draft::CREATE.body.len() as u64));
+    assert_eq!(full.collect().await.unwrap().to_bytes(), Draft::CREATE.body);
+}
+
+#[tokio::test]
+async fn a_body_is_neither_moved_nor_copied_where_it_came_in_one_piece() {
+    let bytes = Bytes::from_static(Draft::CREATE.body);
+    let full = rebuilt(verifier(), Draft::CREATE.request().map(|_| Full::new(bytes.clone()))).await.unwrap();
+    assert_eq!(full.collect().await.unwrap().to_bytes().as_ptr(), bytes.as_ptr());
+}
+
+#[tokio::test]
+async fn the_body_of_an_api_keys_request_streams_through() {
+    let (sender, streaming) = bodies::channel();
+    let origin = serve_boxed().await;
+    let mut request = with_api_key("POST", &format!("{origin}{TEAMS}"), READ_WRITE_KEY);
+    *request.body_mut() = Body::new(streaming);
+
+    // The echo of the first half is back before the second is sent.
+    sender.send(Frame::data("first ".into())).unwrap();
+    let [(_, client), _] = clients();
+    let mut response = client.request(request).await.unwrap().into_body();
+    assert_eq!(response.frame().await.unwrap().unwrap().into_data().unwrap(), "first ");
+    sender.send(Frame::data("second".into())).unwrap();
+    drop(sender);
+    assert_eq!(response.collect().await.unwrap().to_bytes(), "second");
+}
+
+#[tokio::test]
+async fn the_response_body_may_be_of_any_type() {
+    struct NotABody;
+    let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(NotABody)) });
+    let response: Response<VerifyBody<NotABody>> =
+        verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap();
+    assert_eq!(response.status(), 200);
+
+    let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(())) });
+    let forged = Draft { key: "another-key", ..Draft::LIST };
+    let response: Response<VerifyBody<()>> = verifier().layer(service).oneshot(forged.request()).await.unwrap();
+    assert_eq!(response.status(), 401);
+}
+
+#[tokio::test]
+async fn the_error_of_the_inner_service_is_its_own() {
+    #[derive(Debug, PartialEq)]
+    struct OwnError;
+    let service = service_fn(|_: Request<Body>| async { Err::<Response<Body>, _>(OwnError) });
+    assert_eq!(verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap_err(), OwnError);
+}
+
+#[tokio::test]
+async fn a_streaming_response_passes_frame_by_frame_with_its_trailers() {
+    let (sender, streaming) = bodies::channel();
+    let streaming = Mutex::new(Some(streaming));
+    let service = service_fn(|_: Request<Body>| {
+        let response = Response::new(streaming.lock().unwrap().take().unwrap());
+        async { Ok::<_, Infallible>(response) }
+    });
+    let response = verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap();
+    let mut body = pin!(response.into_body());
+
+    assert!(body.frame().now_or_never().is_none(), "there is none yet");
+    sender.send(Frame::data("first".into())).unwrap();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "first");
+    assert!(!body.is_end_stream());
+    sender.send(Frame::trailers(trailers())).unwrap();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_trailers().unwrap(), trailers());
+    drop(sender);
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn the_size_of_a_response_is_told_as_it_is() {
+    async fn size<B: http_body::Body<Data = Bytes>>(body: impl Fn() -> B) -> (u64, Option<u64>, bool) {
+        let service = service_fn(|_: Request<Body>| {
+            let response = Response::new(body());
+            async { Ok::<_, Infallible>(response) }
+        });
+        let body = verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap().into_body();
+        (body.size_hint().lower(), body.size_hint().upper(), body.is_end_stream())
+    }
+    assert_eq!(size(|| Full::new(Bytes::from("four"))).await, (4, Some(4), false));
+    assert_eq!(size(|| Full::new(Bytes::new())).await, (0, Some(0), true));
+    assert_eq!(size(|| StreamBody::new(stream::empty::<Result<_, Infallible>>())).await, (0, None, false));
+    assert_eq!(size(|| Scripted::new([]).claiming(1 << 40)).await, (1 << 40, Some(1 << 40), false));
+}
+
+#[tokio::test]
+async fn the_service_that_was_ready_is_the_one_that_is_called() {
+    // Of this mock a clone that was never polled ready panics when it is called.
+    let (mut service, mut handle) = tower_test::mock::spawn_layer::<_, Response<Body>, _>(verifier());
+    handle.allow(1);
+    std::future::poll_fn(|_| service.poll_ready()).await.unwrap();
+    let request =
+        Draft::CREATE.request().map(|_| Body::new(Scripted::new([Act::Pending, Act::Data(Draft::CREATE.body)])));
+    let response = tokio::spawn(service.call(request));
+    let called = timeout(Duration::from_secs(20), handle.next_request()).await;
+    let (request, answer) = called.unwrap().unwrap();
+    let request: Request<Body> = request;
+    assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), Draft::CREATE.body);
+    answer.send_response(Response::new(Body::empty()));
+    assert_eq!(response.await.unwrap().unwrap().status(), 200);
+    assert!(service.poll_ready().is_pending(), "of one readiness one call was made");
+}

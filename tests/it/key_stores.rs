@@ -1,0 +1,226 @@
+//! Where keys come from, and whom a request is then taken for.
+
+use std::{
+    fmt,
+    future::{Ready, ready},
+    io,
+    sync::Arc,
+};
+
+use axum::{Extension, Router, body::Body, extract::Path, response::IntoResponse, routing::get};
+use http::{Request, StatusCode};
+use tokio::sync::{Semaphore, mpsc};
+use tower::ServiceExt;
+use tower_logentries_auth::{
+    Access, Accounts, ApiKey, ApiKeyDigest, Authenticated, Credentials, Found, KeyStore, LogentriesVerifyLayer,
+    OwnerKey, Presented, Rejection,
+};
+
+use crate::support::{
+    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, credentials, hyper_client,
+    server::serve,
+    verifying::{Draft, present, verifier, verifier_with, with_api_key},
+};
+
+/// Whom the layer takes the sender of this request for.
+async fn sender<K: KeyStore>(
+    layer: &LogentriesVerifyLayer<K>,
+    request: Request<Body>,
+) -> Result<Authenticated, Rejection> {
+    present(layer, request).await.map(|request| request.extensions().get().cloned().unwrap())
+}
+
+/// A store that finds the same for everything that is presented.
+fn always(found: Found) -> impl Fn(Presented) -> Ready<Result<Found, io::Error>> {
+    move |_| ready(Ok(found.clone()))
+}
+
+fn owner_key(key: &str) -> OwnerKey {
+    OwnerKey::new(KEY_ID, key).unwrap()
+}
+
+/// The keys of acme, of which it has two owner keys under one id; and of globex.
+fn accounts() -> Accounts {
+    let mut accounts = Accounts::new();
+    accounts.insert("acme", &credentials()).unwrap();
+    accounts.insert("acme", &Credentials::owner(KEY_ID, "acme-next-key").unwrap()).unwrap();
+    let globex = Credentials::owner("globex-id", "globex-key").and_then(|keys| keys.with_read_write("globex-rw"));
+    accounts.insert("globex", &globex.unwrap()).unwrap();
+    accounts
+}
+
+#[tokio::test]
+async fn credentials_are_a_store_that_names_no_account() {
+    let by_owner = sender(&verifier(), Draft::CREATE.request()).await.unwrap();
+    assert_eq!((by_owner.access, by_owner.api_key_id.as_deref()), (Access::Owner, Some(KEY_ID)));
+    assert_eq!(by_owner.principal, None);
+
+    let by_key = sender(&verifier(), with_api_key("GET", LOGS, READ_ONLY_KEY)).await.unwrap();
+    assert_eq!((by_key.access, by_key.api_key_id, by_key.principal), (Access::ReadOnly, None, None));
+    let by_key = sender(&verifier(), with_api_key("GET", LOGS, READ_WRITE_KEY)).await.unwrap();
+    assert_eq!(by_key.access, Access::ReadWrite, "what it gives, not what the resource takes");
+}
+
+#[tokio::test]
+async fn every_key_that_an_id_has_while_it_rotates_is_good() {
+    let layer = verifier_with(always(Found::owner_keys([owner_key("old"), owner_key(OWNER_KEY), owner_key("new")])));
+    for key in ["old", OWNER_KEY, "new"] {
+        let who = sender(&layer, Draft { key, ..Draft::CREATE }.request()).await.unwrap();
+        assert_eq!(who.api_key_id.as_deref(), Some(KEY_ID));
+    }
+    let rejection = sender(&layer, Draft { key: "retired", ..Draft::CREATE }.request()).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::WrongSignature), "{rejection:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_the_store_has_under_another_id_does_not_count() {
+    let layer = verifier_with(always(Found::owner_keys([OwnerKey::new("another-id", OWNER_KEY).unwrap()])));
+    let rejection = sender(&layer, Draft::CREATE.request()).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::UnknownKey), "{rejection:?}");
+}
+
+#[tokio::test]
+async fn what_is_known_of_one_kind_of_key_does_not_vouch_for_the_other() {
+    let only_an_api_key = verifier_with(always(Found::api_key(Access::ReadWrite)));
+    assert!(matches!(sender(&only_an_api_key, Draft::CREATE.request()).await, Err(Rejection::UnknownKey)));
+    let only_an_owner_key = verifier_with(always(Found::owner_keys([owner_key(OWNER_KEY)])));
+    let by_api_key = with_api_key("GET", LOGS, READ_ONLY_KEY);
+    assert!(matches!(sender(&only_an_owner_key, by_api_key).await, Err(Rejection::UnknownKey)));
+}
+
+#[tokio::test]
+async fn an_api_key_never_gives_owner_access_whatever_the_store_says() {
+    let layer = verifier_with(always(Found::api_key(Access::Owner).api_key_id("key 7").principal("acme")));
+    match sender(&layer, with_api_key("GET", USERS, "any")).await.unwrap_err() {
+        Rejection::Forbidden { required, held } => assert_eq!((required, held), (Access::Owner, Access::ReadWrite)),
+        rejection => panic!("{rejection:?}"),
+    }
+    let who = sender(&layer, with_api_key("GET", TEAMS, "any")).await.unwrap();
+    assert_eq!((who.api_key_id.as_deref(), who.principal.as_deref()), (Some("key 7"), Some("acme")));
+}
+
+#[tokio::test]
+async fn an_owner_key_is_enough_for_every_resource() {
+    for target in [LOGS, TEAMS, USERS] {
+        assert_eq!(sender(&verifier(), Draft { target, ..Draft::LIST }.request()).await.unwrap().access, Access::Owner);
+    }
+}
+
+#[tokio::test]
+async fn a_store_is_shown_an_id_or_a_digest_and_nothing_secret() {
+    let (show, mut shown) = mpsc::unbounded_channel();
+    let layer = verifier_with(move |presented: Presented| {
+        show.send(presented.clone()).unwrap();
+        credentials().look_up(presented)
+    });
+    sender(&layer, Draft::CREATE.request()).await.unwrap();
+    sender(&layer, with_api_key("GET", LOGS, READ_ONLY_KEY)).await.unwrap();
+
+    assert_eq!(shown.recv().await.unwrap(), Presented::OwnerKeyId(KEY_ID.into()));
+    let presented = shown.recv().await.unwrap();
+    assert_eq!(presented, Presented::ApiKey(ApiKey::new(READ_ONLY_KEY).unwrap().digest()));
+    assert_eq!(presented, Presented::ApiKey(ApiKeyDigest::of(READ_ONLY_KEY)));
+    assert!(!format!("{presented:?}").contains(READ_ONLY_KEY));
+}
+
+/// A look-up that waits until it is let go on.
+#[derive(Clone)]
+struct Gated {
+    asked: mpsc::UnboundedSender<()>,
+    gate: Arc<Semaphore>,
+}
+
+impl KeyStore for Gated {
+    type Error = fmt::Error;
+    type Future = futures_util::future::BoxFuture<'static, Result<Found, fmt::Error>>;
+
+    fn look_up(&self, presented: Presented) -> Self::Future {
+        let Self { asked, gate } = self.clone();
+        Box::pin(async move {
+            asked.send(()).unwrap();
+            gate.acquire().await.unwrap().forget();
+            Ok(credentials().look_up(presented).await.unwrap())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_may_take_its_time() {
+    let (asked, mut asking) = mpsc::unbounded_channel();
+    let gate = Arc::new(Semaphore::new(0));
+    let app = Router::new().route(USERS, get(|| async { "[]" }));
+    let origin = serve(app.layer(verifier_with(Gated { asked, gate: Arc::clone(&gate) }))).await;
+
+    let pending: Vec<_> =
+        (0..3).map(|_| tokio::spawn(hyper_client().oneshot(Draft::LIST.request_to(&origin)))).collect();
+    for _ in &pending {
+        asking.recv().await.unwrap();
+    }
+    assert!(pending.iter().all(|request| !request.is_finished()), "each waits for its own look-up");
+    gate.add_permits(pending.len());
+    for request in pending {
+        assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_is_never_a_pass() {
+    let layer = verifier_with(|_| ready(Err::<Found, _>(io::Error::other("no connection"))));
+    for request in [Draft::CREATE.request(), with_api_key("GET", LOGS, READ_ONLY_KEY)] {
+        let rejection = present(&layer, request).await.unwrap_err();
+        assert_eq!(rejection.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
+
+#[tokio::test]
+async fn accounts_name_the_account_that_a_key_belongs_to() {
+    let layer = verifier_with(accounts());
+    for (request, account) in [
+        (Draft::LIST.request(), "acme"),
+        (Draft { key: "acme-next-key", ..Draft::LIST }.request(), "acme"),
+        (with_api_key("GET", LOGS, READ_ONLY_KEY), "acme"),
+        (Draft { key_id: "globex-id", key: "globex-key", ..Draft::LIST }.request(), "globex"),
+        (with_api_key("GET", LOGS, "globex-rw"), "globex"),
+    ] {
+        let who = sender(&layer, request).await.unwrap();
+        assert_eq!(who.principal.as_deref(), Some(account));
+    }
+    let crossed = Draft { key_id: "globex-id", ..Draft::LIST };
+    assert!(matches!(sender(&layer, crossed.request()).await, Err(Rejection::WrongSignature)));
+    assert!(matches!(sender(&layer, with_api_key("GET", LOGS, "nobody's")).await, Err(Rejection::UnknownKey)));
+}
+
+#[tokio::test]
+async fn no_two_accounts_share_a_key() {
+    let mut accounts = accounts();
+    for taken in [
+        Credentials::owner(KEY_ID, "a-key-of-its-own"),
+        Credentials::read_only(READ_ONLY_KEY),
+        Credentials::read_write("fresh").and_then(|keys| keys.with_read_only("globex-rw")),
+    ] {
+        let error = accounts.insert("initech", &taken.unwrap()).unwrap_err();
+        assert!(error.to_string().contains(r#""initech""#), "{error}");
+    }
+    let fresh = sender(&verifier_with(accounts), with_api_key("GET", LOGS, "fresh")).await;
+    assert!(matches!(fresh, Err(Rejection::UnknownKey)), "of a set with one taken key none is added: {fresh:?}");
+}
+
+/// Lists the users of an account, to that account alone.
+async fn list_users(Path(account): Path<String>, Extension(who): Extension<Authenticated>) -> impl IntoResponse {
+    match who.principal.as_deref() == Some(&*account) {
+        true => StatusCode::OK,
+        false => StatusCode::NOT_FOUND,
+    }
+}
+
+#[tokio::test]
+async fn a_handler_can_hold_tenants_apart_by_the_principal() {
+    let app = Router::new().route("/management/accounts/{account}/users", get(list_users));
+    let origin = serve(app.layer(verifier_with(accounts()))).await;
+    for (account, status) in [("acme", 200), ("globex", 404)] {
+        let target = format!("/management/accounts/{account}/users");
+        let by_acme = Draft { target: &target, ..Draft::LIST };
+        let response = hyper_client().oneshot(by_acme.request_to(&origin)).await.unwrap();
+        assert_eq!(response.status(), status, "{account}");
+    }
+}

@@ -1,0 +1,245 @@
+//! Requests written octet by octet: what the vendor's client sends, and what no good client would.
+
+use std::time::Duration;
+
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use http::Response;
+use tokio::{sync::mpsc, time::timeout};
+use tower::ServiceBuilder;
+use tower_logentries_auth::{KeyStore, Presented, Rejection, VerifyBody};
+
+use crate::support::{
+    READ_ONLY_KEY, USERS, credentials,
+    server::serve,
+    sockets::{Socket, status},
+    verifying::{DATE, Draft, verifier_with},
+};
+
+/// What went on in a server, as it happened.
+#[derive(Debug)]
+enum Event {
+    /// The store was asked, before the body was read.
+    Asked,
+    /// The handler got this body.
+    Handled(Bytes),
+    Refused(Rejection),
+}
+
+/// A server behind the verifying layer, and what goes on in it.
+async fn watched() -> (String, mpsc::UnboundedReceiver<Event>) {
+    let (tell, events) = mpsc::unbounded_channel();
+    let (asked, handled, refused) = (tell.clone(), tell.clone(), tell);
+    let store = move |presented: Presented| {
+        asked.send(Event::Asked).unwrap();
+        credentials().look_up(presented)
+    };
+    let outside = move |response: Response<VerifyBody<Body>>| {
+        response.extensions().get().cloned().map(|rejection| refused.send(Event::Refused(rejection)));
+        response
+    };
+    let handler = |body: Bytes| async move { handled.send(Event::Handled(body)).unwrap() };
+    let layers = ServiceBuilder::new().map_response(outside).layer(verifier_with(store));
+    (serve(Router::new().fallback(handler).layer(layers)).await, events)
+}
+
+/// The next event; a test that waits for none is at fault.
+async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
+    timeout(Duration::from_secs(20), events.recv()).await.unwrap().unwrap()
+}
+
+/// The head of [`Draft::CREATE`], but for how its body is framed.
+fn head(framing: &str) -> String {
+    let credential = Draft::CREATE.credential();
+    format!(
+        "POST {USERS} HTTP/1.1\r\nHost: x\r\nDate: {DATE}\r\nContent-Type: application/json\r\n\
+         authorization-api-key: {credential}\r\n{framing}\r\n\r\n"
+    )
+}
+
+fn with_length() -> String {
+    head(&format!("Content-Length: {}", Draft::CREATE.body.len()))
+}
+
+/// A request just as the vendor's command line client writes it: Python's `requests`, with three headers of its own.
+fn as_the_vendors_client(draft: &Draft<'_>) -> Vec<u8> {
+    let Draft { method, target, body, .. } = draft;
+    let length = match (*method, body.len()) {
+        ("GET", 0) => String::new(),
+        (_, length) => format!("Content-Length: {length}\r\n"),
+    };
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n{length}authorization-api-key: {}\r\n\
+         Accept-Encoding: gzip, deflate\r\nAccept: */*\r\nUser-Agent: lecli\r\nConnection: keep-alive\r\n\
+         Date: {DATE}\r\nContent-Type: application/json\r\n\r\n",
+        draft.credential()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn what_the_vendors_client_sends_is_accepted() {
+    let account = "/management/accounts/acme";
+    let (users, user) = (format!("{account}/users"), format!("{account}/users/7"));
+    let (owners, keys, key) =
+        (format!("{account}/owners"), format!("{account}/apikeys"), format!("{account}/apikeys/9"));
+    // json.dumps puts a blank behind each colon and comma.
+    let add = br#"{"user": {"email": "john@smyth.com", "first_name": "John", "last_name": "Smyth"}}"#;
+    let new_key = br#"{"apikey": {"name": "ci", "active": true, "api_key_type": "READ_ONLY"}}"#;
+    let disable = br#"{"apikey": {"active": false}}"#;
+
+    let (origin, mut events) = watched().await;
+    let mut socket = Socket::connect(&origin).await;
+    for (method, target, body) in [
+        ("GET", &users, &b""[..]),
+        ("POST", &users, add),
+        ("POST", &user, b""),
+        ("DELETE", &user, b""),
+        ("GET", &owners, b""),
+        ("GET", &keys, b""),
+        ("POST", &keys, new_key),
+        ("PATCH", &key, disable),
+        ("DELETE", &key, b""),
+    ] {
+        socket.send(as_the_vendors_client(&Draft { method, target, body, ..Draft::LIST })).await;
+        assert_eq!(status(&socket.receive().await), 200, "{method} {target}");
+        assert!(matches!(next(&mut events).await, Event::Asked));
+        assert!(matches!(next(&mut events).await, Event::Handled(got) if got == body), "{method} {target}");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_of_2_gib_is_refused_at_once() {
+    let (origin, _events) = watched().await;
+    let mut socket = Socket::connect(&origin).await;
+    socket.send(head("Content-Length: 2147483648")).await;
+    let response = timeout(Duration::from_secs(20), socket.receive()).await.unwrap();
+    assert_eq!(status(&response), 413, "before a byte of the body was sent");
+}
+
+#[tokio::test]
+async fn a_slow_body_is_waited_for() {
+    let (origin, mut events) = watched().await;
+    let mut socket = Socket::connect(&origin).await;
+    let (first, rest) = Draft::CREATE.body.split_at(3);
+    socket.send(with_length()).await;
+    socket.send(first).await;
+    assert!(matches!(next(&mut events).await, Event::Asked));
+    socket.send(rest).await;
+    assert!(matches!(next(&mut events).await, Event::Handled(body) if body == Draft::CREATE.body));
+    assert_eq!(status(&socket.receive().await), 200);
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_accepted_chunk_by_chunk() {
+    let (origin, mut events) = watched().await;
+    let mut socket = Socket::connect(&origin).await;
+    socket.send(head("Transfer-Encoding: chunked")).await;
+    for chunk in Draft::CREATE.body.chunks(5) {
+        socket.send(format!("{:x}\r\n", chunk.len())).await;
+        socket.send(chunk).await;
+        socket.send("\r\n").await;
+    }
+    socket.send("0\r\n\r\n").await;
+    assert_eq!(status(&socket.receive().await), 200);
+    assert!(matches!(next(&mut events).await, Event::Asked));
+    assert!(matches!(next(&mut events).await, Event::Handled(body) if body == Draft::CREATE.body));
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_off_reaches_no_handler_and_breaks_nothing() {
+    let (origin, mut events) = watched().await;
+    let (body, length) = (Draft::CREATE.body, Draft::CREATE.body.len());
+    let half = String::from_utf8(body[..length / 2].to_vec()).unwrap();
+    let chunked = head("Transfer-Encoding: chunked");
+    for octets in [
+        with_length(),
+        with_length() + &half,
+        chunked.clone(),
+        format!("{chunked}{length:x}\r\n{half}"),
+        format!("{chunked}{:x}\r\n{half}\r\n", half.len()),
+        // All of the body came, but not the word that it did.
+        format!("{chunked}{length:x}\r\n{}\r\n", str::from_utf8(body).unwrap()),
+    ] {
+        let mut socket = Socket::connect(&origin).await;
+        socket.send(&octets).await;
+        assert!(matches!(next(&mut events).await, Event::Asked));
+        let answer = timeout(Duration::from_secs(20), socket.cut()).await.unwrap();
+        assert!(answer.is_empty() || status(&answer) == 400, "{octets}: {answer}");
+        while let Ok(event) = events.try_recv() {
+            assert!(matches!(event, Event::Refused(Rejection::Body { .. })), "{octets}: {event:?}");
+        }
+    }
+    let mut socket = Socket::connect(&origin).await;
+    socket.send(with_length()).await;
+    socket.send(body).await;
+    assert_eq!(status(&socket.receive().await), 200, "the server goes on");
+}
+
+#[tokio::test]
+async fn a_chunk_of_no_size_reaches_no_handler() {
+    let (origin, mut events) = watched().await;
+    let mut socket = Socket::connect(&origin).await;
+    socket.send(head("Transfer-Encoding: chunked") + "2\r\n{}\r\nsurely\r\n").await;
+    assert!(matches!(next(&mut events).await, Event::Asked));
+    assert!(matches!(next(&mut events).await, Event::Refused(Rejection::Body { .. })));
+    assert_eq!(status(&socket.receive().await), 400);
+}
+
+#[tokio::test]
+async fn a_doubled_header_is_refused() {
+    let (origin, _events) = watched().await;
+    let credential = Draft::LIST.credential();
+    let lines = [
+        format!("Date: {DATE}\r\n"),
+        "Content-Type: application/json\r\n".to_owned(),
+        format!("authorization-api-key: {credential}\r\n"),
+    ];
+    let mut socket = Socket::connect(&origin).await;
+    let mut ask = async |more: &str| {
+        socket.send(format!("GET {USERS} HTTP/1.1\r\nHost: x\r\n{}{more}\r\n", lines.concat())).await;
+        status(&socket.receive().await)
+    };
+    assert_eq!(ask("").await, 200);
+    for line in &lines {
+        let (name, value) = line.split_once(':').unwrap();
+        for name in [name.to_owned(), name.to_uppercase()] {
+            assert_eq!(ask(&format!("{name}:{value}")).await, 400, "{name} twice");
+        }
+    }
+    assert_eq!(ask(&format!("X-Api-Key: {READ_ONLY_KEY}\r\n")).await, 400, "two kinds of credentials");
+}
+
+#[tokio::test]
+async fn blanks_around_a_header_are_not_part_of_it() {
+    let (origin, _events) = watched().await;
+    let mut socket = Socket::connect(&origin).await;
+    let credential = Draft::LIST.credential();
+    let headers =
+        format!("dAtE:{DATE}\t \r\ncontent-TYPE:   application/json \r\nAuthorization-API-Key:\t{credential} \r\n");
+    socket.send(format!("GET {USERS} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await;
+    assert_eq!(status(&socket.receive().await), 200);
+}
+
+#[tokio::test]
+async fn every_way_to_write_a_target_is_read_as_its_path() {
+    let (origin, _events) = watched().await;
+    let credential = Draft::LIST.credential();
+    let headers =
+        format!("Host: x\r\nDate: {DATE}\r\nContent-Type: application/json\r\nauthorization-api-key: {credential}");
+    for (target, expected) in [
+        (USERS.to_owned(), 200),
+        (format!("{USERS}?"), 200),
+        (format!("{USERS}?limit=5"), 200),
+        (format!("http://x{USERS}"), 200),
+        (format!("{USERS}/"), 400),
+        (format!("{USERS}?#"), 200),
+        (format!("/{USERS}"), 401),
+        (format!("{USERS}/."), 401),
+        (USERS.replace('a', "%61"), 401),
+    ] {
+        let mut socket = Socket::connect(&origin).await;
+        socket.send(format!("GET {target} HTTP/1.1\r\n{headers}\r\n\r\n")).await;
+        assert_eq!(status(&socket.receive().await), expected, "{target}");
+    }
+}

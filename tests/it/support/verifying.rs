@@ -1,0 +1,143 @@
+//! What the tests of the verifying layer share: requests signed by [`wire`], and a service that shows what reached it.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_logentries_auth::{Credentials, KeyStore, LogentriesVerifyLayer, Rejection};
+
+use super::{KEY_ID, OWNER_KEY, THEN, USERS, at, credentials, wire};
+
+/// The date of [`THEN`].
+pub(crate) const DATE: &str = "Thu, 17 Aug 2017 20:16:24 GMT";
+
+/// All methods that can be signed.
+pub(crate) const METHODS: [&str; 10] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
+
+/// A request to be signed. Tests change one field of [`Draft::LIST`] or [`Draft::CREATE`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draft<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    /// Empty for none.
+    pub(crate) content_type: &'a str,
+    pub(crate) date: &'a str,
+    pub(crate) body: &'a [u8],
+    pub(crate) key_id: &'a str,
+    pub(crate) key: &'a str,
+}
+
+impl Draft<'_> {
+    /// Lists the users of an account.
+    pub(crate) const LIST: Draft<'static> = Draft {
+        method: "GET",
+        target: USERS,
+        content_type: "application/json",
+        date: DATE,
+        body: b"",
+        key_id: KEY_ID,
+        key: OWNER_KEY,
+    };
+    /// Adds one.
+    pub(crate) const CREATE: Draft<'static> =
+        Draft { method: "POST", body: br#"{"user":{"email":"john@smyth.com"}}"#, ..Draft::LIST };
+
+    /// The value of `authorization-api-key`, as the wire rules say.
+    pub(crate) fn credential(&self) -> String {
+        let Self { method, target, content_type, date, body, key_id, key } = self;
+        format!("{key_id}:{}", wire::signature(key, method, content_type, date, target, body))
+    }
+
+    /// The request, signed.
+    pub(crate) fn request(&self) -> Request<Body> {
+        self.carrying(self.credential()).unwrap()
+    }
+
+    /// The request, signed, for the server at `origin`.
+    pub(crate) fn request_to(&self, origin: &str) -> Request<Body> {
+        let target = format!("{origin}{}", self.target);
+        Draft { target: &target, ..*self }.carrying(self.credential()).unwrap()
+    }
+
+    /// The request under a credential that was made for another one; an error where it can't be written at all.
+    pub(crate) fn carrying(&self, credential: impl AsRef<[u8]>) -> http::Result<Request<Body>> {
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(self.target)
+            .header("date", self.date)
+            .header("authorization-api-key", credential.as_ref());
+        if !self.content_type.is_empty() {
+            request = request.header("content-type", self.content_type);
+        }
+        request.body(Body::from(self.body.to_vec()))
+    }
+}
+
+/// A request with an API key and no body.
+pub(crate) fn with_api_key(method: &str, target: &str, key: &str) -> Request<Body> {
+    Request::builder().method(method).uri(target).header("x-api-key", key).body(Body::empty()).unwrap()
+}
+
+/// A verifying layer with all three keys, whose clock stands at [`THEN`].
+pub(crate) fn verifier() -> LogentriesVerifyLayer<Credentials> {
+    verifier_with(credentials())
+}
+
+/// A verifying layer with these keys, whose clock stands at [`THEN`].
+pub(crate) fn verifier_with<K>(keys: K) -> LogentriesVerifyLayer<K> {
+    LogentriesVerifyLayer::new(keys).clock(at(THEN))
+}
+
+/// The request as the service behind `layer` got it, or why it did not.
+pub(crate) async fn present<K: KeyStore>(
+    layer: &LogentriesVerifyLayer<K>,
+    request: Request<Body>,
+) -> Result<Request<Bytes>, Rejection> {
+    let response = layer.layer(service_fn(mirror)).oneshot(request).await.unwrap();
+    let (mut head, body) = response.into_parts();
+    match head.extensions.remove::<Rejection>() {
+        Some(rejection) => Err(rejection),
+        None => {
+            let request = head.extensions.remove::<Parts>().unwrap();
+            Ok(Request::from_parts(request, body.collect().await.unwrap().to_bytes()))
+        }
+    }
+}
+
+/// Answers with the body of the request, and its head in the extensions.
+pub(crate) async fn mirror(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let (head, body) = request.into_parts();
+    let mut response = Response::new(body);
+    response.extensions_mut().insert(head);
+    Ok(response)
+}
+
+/// A body that must not be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Untouchable {
+    pub(crate) claimed: u64,
+}
+
+impl http_body::Body for Untouchable {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        panic!("the body was read")
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.claimed);
+        hint
+    }
+}
