@@ -52,7 +52,7 @@ pub(crate) fn format_date(second: u64) -> Option<HeaderValue> {
 /// The second that an IMF-fixdate names. Other forms, a wrong day of the week and the like are `None`.
 pub(crate) fn parse_date(date: &str) -> Option<u64> {
     let second = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    // httpdate reads older forms too, and does not look at the day: only what it writes itself counts.
+    // httpdate reads two older forms too: only what it writes itself counts.
     (format_date(second)? == date).then_some(second)
 }
 

@@ -108,6 +108,8 @@
 //! - A timeout that is set on a reqwest client or request does not cover the reading of a body to be signed; a `Timeout` layer
 //!   outside does.
 //! - In axum, routes added after `Router::layer` are not behind the layer.
+//! - Under `Router::nest` the verifying layer belongs on the nested router: it judges access by the path that the service
+//!   inside it sees, and on the outer one that path has a prefix that the table does not know.
 //! - A browser's CORS preflight has no credentials: `CorsLayer` goes outside of [`LogentriesVerifyLayer`].
 //!
 //! # Features

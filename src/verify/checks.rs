@@ -102,25 +102,33 @@ fn has_one_reading(path: &str) -> bool {
     path.is_empty() || path.split('/').all(is_plain)
 }
 
-/// Not empty, not a dot segment, nothing encoded that need not be, no `;` or `\` that some parsers cut or turn, and
-/// UTF-8 once it is decoded: an overlong `%c0%af` is a slash to some.
+/// Not empty, not a dot segment, and UTF-8 once it is decoded: an overlong `%c0%af` is a slash to some.
 fn is_plain(segment: &str) -> bool {
-    let mut encoded = segment.split('%');
-    let mut octets = Vec::new();
-    let is_literal = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !br#";\"<>^`{|}"#.contains(&b));
-    !matches!(segment, "" | "." | "..")
-        && encoded.next().is_some_and(is_literal)
-        && encoded.all(|rest| {
-            let (hex, rest) = rest.split_at_checked(2).unwrap_or_default();
-            let byte = hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u8::from_str_radix(hex, 16).ok()).flatten();
-            octets.extend(byte);
-            octets.extend_from_slice(rest.as_bytes());
-            is_literal(rest) && byte.is_some_and(is_rightly_encoded)
-        })
-        && str::from_utf8(&octets).is_ok()
+    !matches!(segment, "" | "." | "..") && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok())
 }
 
-/// Whether a byte in percent-encoding can't be taken for one that means something in a path, or that needs no encoding.
-fn is_rightly_encoded(byte: u8) -> bool {
-    !byte.is_ascii_control() && !byte.is_ascii_alphanumeric() && !b"-._~/\\;?#%".contains(&byte)
+/// The octets of a segment in which each is written in the only way that it can be.
+fn decode(segment: &str) -> Option<Vec<u8>> {
+    let mut parts = segment.split('%');
+    let mut octets = literal(parts.next()?)?.to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        octets.push(encoded(hex)?);
+        octets.extend_from_slice(literal(rest)?);
+    }
+    Some(octets)
+}
+
+/// Octets that stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
+fn literal(text: &str) -> Option<&[u8]> {
+    let stands_for_itself = |byte: u8| byte.is_ascii_graphic() && !br#";\"<>^`{|}"#.contains(&byte);
+    text.bytes().all(stands_for_itself).then_some(text.as_bytes())
+}
+
+/// An octet in percent-encoding that can't be taken for one that means something in a path, or that needs no encoding.
+fn encoded(hex: &str) -> Option<u8> {
+    let byte = hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u8::from_str_radix(hex, 16).ok())??;
+    let needs_none = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let means_something = byte.is_ascii_control() || b"/\\;?#%".contains(&byte);
+    (!needs_none && !means_something).then_some(byte)
 }
