@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Version};
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
+use tower_logentries_auth::{KeyStore, LogentriesVerifyLayer};
 
 use super::{KEY_ID, OWNER_KEY, wire};
 
@@ -19,6 +20,14 @@ pub(crate) async fn serve(app: Router) -> String {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, app).await });
     origin
+}
+
+/// Starts a server behind this verifying layer, which answers 200 to what passes.
+pub(crate) async fn verifier<K>(layer: LogentriesVerifyLayer<K>) -> String
+where
+    K: KeyStore<Future: Send> + Send + Sync + 'static,
+{
+    serve(Router::new().fallback(|| async {}).layer(layer)).await
 }
 
 /// A request as it came over the wire.
