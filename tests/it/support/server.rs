@@ -5,9 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, body::Body, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, Request, StatusCode, Version};
 use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tower_logentries_auth::{KeyStore, LogentriesVerifyLayer};
@@ -71,18 +75,21 @@ impl Recording {
         received.remove(0)
     }
 
-    async fn keep(&self, request: Request<Body>) {
+    /// Keeps a request whose body arrives whole, and returns it.
+    pub(crate) async fn keep(&self, request: Request<Body>) -> Option<Received> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.unwrap();
+        let body = body.collect().await.ok()?;
         let trailers = body.trailers().cloned();
-        self.received.lock().unwrap().push(Received {
+        let received = Received {
             method: parts.method.to_string(),
             target: parts.uri.path_and_query().map_or_else(|| parts.uri.to_string(), |target| target.to_string()),
             version: parts.version,
             headers: parts.headers,
             body: body.to_bytes(),
             trailers,
-        });
+        };
+        self.received.lock().unwrap().push(received.clone());
+        Some(received)
     }
 }
 
@@ -94,9 +101,10 @@ where
     let recording = Recording::default();
     let kept = recording.clone();
     let app = Router::new().fallback(move |request: Request<Body>| async move {
-        kept.keep(request).await;
-        let last = kept.received.lock().unwrap().last().cloned().unwrap();
-        respond(&last)
+        match kept.keep(request).await {
+            Some(received) => respond(&received),
+            None => StatusCode::BAD_REQUEST.into_response(),
+        }
     });
     (serve(app).await, recording)
 }
