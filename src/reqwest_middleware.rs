@@ -1,5 +1,7 @@
 //! The client side once more, as the middleware of a `reqwest_middleware` client.
 
+use std::fmt;
+
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
@@ -39,7 +41,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogentriesAuthMiddleware<R = FromBytes> {
     layer: LogentriesAuthLayer<R>,
 }
@@ -90,5 +92,11 @@ impl<R: Rebuild<reqwest::Body> + Send + Sync + 'static> Middleware for Logentrie
             watch.see(&mut response);
         }
         Ok(response)
+    }
+}
+
+impl<R> fmt::Debug for LogentriesAuthMiddleware<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesAuthMiddleware").field("layer", &self.layer).finish()
     }
 }

@@ -1,6 +1,6 @@
 //! The layer and its settings.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::{HeaderValue, Method};
 use tower::Layer;
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// It wraps any tower HTTP client service: the [crate's page](crate) has an example, and says where in a stack the layer
 /// belongs. Clones are cheap; they share the credentials and the clock offsets, and each keeps its own settings.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct LogentriesAuthLayer<R = FromBytes> {
     pub(super) settings: Arc<Settings>,
@@ -185,5 +185,17 @@ impl<S, R: Clone> Layer<S> for LogentriesAuthLayer<R> {
 
     fn layer(&self, inner: S) -> Self::Service {
         LogentriesAuth { inner, layer: self.clone() }
+    }
+}
+
+// By hand: a closure that rebuilds bodies has no Debug.
+impl<R> fmt::Debug for LogentriesAuthLayer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { settings, credentials, clocks, rebuild: _ } = self;
+        f.debug_struct("LogentriesAuthLayer")
+            .field("settings", settings)
+            .field("credentials", credentials)
+            .field("clocks", clocks)
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! The service: sends at once what needs no reading, and has the rest read first.
 
 use std::{
-    mem,
+    fmt, mem,
     task::{Context, Poll},
 };
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{FromBytes, Rebuild};
 
 /// A client service whose requests are authenticated. Made by [`LogentriesAuthLayer`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LogentriesAuth<S, R = FromBytes> {
     pub(super) inner: S,
     pub(super) layer: LogentriesAuthLayer<R>,
@@ -64,5 +64,11 @@ impl<S, R> LogentriesAuth<S, R> {
             }
         };
         Ok(ResponseFuture::sent(self.inner.call(request), watch))
+    }
+}
+
+impl<S: fmt::Debug, R> fmt::Debug for LogentriesAuth<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesAuth").field("inner", &self.inner).field("layer", &self.layer).finish()
     }
 }

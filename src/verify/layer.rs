@@ -1,6 +1,7 @@
 //! The layer and its settings.
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -27,7 +28,6 @@ use crate::{Access, BufferedBody, FromBytes, access::AccessRule, clock::Clock};
 ///     .layer(LogentriesVerifyLayer::new(keys)); // routes added below this line are not behind it
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct LogentriesVerifyLayer<K, R = FromBytes> {
     pub(super) keys: Arc<K>,
@@ -108,5 +108,12 @@ impl<S, K, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
 
     fn layer(&self, inner: S) -> Self::Service {
         LogentriesVerify { inner, layer: self.clone() }
+    }
+}
+
+// By hand: a store may be a function, which has no Debug, or a type whose Debug shows its keys.
+impl<K, R> fmt::Debug for LogentriesVerifyLayer<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesVerifyLayer").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

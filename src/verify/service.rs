@@ -1,7 +1,7 @@
 //! The service: checks what can be checked at once, and starts the look-up of the key.
 
 use std::{
-    mem,
+    fmt, mem,
     task::{Context, Poll},
 };
 
@@ -16,7 +16,6 @@ use super::{
 use crate::{FromBytes, Rebuild};
 
 /// A service behind a verifying layer. Made by [`LogentriesVerifyLayer`].
-#[derive(Debug)]
 pub struct LogentriesVerify<S, K, R = FromBytes> {
     pub(super) inner: S,
     pub(super) layer: LogentriesVerifyLayer<K, R>,
@@ -55,5 +54,11 @@ where
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         VerifyFuture::looking_up(layer, look_up, LookingUp { service, request, claim })
+    }
+}
+
+impl<S: fmt::Debug, K, R> fmt::Debug for LogentriesVerify<S, K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesVerify").field("inner", &self.inner).field("layer", &self.layer).finish()
     }
 }
