@@ -2,6 +2,7 @@
 
 pub(crate) mod bodies;
 pub(crate) mod clock;
+pub(crate) mod log;
 pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod wire;
