@@ -38,5 +38,6 @@ mod rotation;
 // Failing.
 mod faults;
 mod leaks;
+mod parsers;
 
 mod examples;

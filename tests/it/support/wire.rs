@@ -52,7 +52,8 @@ pub(crate) fn judge(
     if headers.contains_key("x-api-key") {
         return Some("an x-api-key beside the signature".to_string());
     }
-    if target.len() > 1 && target.split('?').next().unwrap().ends_with('/') {
+    let path = target.split('?').next().unwrap();
+    if path != "/" && path.ends_with('/') {
         return Some(format!("a slash at the end of {target}"));
     }
     let expected = format!("{key_id}:{}", signature(key, method, &content_type, &date, target, body));
