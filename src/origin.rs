@@ -82,7 +82,9 @@ impl<'a> OriginRef<'a> {
 
     /// `None` where the authority is more, or less, than a host and perhaps a port.
     fn of_authority(https: bool, authority: &'a Authority) -> Option<Self> {
-        let port = match authority.as_str().strip_prefix(authority.host())? {
+        // Userinfo may begin with the very host that it stands before: `host:80@host`.
+        let text = authority.as_str();
+        let port = match text.strip_prefix(authority.host()).filter(|_| !text.contains('@'))? {
             "" if https => 443,
             "" => 80,
             _ => authority.port_u16()?,

@@ -108,6 +108,8 @@ pub(super) async fn userinfo() -> String {
         "https://evil@rest.logentries.com",
         "https://evil:pass@rest.logentries.com:443",
         "https://@rest.logentries.com",
+        "https://rest.logentries.com@rest.logentries.com",
+        "https://rest.logentries.com:443@rest.logentries.com",
         "http://127.0.0.1:8080@evil.example",
     ])
     .await
