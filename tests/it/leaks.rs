@@ -78,6 +78,8 @@ macro_rules! matrix {
             cells!($secret: elsewhere, redirect);
             #[cfg(feature = "reqwest")]
             cells!($secret: elsewhere, redirect_answered_to_reqwest);
+            #[cfg(feature = "reqwest")]
+            cells!($secret: elsewhere, urls);
             cells!($secret: elsewhere, absolute_uri);
             cells!($secret: elsewhere, host_header);
             cells!($secret: elsewhere, userinfo);

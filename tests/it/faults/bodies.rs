@@ -32,11 +32,11 @@ fn bad_bodies() -> [(&'static str, Scripted); 4] {
     ]
 }
 
-/// Sends this body, with a timeout for the one that stalls, and then a good one, through one permit on each side.
+/// Sends this body, gives the one that stalls up, and then sends a good one, through one permit on each side.
 async fn send_bad_then_good(
     path: &str,
     digest: Option<BodyDigest>,
-    body: Scripted,
+    (what, body): (&str, Scripted),
 ) -> (Option<Result<(), AuthError>>, usize) {
     let (origin, recording) = server::record().await;
     let client = ServiceBuilder::new()
@@ -46,7 +46,8 @@ async fn send_bad_then_good(
         .service(hyper_client());
     let mut request = Request::post(format!("{origin}{path}")).body(Body::new(body)).unwrap();
     digest.and_then(|digest| request.extensions_mut().insert(digest));
-    let sent = timeout(Duration::from_millis(100), client.clone().oneshot(request)).await;
+    let patience = if what == "stalls" { Duration::from_millis(100) } else { Duration::from_secs(60) };
+    let sent = timeout(patience, client.clone().oneshot(request)).await;
 
     let good = Request::post(format!("{origin}{USERS}")).body(Body::from("good")).unwrap();
     assert_eq!(soon(client.oneshot(good)).await.unwrap().status(), 200);
@@ -58,7 +59,7 @@ async fn send_bad_then_good(
 #[tokio::test]
 async fn a_body_that_is_no_good_is_never_signed() {
     for (what, body) in bad_bodies() {
-        let (sent, received) = send_bad_then_good(USERS, None, body).await;
+        let (sent, received) = send_bad_then_good(USERS, None, (what, body)).await;
         match (what, sent) {
             ("fails", Some(Err(error @ AuthError::Body { .. }))) => {
                 assert!(whole_error(&error).contains("the disk is gone"), "{error:?}");
@@ -77,7 +78,7 @@ async fn a_body_that_is_no_good_is_never_signed() {
 async fn a_streamed_body_that_is_no_good_leaves_the_layer_as_it_was() {
     for (path, digest) in [(USERS, Some(BodyDigest::of(b"some body"))), (TEAMS, None)] {
         for (what, body) in bad_bodies() {
-            let (sent, received) = send_bad_then_good(path, digest, body).await;
+            let (sent, received) = send_bad_then_good(path, digest, (what, body)).await;
             match (what, sent) {
                 ("fails" | "ends early", Some(Err(AuthError::Service { .. }))) => assert_eq!(received, 1, "{what}"),
                 ("stalls", None) => assert_eq!(received, 1, "{what}"),
@@ -100,14 +101,13 @@ async fn the_chunks_of_a_body_that_fails_are_let_go() {
     assert!(!guard.is_held());
 }
 
-/// A server with one permit around the verifying layer and one below, whose handler counts on the body.
-async fn one_at_a_time() -> String {
-    let app = Router::new()
+/// One permit around the verifying layer and one below, and a handler that takes the body.
+fn one_at_a_time() -> Router {
+    Router::new()
         .fallback(|body: String| async move { body })
         .layer(GlobalConcurrencyLimitLayer::new(1))
         .layer(LogentriesVerifyLayer::new(credentials()))
-        .layer(GlobalConcurrencyLimitLayer::new(1));
-    server::serve(app).await
+        .layer(GlobalConcurrencyLimitLayer::new(1))
 }
 
 /// Opens a connection and sends a well-signed head that promises `body`, and as much of it as is asked for.
@@ -132,7 +132,7 @@ async fn status_line(mut stream: TcpStream) -> String {
 
 #[tokio::test]
 async fn a_client_that_breaks_off_its_body_costs_the_server_no_permit() {
-    let origin = one_at_a_time().await;
+    let origin = server::serve(one_at_a_time()).await;
     let body = b"the whole body";
     for sent in 0..body.len() {
         let mut broken = send_part_of(body, sent, &origin).await;
@@ -148,17 +148,14 @@ async fn a_client_that_stalls_is_left_to_the_timeout_of_the_server() {
     use axum::error_handling::HandleErrorLayer;
 
     let timeout = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(|_: tower::BoxError| async { StatusCode::REQUEST_TIMEOUT }))
+        .layer(HandleErrorLayer::new(async |_: tower::BoxError| StatusCode::REQUEST_TIMEOUT))
         .timeout(Duration::from_millis(50));
-    let verify = ServiceBuilder::new()
-        .layer(GlobalConcurrencyLimitLayer::new(1))
-        .layer(LogentriesVerifyLayer::new(credentials()))
-        .layer(GlobalConcurrencyLimitLayer::new(1));
-    let app = Router::new().fallback(|body: String| async move { body }).layer(verify).layer(timeout);
-    let origin = server::serve(app).await;
+    // The same service, with the same permits, for one who is given little time and one who is given all.
+    let app = one_at_a_time();
+    let (impatient, patient) = (server::serve(app.clone().layer(timeout)).await, server::serve(app).await);
     let body = b"the whole body";
-    let stalled = send_part_of(body, 4, &origin).await;
+    let stalled = send_part_of(body, 4, &impatient).await;
     assert_eq!(status_line(stalled).await, "HTTP/1.1 408");
-    let whole = send_part_of(body, body.len(), &origin).await;
+    let whole = send_part_of(body, body.len(), &patient).await;
     assert_eq!(status_line(whole).await, "HTTP/1.1 200");
 }

@@ -154,6 +154,31 @@ pub(super) async fn idn() -> String {
     sent_to(&["https://rest.xn--lgentries-xbh.com", "https://xn--rest-.logentries.com"]).await
 }
 
+/// The URLs of reqwest, which are read, and spelt, by another parser.
+#[cfg(feature = "reqwest")]
+pub(super) async fn urls() -> String {
+    let below = service_fn(async |_: reqwest::Request| Ok::<_, Infallible>(Response::new(())));
+    let client = ServiceBuilder::new().layer(layer(Untrusted::Refuse)).service(below);
+    let mut text = String::new();
+    for origin in [
+        "https://rest.l\u{43e}gentries.com",
+        "https://evil.example\\@rest.logentries.com",
+        "https://rest.logentries.com@evil.example",
+        "https://a:b@rest.logentries.com",
+        "https://rest.logentries.com.",
+        "https://EVIL.example#@rest.logentries.com",
+        "http://REST.logentries.com:443",
+        "http://[::ffff:127.0.0.1]:8080",
+        "http://127.0.0.1:80",
+        "ftp://rest.logentries.com:443",
+    ] {
+        let request = reqwest::Request::new(http::Method::GET, format!("{origin}{USERS}").parse().unwrap());
+        let refused = client.clone().oneshot(request).await;
+        text += &whole_error(&refused.expect_err(origin));
+    }
+    text
+}
+
 /// A Host header that names another authority than the target: nothing is sent, whatever becomes of untrusted origins.
 pub(super) async fn host_header() -> String {
     let mut text = String::new();
