@@ -13,7 +13,7 @@ use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_logentries_auth::{AuthError, LogentriesAuthLayer, Untrusted};
 
 use super::{signatures, told::requests};
-use crate::support::{KEY_ID, READ_WRITE_KEY, THEN, USERS, at, credentials, hyper_client, server, whole_error};
+use crate::support::{KEY_ID, READ_WRITE_KEY, THEN, at, credentials, hyper_client, server, whole_error};
 
 /// A layer that trusts the vendor, and two origins on loopback.
 fn layer(untrusted: Untrusted) -> LogentriesAuthLayer {
@@ -154,6 +154,11 @@ pub(super) async fn idn() -> String {
     sent_to(&["https://rest.xn--lgentries-xbh.com", "https://xn--rest-.logentries.com"]).await
 }
 
+#[cfg(feature = "reqwest")]
+fn get_url(origin: &str) -> reqwest::Request {
+    reqwest::Request::new(http::Method::GET, format!("{origin}{}", crate::support::USERS).parse().unwrap())
+}
+
 /// The URLs of reqwest, which are read, and spelt, by another parser.
 #[cfg(feature = "reqwest")]
 pub(super) async fn urls() -> String {
@@ -172,7 +177,7 @@ pub(super) async fn urls() -> String {
         "http://127.0.0.1:80",
         "ftp://rest.logentries.com:443",
     ] {
-        let request = reqwest::Request::new(http::Method::GET, format!("{origin}{USERS}").parse().unwrap());
+        let request = get_url(origin);
         let refused = client.clone().oneshot(request).await;
         text += &whole_error(&refused.expect_err(origin));
     }
@@ -237,7 +242,7 @@ pub(super) async fn redirect_answered_to_reqwest() -> String {
     let client = ServiceBuilder::new()
         .layer(LogentriesAuthLayer::new(credentials()).clock(at(THEN)).trust_origin(&origin).unwrap())
         .service(crate::support::reqwest_client(reqwest::redirect::Policy::none()));
-    let request = reqwest::Request::new(http::Method::GET, format!("{origin}{USERS}").parse().unwrap());
+    let request = get_url(&origin);
     let response = client.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 303);
     assert!(recording.take().is_empty());

@@ -100,7 +100,7 @@ async fn futures(request: Request<Body>) -> String {
             below.lock().unwrap().push_str(&text);
             request
         })
-        .service(verify.layer(server.clone()));
+        .service(verify.layer(server));
     let future = client.call(request);
     let mut text = debug!(future);
     let response = future.await.unwrap();
