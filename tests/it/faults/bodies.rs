@@ -1,15 +1,16 @@
 //! Bodies that fail, stall, end early or lie, on their way out and on their way in.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{Router, body::Body};
-use http::{Request, StatusCode};
+use futures_util::FutureExt;
+use http::{Request, Response, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
-use tower::{ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer};
+use tower::{ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer, service_fn};
 use tower_logentries_auth::{AuthError, BodyDigest, LogentriesVerifyLayer};
 
 use super::Guard;
@@ -99,6 +100,30 @@ async fn the_chunks_of_a_body_that_fails_are_let_go() {
     let error = client.oneshot(request).await.unwrap_err();
     assert!(matches!(error, AuthError::Body { .. }));
     assert!(!guard.is_held());
+}
+
+/// The same bodies on their way in: signed for a digest, so that they get there as they are.
+#[tokio::test]
+async fn a_body_that_is_no_good_never_reaches_the_verified_service() {
+    let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let client = ServiceBuilder::new()
+        .layer(layer_for("http://localhost"))
+        .concurrency_limit(1)
+        .layer(LogentriesVerifyLayer::new(credentials()))
+        .concurrency_limit(1)
+        .service(inner);
+    let send = async |digest, body| {
+        let request = Request::post(format!("http://localhost{USERS}")).extension(digest).body(body).unwrap();
+        soon(client.clone().oneshot(request)).await.unwrap().status()
+    };
+    for (what, body) in bad_bodies() {
+        let sent = send(BodyDigest::of(b"some body"), Body::new(body));
+        match what {
+            "stalls" => assert!(sent.boxed_local().now_or_never().is_none()),
+            _ => assert_eq!(sent.await, StatusCode::BAD_REQUEST, "{what}"),
+        }
+        assert_eq!(send(BodyDigest::of(b"good"), Body::from("good")).await, StatusCode::OK, "after one that {what}");
+    }
 }
 
 /// One permit around the verifying layer and one below, and a handler that takes the body.
