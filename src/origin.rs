@@ -88,7 +88,8 @@ impl<'a> OriginRef<'a> {
             return Some(Self { https, host: text, port: default_port });
         }
         let host = authority.host();
-        let port = match text.strip_prefix(host)? {
+        // Userinfo may begin with the very host that it stands before: `host:80@host`.
+        let port = match text.strip_prefix(host).filter(|_| !text.contains('@'))? {
             "" => default_port,
             _ => authority.port_u16()?,
         };

@@ -1,1 +1,129 @@
 //! What feature tracing tells.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use http::{Request, Response};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower_logentries_auth::{BodyDigest, LogentriesVerifyLayer, Untrusted};
+
+use crate::support::{
+    KEY_ID, LOGS, TEAMS, THEN, USERS, at,
+    bodies::{Act, Scripted},
+    clock::date,
+    credentials, layer_for,
+    log::Log,
+};
+
+const ORIGIN: &str = "http://localhost";
+const ID: &str = KEY_ID;
+
+/// What this crate logged, an event a line, without its module.
+fn ours(log: &str) -> Vec<String> {
+    let mine = log.lines().filter(|line| line.contains("tower_logentries_auth::"));
+    mine.map(|line| line.replace("tower_logentries_auth::trace: ", "").trim().to_owned()).collect()
+}
+
+/// What the signing layer logs of one request.
+async fn of_sending(request: Request<Body>) -> Vec<String> {
+    let layer = layer_for(ORIGIN).untrusted(Untrusted::PassThrough);
+    let server = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let (_, log) = Log::of(layer.layer(server).oneshot(request)).await;
+    ours(&log)
+}
+
+fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::post(format!("{ORIGIN}{path}?query=hidden")).body(body.into()).unwrap()
+}
+
+#[tokio::test]
+async fn each_request_is_one_event_with_its_access_key_size_and_way() {
+    let mut hashed = post(USERS, "four");
+    hashed.extensions_mut().insert(BodyDigest::of("four"));
+    let unsized_body = Body::new(Scripted::new([Act::Data(b"some")]));
+    let foreign = Request::get(format!("https://example.com{USERS}")).body(Body::empty()).unwrap();
+    let requests = [
+        (post(USERS, ""), format!("request is signed access=owner key_id=\"{ID}\" body_len=0 buffered=false offset=0")),
+        (
+            post(USERS, "four"),
+            format!("request is signed access=owner key_id=\"{ID}\" body_len=4 buffered=true offset=0"),
+        ),
+        (hashed, format!("request is signed access=owner key_id=\"{ID}\" body_len=4 buffered=false offset=0")),
+        (post(TEAMS, "four"), "request goes with an API key access=read/write body_len=4 buffered=false".to_owned()),
+        (post(TEAMS, unsized_body), "request goes with an API key access=read/write buffered=false".to_owned()),
+        (foreign, "request passes to an untrusted origin without credentials".to_owned()),
+    ];
+    for (request, told) in requests {
+        assert_eq!(of_sending(request).await, [format!("DEBUG {told}")]);
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_before_sending_is_a_warning() {
+    let failing = Body::new(Scripted::new([Act::Fail("the disk is gone")]));
+    let asterisk = Request::options("*").body(Body::empty()).unwrap();
+    for (request, why) in [
+        (post(USERS, failing), "the request's body failed while it was read to be signed"),
+        (asterisk, "the request's target has no authority"),
+    ] {
+        let told = of_sending(request).await;
+        assert!(told.len() == 1 && told[0].starts_with("WARN request refused before it was sent"), "{told:?}");
+        assert!(told[0].contains(why), "{told:?}");
+    }
+}
+
+/// What the verifying layer logs of one request.
+async fn of_receiving(request: Request<Body>) -> Vec<String> {
+    let layer = LogentriesVerifyLayer::new(credentials()).clock(at(THEN));
+    let server = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let (_, log) = Log::of(layer.layer(server).oneshot(request)).await;
+    ours(&log)
+}
+
+#[tokio::test]
+async fn the_verifying_layer_tells_whom_it_lets_in_and_warns_of_whom_it_does_not() {
+    let with = |name: &str, value: &str| Request::get(LOGS).header(name, value).body(Body::empty()).unwrap();
+    let accepted = of_receiving(with("x-api-key", crate::support::READ_ONLY_KEY)).await;
+    assert_eq!(accepted, ["DEBUG request accepted access=read-only"]);
+    let unknown = of_receiving(with("x-api-key", "unknown")).await;
+    assert_eq!(unknown, ["WARN request refused rejection=the key is unknown status=401"]);
+    let malformed = of_receiving(with("authorization-api-key", "no colon")).await;
+    assert_eq!(malformed.len(), 1);
+    assert!(malformed[0].ends_with("status=400"), "{malformed:?}");
+}
+
+#[tokio::test]
+async fn each_change_of_the_offset_is_a_warning() {
+    let ahead = date(THEN + 1200);
+    let server = service_fn(move |_: Request<Body>| {
+        let response = Response::builder().status(401).header("date", &ahead).body(Body::empty()).unwrap();
+        async { Ok::<_, Infallible>(response) }
+    });
+    let client = ServiceBuilder::new().layer(layer_for(ORIGIN).clock(at(THEN))).service(server);
+    let (_, log) = Log::of(async {
+        client.clone().oneshot(post(USERS, "")).await.unwrap();
+        client.clone().oneshot(post(USERS, "")).await.unwrap();
+    })
+    .await;
+    let told = ours(&log);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].ends_with("offset=0"), "{told:?}");
+    assert_eq!(told[1], "WARN clock corrected by the server's origin=\"http://localhost\" offset=1200");
+    assert!(told[2].ends_with("offset=1200"), "{told:?}");
+}
+
+#[tokio::test]
+async fn neither_a_query_nor_a_body_is_told() {
+    let server = LogentriesVerifyLayer::new(credentials())
+        .layer(service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty()))));
+    let client = ServiceBuilder::new().layer(layer_for(ORIGIN)).service(server);
+    let (_, log) = Log::of(async {
+        for path in [LOGS, TEAMS, USERS] {
+            let response = client.clone().oneshot(post(path, "a hidden body")).await.unwrap();
+            assert!(response.status().is_success() || path == LOGS);
+        }
+    })
+    .await;
+    assert_eq!(ours(&log).len(), 6, "{log}");
+    assert!(!log.contains("hidden"), "{log}");
+}

@@ -50,6 +50,7 @@ mod rotation;
 // Failing.
 mod faults;
 mod leaks;
+mod parsers;
 
 // Running.
 mod examples;

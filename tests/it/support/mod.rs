@@ -4,7 +4,10 @@ pub(crate) mod bodies;
 pub(crate) mod child;
 #[cfg(feature = "reqwest-middleware")]
 pub(crate) mod clients;
+pub(crate) mod clock;
 pub(crate) mod inner;
+pub(crate) mod log;
+pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sockets;
 pub(crate) mod tls;
@@ -63,6 +66,14 @@ pub(crate) fn layer_for(origin: &str) -> LogentriesAuthLayer {
 /// A hyper client.
 pub(crate) fn hyper_client() -> Client<HttpConnector, Body> {
     Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// A reqwest client that follows redirects by this policy.
+#[cfg(feature = "reqwest")]
+pub(crate) fn reqwest_client(redirects: reqwest::redirect::Policy) -> reqwest::Client {
+    // reqwest asks for a provider even where it will speak plain http. The first test to come installs it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().redirect(redirects).build().unwrap()
 }
 
 /// An error and all its causes, as a log would show them: each in `Display` and `Debug`.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Version};
 use http_body_util::BodyExt;
 use tokio::net::{TcpListener, TcpSocket};
+use tower_logentries_auth::{KeyStore, LogentriesVerifyLayer};
 
 use super::{KEY_ID, OWNER_KEY, wire};
 
@@ -30,6 +31,14 @@ pub(crate) fn nobody() -> (String, TcpSocket) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     (format!("http://{}", socket.local_addr().unwrap()), socket)
+}
+
+/// Starts a server behind this verifying layer, which answers 200 to what passes.
+pub(crate) async fn verifier<K>(layer: LogentriesVerifyLayer<K>) -> String
+where
+    K: KeyStore<Future: Send> + Send + Sync + 'static,
+{
+    serve(Router::new().fallback(|| async {}).layer(layer)).await
 }
 
 /// A request as it came over the wire.

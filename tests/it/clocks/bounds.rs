@@ -1,0 +1,88 @@
+//! How far a server's clock is followed, and how often.
+
+use proptest::prelude::*;
+use tokio::runtime::Builder;
+use tower::service_fn;
+use tower_logentries_auth::AuthError;
+
+use super::*;
+use crate::support::layer_for;
+
+const A_DAY: i64 = 24 * 60 * 60;
+
+/// What becomes of the offset when a server at this distance refuses a request.
+async fn offset_after_a_refusal_from(seconds: i64) -> i64 {
+    let origin = refusing_server_off_by(seconds).await;
+    let layer = layer_for(&origin).clock(at(THEN));
+    let refused = get(&layer, &origin, USERS).await;
+    let offset = layer.clock_offset(&origin).unwrap();
+    assert_eq!(corrected(&refused).unwrap_or(0), offset);
+    offset
+}
+
+#[tokio::test]
+async fn thirty_seconds_are_tolerated_and_a_day_is_believed() {
+    for (distance, offset) in [(30, 0), (31, 31), (A_DAY, A_DAY), (A_DAY + 1, 0)] {
+        assert_eq!(offset_after_a_refusal_from(distance).await, offset);
+        assert_eq!(offset_after_a_refusal_from(-distance).await, -offset);
+    }
+}
+
+#[tokio::test]
+async fn the_offset_changes_once_a_second_at_most() {
+    let (server, client) = (HandClock::at(THEN + 100), HandClock::at(THEN));
+    let reading = server.reading();
+    let (origin, _) = record_and(move |_| refusal(&httpdate::fmt_http_date(reading()))).await;
+    let layer = layer_for(&origin).clock(client.reading());
+    assert_eq!(corrected(&get(&layer, &origin, USERS).await), Some(100));
+
+    server.set(THEN + 200);
+    assert_eq!(corrected(&get(&layer, &origin, USERS).await), None);
+    assert_eq!(layer.clock_offset(&origin).unwrap(), 100);
+
+    client.set(THEN + 1);
+    assert_eq!(corrected(&get(&layer, &origin, USERS).await), Some(199));
+}
+
+/// A refusal that was under way while another one corrected the clock is worth another try as well.
+#[tokio::test]
+async fn requests_refused_together_are_all_told_to_try_again() {
+    let origin = server_off_by(TWENTY_MINUTES).await;
+    let layer = layer_for(&origin).clock(at(THEN));
+    // Both are signed, by the wrong clock, before either is answered.
+    let requests = [(); 2].map(|()| {
+        let request = Request::get(format!("{origin}{USERS}")).body(Body::empty()).unwrap();
+        tower::Service::call(&mut layer.layer(hyper_client()), request)
+    });
+    for request in requests {
+        assert_eq!(corrected(&request.await.unwrap()), Some(TWENTY_MINUTES));
+    }
+}
+
+proptest! {
+    /// Whatever the clocks on both sides do, the offset stays within a day, and the layer sends a date or says why not.
+    #[test]
+    fn no_series_of_dates_takes_the_offset_beyond_a_day(
+        clocks in prop::collection::vec((any_second(), any_second()), 1..20),
+    ) {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let client = HandClock::at(THEN);
+        let layer = layer_for("http://localhost").clock(client.reading());
+        for (ours, theirs) in clocks {
+            client.set(ours);
+            let refuse = service_fn(async |_: Request<Body>| Ok::<_, AuthError>(refusal(&date(theirs))));
+            let request = Request::get(format!("http://localhost{USERS}")).body(Body::empty()).unwrap();
+            match runtime.block_on(layer.layer(refuse).oneshot(request)) {
+                Ok(response) => prop_assert_eq!(response.status(), StatusCode::UNAUTHORIZED),
+                Err(error) => prop_assert!(matches!(error, AuthError::Clock), "{error}"),
+            }
+            prop_assert!(layer.clock_offset("http://localhost").unwrap().abs() <= A_DAY);
+        }
+    }
+}
+
+/// Seconds that an HTTP date can name, most of them close together, some at either end.
+fn any_second() -> impl Strategy<Value = u64> {
+    const LAST: u64 = 253_402_300_799;
+    prop_oneof![4 => THEN - 200_000..THEN + 200_000, 1 => 0..100_000_u64, 1 => LAST - 100_000..=LAST, 1 => 0..=LAST]
+}

@@ -1,0 +1,119 @@
+//! Answers that must not move the clock.
+
+use http::HeaderValue;
+use tower_logentries_auth::Untrusted;
+
+use super::*;
+
+/// A `Date` 20 minutes ahead of the client's, which a refusal would be believed with.
+fn ahead() -> String {
+    date(THEN.checked_add_signed(TWENTY_MINUTES).unwrap())
+}
+
+/// Lets a server give this answer, and returns the offset that the layer then has for it.
+async fn offset_after(answer: impl Fn() -> Response<Body> + Clone + Send + Sync + 'static) -> i64 {
+    let (origin, _) = record_and(move |_| answer()).await;
+    let layer = layer_for(&origin).clock(at(THEN));
+    let response = get(&layer, &origin, USERS).await;
+    assert_eq!(corrected(&response), (layer.clock_offset(&origin).unwrap() != 0).then_some(TWENTY_MINUTES));
+    layer.clock_offset(&origin).unwrap()
+}
+
+#[tokio::test]
+async fn only_a_401_or_a_403_moves_the_clock() {
+    for status in [200, 204, 302, 400, 404, 407, 419, 429, 500, 503] {
+        let answer = move || Response::builder().status(status).header("date", ahead()).body(Body::empty()).unwrap();
+        assert_eq!(offset_after(answer).await, 0, "{status}");
+    }
+    for status in [401, 403] {
+        let answer = move || Response::builder().status(status).header("date", ahead()).body(Body::empty()).unwrap();
+        assert_eq!(offset_after(answer).await, TWENTY_MINUTES, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_date_that_is_not_a_plain_imf_fixdate_moves_nothing() {
+    for garbage in [
+        "",
+        "soon",
+        "1503002184",
+        "2017-08-17T20:36:24Z",
+        "Thursday, 17-Aug-17 20:36:24 GMT",
+        "Thu Aug 17 20:36:24 2017",
+        "Mon, 17 Aug 2017 20:36:24 GMT",
+        "Thu, 17 Aug 2017 20:36:24 UTC",
+        "Thu, 17 Aug 2017 20:36:24 GMT, Thu, 17 Aug 2017 20:36:24 GMT",
+        "Thu, 99 Aug 2017 20:36:24 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Sat, 17 Aug 2117 20:36:24 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 99999 23:59:59 GMT",
+        "Thu, 17 Aug 2017 20:36:24 GMT\u{e9}",
+    ] {
+        let answer = move || {
+            let date = HeaderValue::from_bytes(garbage.as_bytes()).unwrap();
+            Response::builder().status(401).header("date", date).body(Body::empty()).unwrap()
+        };
+        assert_eq!(offset_after(answer).await, 0, "{garbage:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_dates_move_nothing() {
+    let answer = || {
+        let mut response = refusal(&ahead());
+        response.headers_mut().append("date", ahead().parse().unwrap());
+        response
+    };
+    assert_eq!(offset_after(answer).await, 0);
+}
+
+#[tokio::test]
+async fn an_answer_from_a_cache_moves_nothing() {
+    let answer = || {
+        let mut response = refusal(&ahead());
+        response.headers_mut().insert("age", HeaderValue::from_static("0"));
+        response
+    };
+    assert_eq!(offset_after(answer).await, 0);
+}
+
+#[tokio::test]
+async fn the_refusal_of_an_api_key_moves_nothing() {
+    let origin = refusing_server_off_by(TWENTY_MINUTES).await;
+    let layer = layer_for(&origin).clock(at(THEN));
+    assert_eq!(corrected(&get(&layer, &origin, LOGS).await), None);
+    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_refusal_of_an_untrusted_origin_moves_nothing() {
+    let origin = refusing_server_off_by(TWENTY_MINUTES).await;
+    let layer = LogentriesAuthLayer::new(credentials()).untrusted(Untrusted::PassThrough).clock(at(THEN));
+    assert_eq!(corrected(&get(&layer, &origin, USERS).await), None);
+    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
+}
+
+#[cfg(feature = "reqwest")]
+#[tokio::test]
+async fn a_redirect_to_a_foreign_origin_moves_nothing() {
+    use reqwest::redirect::Policy;
+
+    let foreign = refusing_server_off_by(TWENTY_MINUTES).await;
+    let location = format!("{foreign}{USERS}");
+    let (origin, _) =
+        record_and(move |_| Response::builder().status(307).header("location", &location).body(Body::empty()).unwrap())
+            .await;
+    let layer = layer_for(&origin).trust_origin(&foreign).unwrap().clock(at(THEN));
+    let client = layer.layer(crate::support::reqwest_client(Policy::default()));
+
+    let request = |origin| reqwest::Request::new(http::Method::GET, format!("{origin}{USERS}").parse().unwrap());
+    let response = client.clone().oneshot(request(&origin)).await.unwrap();
+    assert_eq!((response.status(), response.url().as_str()), (StatusCode::UNAUTHORIZED, &*format!("{foreign}{USERS}")));
+    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
+    assert_eq!(layer.clock_offset(&foreign).unwrap(), 0);
+
+    // The same server, asked directly, is believed: that is what the redirect was held back from.
+    client.oneshot(request(&foreign)).await.unwrap();
+    assert_eq!(layer.clock_offset(&foreign).unwrap(), TWENTY_MINUTES);
+}

@@ -1,0 +1,186 @@
+//! Bodies that fail, stall, end early or lie, on their way out and on their way in.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{Router, body::Body};
+use futures_util::FutureExt;
+use http::{Request, Response, StatusCode};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tower::{ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer, service_fn};
+use tower_logentries_auth::{AuthError, BodyDigest, LogentriesVerifyLayer};
+
+use super::Guard;
+use crate::support::{
+    KEY_ID, OWNER_KEY, TEAMS, USERS,
+    bodies::{Act, Scripted},
+    clock::date,
+    credentials, hyper_client, layer_for,
+    raw::soon,
+    server, whole_error, wire,
+};
+
+/// What a body does that is no good.
+fn bad_bodies() -> [(&'static str, Scripted); 4] {
+    [
+        ("fails", Scripted::new([Act::Data(b"some "), Act::Pending, Act::Fail("the disk is gone")])),
+        ("stalls", Scripted::new([Act::Data(b"some "), Act::Stall])),
+        ("ends early", Scripted::new([Act::Data(b"some ")]).claiming(10)),
+        ("goes on", Scripted::new([Act::Data(b"some "), Act::Data(b"and more")]).claiming(10)),
+    ]
+}
+
+/// Sends this body, gives the one that stalls up, and then sends a good one, through one permit on each side.
+async fn send_bad_then_good(
+    path: &str,
+    digest: Option<BodyDigest>,
+    (what, body): (&str, Scripted),
+) -> (Option<Result<(), AuthError>>, usize) {
+    let (origin, recording) = server::record().await;
+    let client = ServiceBuilder::new()
+        .concurrency_limit(1)
+        .layer(layer_for(&origin))
+        .concurrency_limit(1)
+        .service(hyper_client());
+    let mut request = Request::post(format!("{origin}{path}")).body(Body::new(body)).unwrap();
+    digest.and_then(|digest| request.extensions_mut().insert(digest));
+    let patience = if what == "stalls" { Duration::from_millis(100) } else { Duration::from_secs(60) };
+    let sent = timeout(patience, client.clone().oneshot(request)).await;
+
+    let good = Request::post(format!("{origin}{USERS}")).body(Body::from("good")).unwrap();
+    assert_eq!(soon(client.oneshot(good)).await.unwrap().status(), 200);
+    let received = recording.take();
+    assert_eq!((received.last().unwrap().judge(), &*received.last().unwrap().body), (None, &b"good"[..]));
+    (sent.ok().map(|sent| sent.map(drop)), received.len())
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_good_is_never_signed() {
+    for (what, body) in bad_bodies() {
+        let (sent, received) = send_bad_then_good(USERS, None, (what, body)).await;
+        match (what, sent) {
+            ("fails", Some(Err(error @ AuthError::Body { .. }))) => {
+                assert!(whole_error(&error).contains("the disk is gone"), "{error:?}");
+            }
+            ("stalls", None) => {}
+            ("ends early", Some(Err(AuthError::BodyLength { read: 5 }))) => {}
+            ("goes on", Some(Err(AuthError::BodyLength { read: 13 }))) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(received, 1, "{what}: the good one alone arrives");
+    }
+}
+
+/// A body that is not read by the layer is between its caller and the service below.
+#[tokio::test]
+async fn a_streamed_body_that_is_no_good_leaves_the_layer_as_it_was() {
+    for (path, digest) in [(USERS, Some(BodyDigest::of(b"some body"))), (TEAMS, None)] {
+        for (what, body) in bad_bodies() {
+            let (sent, received) = send_bad_then_good(path, digest, (what, body)).await;
+            match (what, sent) {
+                ("fails" | "ends early", Some(Err(AuthError::Service { .. }))) => assert_eq!(received, 1, "{what}"),
+                ("stalls", None) => assert_eq!(received, 1, "{what}"),
+                // hyper cuts it to the size that it claimed.
+                ("goes on", Some(Ok(()))) => assert_eq!(received, 2, "{what}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_chunks_of_a_body_that_fails_are_let_go() {
+    let (bytes, guard) = Guard::bytes(&[7; 4096]);
+    let body = Scripted::new([Act::Bytes(bytes), Act::Fail("the disk is gone")]);
+    let client = ServiceBuilder::new().layer(layer_for("http://localhost")).service(hyper_client());
+    let request = Request::post(format!("http://localhost{USERS}")).body(Body::new(body)).unwrap();
+    let error = client.oneshot(request).await.unwrap_err();
+    assert!(matches!(error, AuthError::Body { .. }));
+    assert!(!guard.is_held());
+}
+
+/// The same bodies on their way in: signed for a digest, so that they get there as they are.
+#[tokio::test]
+async fn a_body_that_is_no_good_never_reaches_the_verified_service() {
+    let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let client = ServiceBuilder::new()
+        .layer(layer_for("http://localhost"))
+        .concurrency_limit(1)
+        .layer(LogentriesVerifyLayer::new(credentials()))
+        .concurrency_limit(1)
+        .service(inner);
+    let send = async |digest, body| {
+        let request = Request::post(format!("http://localhost{USERS}")).extension(digest).body(body).unwrap();
+        soon(client.clone().oneshot(request)).await.unwrap().status()
+    };
+    for (what, body) in bad_bodies() {
+        let sent = send(BodyDigest::of(b"some body"), Body::new(body));
+        match what {
+            "stalls" => assert!(sent.boxed_local().now_or_never().is_none()),
+            _ => assert_eq!(sent.await, StatusCode::BAD_REQUEST, "{what}"),
+        }
+        assert_eq!(send(BodyDigest::of(b"good"), Body::from("good")).await, StatusCode::OK, "after one that {what}");
+    }
+}
+
+/// One permit around the verifying layer and one below, and a handler that takes the body.
+fn one_at_a_time() -> Router {
+    Router::new()
+        .fallback(|body: String| async move { body })
+        .layer(GlobalConcurrencyLimitLayer::new(1))
+        .layer(LogentriesVerifyLayer::new(credentials()))
+        .layer(GlobalConcurrencyLimitLayer::new(1))
+}
+
+/// Opens a connection and sends a well-signed head that promises `body`, and as much of it as is asked for.
+async fn send_part_of(body: &[u8], sent: usize, origin: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(origin.strip_prefix("http://").unwrap()).await.unwrap();
+    let now = date(std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs());
+    let signature = wire::signature(OWNER_KEY, "POST", "", &now, USERS, body);
+    let head = format!(
+        "POST {USERS} HTTP/1.1\r\nhost: localhost\r\ndate: {now}\r\nauthorization-api-key: {KEY_ID}:{signature}\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), &body[..sent]].concat()).await.unwrap();
+    stream
+}
+
+async fn status_line(mut stream: TcpStream) -> String {
+    let mut answer = [0; 12];
+    soon(stream.read_exact(&mut answer)).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_off_its_body_costs_the_server_no_permit() {
+    let origin = server::serve(one_at_a_time()).await;
+    let body = b"the whole body";
+    for sent in 0..body.len() {
+        let mut broken = send_part_of(body, sent, &origin).await;
+        broken.shutdown().await.unwrap();
+        drop(broken);
+    }
+    let whole = send_part_of(body, body.len(), &origin).await;
+    assert_eq!(status_line(whole).await, "HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_is_left_to_the_timeout_of_the_server() {
+    use axum::error_handling::HandleErrorLayer;
+
+    let timeout = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(async |_: tower::BoxError| StatusCode::REQUEST_TIMEOUT))
+        .timeout(Duration::from_millis(50));
+    // The same service, with the same permits, for one who is given little time and one who is given all.
+    let app = one_at_a_time();
+    let (impatient, patient) = (server::serve(app.clone().layer(timeout)).await, server::serve(app).await);
+    let body = b"the whole body";
+    let stalled = send_part_of(body, 4, &impatient).await;
+    assert_eq!(status_line(stalled).await, "HTTP/1.1 408");
+    let whole = send_part_of(body, body.len(), &patient).await;
+    assert_eq!(status_line(whole).await, "HTTP/1.1 200");
+}

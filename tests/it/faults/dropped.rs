@@ -1,0 +1,117 @@
+//! Futures that are dropped at every point where they wait.
+
+use std::{
+    convert::Infallible,
+    pin::pin,
+    task::{Context, Waker},
+};
+
+use axum::body::Body;
+use futures_util::FutureExt;
+use http::{Request, Response};
+use tower::{Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
+use tower_logentries_auth::{Found, LogentriesVerifyLayer, OwnerKey, Presented};
+
+use super::{Guard, wait};
+use crate::support::{
+    KEY_ID, LOGS, OWNER_KEY, USERS,
+    bodies::{Act, Scripted},
+    credentials, layer_for,
+};
+
+/// An inner service that waits, takes the body, and waits again.
+async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    wait().await;
+    let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    wait().await;
+    Ok(Response::new(body.into()))
+}
+
+/// A store that takes its time.
+async fn look_up(_: Presented) -> Result<Found, Infallible> {
+    wait().await;
+    Ok(Found::owner_keys([OwnerKey::new(KEY_ID, OWNER_KEY).unwrap()]))
+}
+
+/// A request whose body waits before each chunk, and the guard of its chunks.
+fn request(path: &str) -> (Request<Body>, Guard) {
+    let (bytes, guard) = Guard::bytes(&[7; 2048]);
+    let body =
+        Scripted::new([Act::Pending, Act::Bytes(bytes.slice(..1024)), Act::Pending, Act::Bytes(bytes.slice(1024..))]);
+    (Request::post(format!("http://localhost{path}")).body(Body::new(body)).unwrap(), guard)
+}
+
+/// Drops the response after each number of polls until one of them is the last, and returns how many those are.
+///
+/// Each time the buffers have to be gone, and the permit there for the next.
+fn polls_survived<S>(mut client: S, path: &str) -> usize
+where
+    S: Service<Request<Body>, Response: Send, Error: std::fmt::Debug>,
+{
+    for polls in 0.. {
+        let (request, guard) = request(path);
+        let ready = client.ready().now_or_never().expect("the permit is there");
+        let is_done = poll_times(ready.unwrap().call(request), polls);
+        assert!(!guard.is_held(), "a buffer is left behind after {polls} polls");
+        if is_done {
+            return polls;
+        }
+    }
+    unreachable!("usize is not so small")
+}
+
+fn poll_times<F: Future<Output: Sized>>(future: F, polls: usize) -> bool {
+    let mut future = pin!(future);
+    (0..polls).any(|_| future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())
+}
+
+#[test]
+fn the_signing_layer_lets_go_of_everything_wherever_it_is_dropped() {
+    let client = ServiceBuilder::new().layer(layer_for("http://localhost")).concurrency_limit(1).service_fn(answer);
+    let around = ConcurrencyLimit::new(client.clone(), 1);
+    // Two waits of the body, read by the layer, and two of the inner service.
+    assert_eq!(polls_survived(client.clone(), USERS), 5);
+    assert_eq!(polls_survived(around, USERS), 5);
+    // The same body streams with an API key: the inner service waits for it.
+    assert_eq!(polls_survived(client, LOGS), 5);
+}
+
+#[test]
+fn the_verifying_layer_lets_go_of_everything_wherever_it_is_dropped() {
+    let verify = LogentriesVerifyLayer::new(look_up);
+    let inner = ServiceBuilder::new().layer(verify.clone()).concurrency_limit(1).service_fn(answer);
+    let around = ServiceBuilder::new().concurrency_limit(1).layer(verify).service_fn(answer);
+    // Over a signing layer: two waits of the body there, one of the store, two of the inner service. The body that was
+    // read once does not wait again.
+    assert_eq!(polls_survived(ServiceBuilder::new().layer(layer_for("http://localhost")).service(inner), USERS), 6);
+    assert_eq!(polls_survived(ServiceBuilder::new().layer(layer_for("http://localhost")).service(around), USERS), 6);
+}
+
+/// The same where the body waits below the verifying layer: signed for its digest, it streams through the signing one.
+#[test]
+fn the_verifying_layer_lets_go_of_a_body_that_it_waits_for() {
+    let verify = LogentriesVerifyLayer::new(look_up);
+    let server = ServiceBuilder::new().concurrency_limit(1).layer(verify).concurrency_limit(1).service_fn(answer);
+    let client = ServiceBuilder::new()
+        .map_request(|mut request: Request<Body>| {
+            request.extensions_mut().insert(tower_logentries_auth::BodyDigest::of([7; 2048]));
+            request
+        })
+        .layer(layer_for("http://localhost"))
+        .service(server);
+    assert_eq!(polls_survived(client, USERS), 6);
+}
+
+#[tokio::test]
+async fn no_task_is_started_by_either_layer() {
+    let client = ServiceBuilder::new()
+        .layer(layer_for("http://localhost"))
+        .layer(LogentriesVerifyLayer::new(credentials()))
+        .service(service_fn(answer));
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let mut response = pin!(client.oneshot(request(USERS).0));
+    while response.as_mut().now_or_never().is_none() {
+        assert_eq!(tasks(), before);
+    }
+}

@@ -1,0 +1,250 @@
+//! Requests that go, or are sent, to where no credentials belong.
+
+use std::{
+    convert::Infallible,
+    fmt::Write,
+    sync::{Arc, Mutex},
+};
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header::HOST};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::follow_redirect::FollowRedirectLayer;
+use tower_logentries_auth::{AuthError, LogentriesAuthLayer, Untrusted};
+
+use super::{signatures, told::requests};
+use crate::support::{KEY_ID, READ_WRITE_KEY, THEN, at, credentials, hyper_client, server, whole_error};
+
+/// A layer that trusts the vendor, and two origins on loopback.
+fn layer(untrusted: Untrusted) -> LogentriesAuthLayer {
+    let layer = LogentriesAuthLayer::new(credentials()).clock(at(THEN)).untrusted(untrusted);
+    layer.trust_origin("http://127.0.0.1:8080").and_then(|layer| layer.trust_origin("http://[::1]:8080")).unwrap()
+}
+
+/// What went below the layer: each request in the raw, its sensitive headers too.
+#[derive(Debug, Clone, Default)]
+struct Below {
+    requests: usize,
+    text: String,
+}
+
+impl Below {
+    fn add(&mut self, uri: &Uri, headers: &HeaderMap) {
+        self.requests += 1;
+        write!(self.text, "{uri} ").unwrap();
+        for (name, value) in headers {
+            write!(self.text, "{name}: {} ", String::from_utf8_lossy(value.as_bytes())).unwrap();
+        }
+    }
+}
+
+/// Sends requests of every access to `origin`, with credentials that their caller left in them, and sees what goes on.
+async fn send_to(origin: &str, host: Option<&'static str>, untrusted: Untrusted) -> Below {
+    let below = Arc::new(Mutex::new(Below::default()));
+    let kept = Arc::clone(&below);
+    let inner = service_fn(move |request: Request<Body>| {
+        kept.lock().unwrap().add(request.uri(), request.headers());
+        async { Ok::<_, Infallible>(Response::new(Body::empty())) }
+    });
+    let mut client = ServiceBuilder::new().layer(layer(untrusted)).service(inner);
+    for mut request in requests(origin) {
+        leave_credentials(request.headers_mut());
+        request.headers_mut().extend(host.map(|host| (HOST, HeaderValue::from_static(host))));
+        if let Err(error) = client.ready().await.unwrap().call(request).await {
+            below.lock().unwrap().text += &whole_error(&error);
+        }
+    }
+    Arc::try_unwrap(below)
+        .map(|below| below.into_inner().unwrap())
+        .unwrap_or_else(|below| below.lock().unwrap().clone())
+}
+
+fn leave_credentials(headers: &mut HeaderMap) {
+    headers.insert("x-api-key", READ_WRITE_KEY.parse().unwrap());
+    headers.insert("authorization-api-key", format!("{KEY_ID}:{}", signatures()[0]).parse().unwrap());
+}
+
+/// What goes to these origins where the layer refuses them, and where it lets requests pass.
+async fn sent_to(origins: &[&str]) -> String {
+    let mut text = String::new();
+    for origin in origins {
+        let refused = send_to(origin, None, Untrusted::Refuse).await;
+        assert_eq!(refused.requests, 0, "{origin}: {}", refused.text);
+        let passed = send_to(origin, None, Untrusted::PassThrough).await;
+        assert_eq!(passed.requests, 4, "{origin}: {}", passed.text);
+        text += &refused.text;
+        text += &passed.text;
+    }
+    text
+}
+
+/// The counterpart of all that follows.
+pub(super) async fn sent_to_the_vendor() -> String {
+    let sent = send_to("https://REST.logentries.com:443", Some("rest.logentries.com"), Untrusted::Refuse).await;
+    assert_eq!(sent.requests, 4, "{}", sent.text);
+    sent.text
+}
+
+pub(super) async fn absolute_uri() -> String {
+    sent_to(&[
+        "https://evil.example",
+        "https://rest.logentries.com.evil.example",
+        "https://evilrest.logentries.com",
+        "https://logentries.com",
+        "https://us.rest.logs.insight.rapid7.com.evil.example",
+        "https://evil.us.rest.logs.insight.rapid7.com",
+        "https://evilrest.logs.insight.rapid7.com",
+        "https://.rest.logs.insight.rapid7.com",
+        "https://rest.logs.insight.rapid7.com",
+        "http://127.0.0.2:8080",
+    ])
+    .await
+}
+
+pub(super) async fn userinfo() -> String {
+    sent_to(&[
+        "https://rest.logentries.com@evil.example",
+        "https://rest.logentries.com:443@evil.example",
+        "https://evil@rest.logentries.com",
+        "https://evil:pass@rest.logentries.com:443",
+        "https://@rest.logentries.com",
+        "https://rest.logentries.com@rest.logentries.com",
+        "https://rest.logentries.com:443@rest.logentries.com",
+        "http://127.0.0.1:8080@evil.example",
+    ])
+    .await
+}
+
+pub(super) async fn upper_case() -> String {
+    sent_to(&["HTTPS://EVIL.EXAMPLE", "HTTPS://REST.LOGENTRIES.COM.EVIL.EXAMPLE", "HTTP://REST.LOGENTRIES.COM"]).await
+}
+
+pub(super) async fn trailing_dot() -> String {
+    sent_to(&["https://rest.logentries.com.", "https://rest.logentries.com.:443", "http://127.0.0.1.:8080"]).await
+}
+
+pub(super) async fn default_port() -> String {
+    sent_to(&[
+        "http://rest.logentries.com",
+        "http://rest.logentries.com:443",
+        "https://rest.logentries.com:80",
+        "https://rest.logentries.com:0",
+        "https://rest.logentries.com:8443",
+        "http://127.0.0.1",
+        "https://127.0.0.1:8080",
+    ])
+    .await
+}
+
+pub(super) async fn ipv6() -> String {
+    sent_to(&[
+        "http://[::1]",
+        "http://[::1]:8081",
+        "https://[::1]:8080",
+        "http://[::2]:8080",
+        "http://[::ffff:127.0.0.1]:8080",
+        "http://[::1%25evil]:8080",
+    ])
+    .await
+}
+
+pub(super) async fn idn() -> String {
+    // The first letter is a Cyrillic one: a URI has to name it in ASCII, and then names another host.
+    assert!("https://rest.l\u{43e}gentries.com".parse::<Uri>().is_err());
+    sent_to(&["https://rest.xn--lgentries-xbh.com", "https://xn--rest-.logentries.com"]).await
+}
+
+#[cfg(feature = "reqwest")]
+fn get_url(origin: &str) -> reqwest::Request {
+    reqwest::Request::new(http::Method::GET, format!("{origin}{}", crate::support::USERS).parse().unwrap())
+}
+
+/// The URLs of reqwest, which are read, and spelt, by another parser.
+#[cfg(feature = "reqwest")]
+pub(super) async fn urls() -> String {
+    let below = service_fn(async |_: reqwest::Request| Ok::<_, Infallible>(Response::new(())));
+    let client = ServiceBuilder::new().layer(layer(Untrusted::Refuse)).service(below);
+    let mut text = String::new();
+    for origin in [
+        "https://rest.l\u{43e}gentries.com",
+        "https://evil.example\\@rest.logentries.com",
+        "https://rest.logentries.com@evil.example",
+        "https://a:b@rest.logentries.com",
+        "https://rest.logentries.com.",
+        "https://EVIL.example#@rest.logentries.com",
+        "http://REST.logentries.com:443",
+        "http://[::ffff:127.0.0.1]:8080",
+        "http://127.0.0.1:80",
+        "ftp://rest.logentries.com:443",
+    ] {
+        let request = get_url(origin);
+        let refused = client.clone().oneshot(request).await;
+        text += &whole_error(&refused.expect_err(origin));
+    }
+    text
+}
+
+/// A Host header that names another authority than the target: nothing is sent, whatever becomes of untrusted origins.
+pub(super) async fn host_header() -> String {
+    let mut text = String::new();
+    for untrusted in [Untrusted::Refuse, Untrusted::PassThrough] {
+        for host in
+            ["evil.example", "rest.logentries.com@evil.example", "rest.logentries.com.", "rest.logentries.com:80", ""]
+        {
+            let sent = send_to("https://rest.logentries.com", Some(host), untrusted).await;
+            assert_eq!(sent.requests, 0, "{host}: {}", sent.text);
+            text += &sent.text;
+        }
+    }
+    assert!(text.contains("HostMismatch"));
+    text
+}
+
+/// Starts a server that sends everyone to another one, and that other one. Returns the first one's origin.
+async fn redirecting() -> (String, server::Recording) {
+    let (foreign, recording) = server::record().await;
+    let (origin, _) = server::record_and(move |received| {
+        let location = format!("{foreign}{}", received.target);
+        Response::builder().status(303).header("location", location).body(Body::empty()).unwrap()
+    })
+    .await;
+    (origin, recording)
+}
+
+/// A layer that follows redirects around ours: the foreign server is asked, without credentials.
+pub(super) async fn redirect() -> String {
+    let (origin, recording) = redirecting().await;
+    let layer = LogentriesAuthLayer::new(credentials()).clock(at(THEN)).trust_origin(&origin).unwrap();
+    let client = ServiceBuilder::new()
+        .layer(FollowRedirectLayer::new())
+        .layer(layer.clone().untrusted(Untrusted::PassThrough))
+        .service(hyper_client());
+    let refusing = ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer).service(hyper_client());
+    let mut below = Below::default();
+    for request in requests(&origin) {
+        client.clone().oneshot(request).await.unwrap();
+        let received = recording.only();
+        below.add(&received.target.parse().unwrap(), &received.headers);
+    }
+    for request in requests(&origin) {
+        let error = refusing.clone().oneshot(request).await.unwrap_err();
+        assert!(matches!(error, AuthError::UntrustedOrigin { .. }), "{error:?}");
+        below.text += &whole_error(&error);
+    }
+    assert!(recording.take().is_empty());
+    below.text
+}
+
+/// A reqwest client that follows no redirects, as it has to below the layer.
+#[cfg(feature = "reqwest")]
+pub(super) async fn redirect_answered_to_reqwest() -> String {
+    let (origin, recording) = redirecting().await;
+    let client = ServiceBuilder::new()
+        .layer(LogentriesAuthLayer::new(credentials()).clock(at(THEN)).trust_origin(&origin).unwrap())
+        .service(crate::support::reqwest_client(reqwest::redirect::Policy::none()));
+    let request = get_url(&origin);
+    let response = client.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 303);
+    assert!(recording.take().is_empty());
+    format!("{response:?} {:?}", response.headers())
+}

@@ -1,0 +1,146 @@
+//! What the crate takes from the allocator. `allocation_counter` counts for one thread, so each test runs on one.
+#![allow(clippy::unwrap_used)] // a test that can't go on should stop
+
+use std::convert::Infallible;
+
+use allocation_counter::{AllocationInfo, measure};
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt, future, stream};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Incoming;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::{net::TcpListener, runtime::Builder};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_logentries_auth::{AuthError, BodyDigest, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer};
+
+const LOGS: &str = "/management/logs";
+const USERS: &str = "/management/accounts/acme/users";
+const KIB: usize = 1024;
+
+fn credentials() -> Credentials {
+    Credentials::owner("key-id", "owner-key").and_then(|keys| keys.with_read_write("read-write-key")).unwrap()
+}
+
+fn post(origin: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::post(format!("{origin}{path}")).body(body.into()).unwrap()
+}
+
+/// What one run takes that has been through once before: what is kept on purpose is there by then.
+fn measure_second<T>(mut run: impl FnMut() -> T) -> AllocationInfo {
+    run();
+    let info = measure(|| drop(run()));
+    assert!(info.count_total > 0, "the counter counts");
+    info
+}
+
+#[test]
+fn a_signed_and_verified_request_leaves_no_memory_behind() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let origin = "https://rest.logentries.com";
+    let server = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let client = ServiceBuilder::new()
+        .layer(LogentriesAuthLayer::new(credentials()))
+        .layer(LogentriesVerifyLayer::new(credentials()))
+        .service(server);
+    let info = measure_second(|| {
+        let response = runtime.block_on(client.clone().oneshot(post(origin, USERS, vec![7; 4 * KIB]))).unwrap();
+        assert_eq!(response.status(), 200);
+    });
+    assert_eq!(info.bytes_current, 0);
+}
+
+/// Both layers, at work for as long as the test runs, and the socket between them.
+struct LongLived {
+    listener: std::net::TcpListener,
+    origin: String,
+    sign: LogentriesAuthLayer,
+    verify: LogentriesVerifyLayer<Credentials>,
+}
+
+impl LongLived {
+    fn new() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let sign = LogentriesAuthLayer::new(credentials()).trust_origin(&origin).unwrap();
+        Self { listener, origin, sign, verify: LogentriesVerifyLayer::new(credentials()) }
+    }
+
+    /// Sends that many requests, 64 in flight, and takes down everything but the layers.
+    fn load(&self, requests: usize) {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(self.listener.try_clone().unwrap()).unwrap();
+            let app = Router::new().fallback(|body: Bytes| async { body }).layer(self.verify.clone());
+            tokio::spawn(async { axum::serve(listener, app).await });
+            let client = self.sign.layer(Client::builder(TokioExecutor::new()).build_http());
+            let send = |n| self.send(client.clone(), n);
+            stream::iter(0..requests).map(send).buffer_unordered(64).for_each(future::ready).await;
+        });
+    }
+
+    /// Sends the `n`th request. Every hundredth caller gives up at once.
+    async fn send<S>(&self, client: S, n: usize)
+    where
+        S: Service<Request<Body>, Response = Response<Incoming>, Error = AuthError>,
+    {
+        let path = if n.is_multiple_of(3) { LOGS } else { USERS };
+        let sent = client.oneshot(post(&self.origin, path, vec![7; n % 5_000]));
+        if n % 100 == 7 {
+            assert!(sent.now_or_never().is_none());
+            return;
+        }
+        let response = sent.await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), n % 5_000);
+    }
+}
+
+#[test]
+fn after_a_load_memory_is_where_it_was() {
+    let layers = LongLived::new();
+    layers.load(100);
+    assert_eq!([100, 4_000].map(|requests| measure(|| layers.load(requests)).bytes_current), [0, 0]);
+}
+
+/// The most that is held at once while a signed request is sent, beyond its body.
+fn peak_beyond_its_body(request: impl Fn() -> Request<Body>) -> u64 {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let drain = service_fn(async |request: Request<Body>| {
+        let mut body = request.into_body();
+        while body.frame().await.is_some() {}
+        Ok::<_, Infallible>(Response::new(Body::empty()))
+    });
+    let client = LogentriesAuthLayer::new(credentials()).layer(drain);
+    let send = |request| runtime.block_on(client.clone().oneshot(request)).unwrap();
+    send(request());
+    let request = request();
+    measure(|| drop(send(request))).bytes_max
+}
+
+#[test]
+fn a_body_in_one_piece_is_not_copied() {
+    let body = Bytes::from(vec![7; 8 * KIB * KIB]);
+    let peak = peak_beyond_its_body(|| post("https://rest.logentries.com", USERS, body.clone()));
+    assert!(peak < 16 * KIB as u64, "{peak} bytes");
+}
+
+#[test]
+fn a_body_with_a_digest_streams_in_constant_memory() {
+    let peak = |pieces: usize| {
+        let piece = Bytes::from(vec![7; 64 * KIB]);
+        let digest = BodyDigest::of(piece.repeat(pieces));
+        peak_beyond_its_body(move || {
+            let frames =
+                std::iter::repeat_n(piece.clone(), pieces).map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+            let body = Body::new(StreamBody::new(stream::iter(frames)));
+            let mut request = post("https://rest.logentries.com", USERS, body);
+            request.extensions_mut().insert(digest);
+            request
+        })
+    };
+    assert_eq!(peak(1_000), peak(1));
+}
