@@ -47,7 +47,7 @@ async fn main() -> Result<(), BoxError> {
     };
     let app = api().layer(LogentriesVerifyLayer::new(credentials));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    println!("Listening on http://{}, until Ctrl-C", listener.local_addr()?);
+    println!("Listening on http://{} until Ctrl-C", listener.local_addr()?);
     axum::serve(listener, app).with_graceful_shutdown(interrupted()).await?;
     Ok(())
 }

@@ -1,20 +1,27 @@
 //! What the crate takes from the allocator. `allocation_counter` counts for one thread, so each test runs on one.
 #![allow(clippy::unwrap_used)] // a test that can't go on should stop
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+    time::UNIX_EPOCH,
+};
 
 use allocation_counter::{AllocationInfo, measure};
 use axum::{Router, body::Body};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future, stream};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{net::TcpListener, runtime::Builder};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_logentries_auth::{AuthError, BodyDigest, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer};
+use tower_logentries_auth::{
+    AuthError, BodyDigest, BufferedBody, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer,
+};
 
 const LOGS: &str = "/management/logs";
 const USERS: &str = "/management/accounts/acme/users";
@@ -143,4 +150,70 @@ fn a_body_with_a_digest_streams_in_constant_memory() {
         })
     };
     assert_eq!(peak(1_000), peak(1));
+}
+
+/// A request to `path` whose header map has room, and whose body is in as many chunks of this size.
+fn roomy(path: &str, chunks: usize, size: usize) -> Request<Chunks> {
+    let uri = format!("https://rest.logentries.com{path}");
+    let body = Chunks::Given(vec![Bytes::from(vec![7; size]); chunks].into_iter());
+    let mut request = Request::post(uri).body(body).unwrap();
+    *request.headers_mut() = HeaderMap::with_capacity(8);
+    request
+}
+
+/// A body in chunks, before it is read and after.
+enum Chunks {
+    Given(std::vec::IntoIter<Bytes>),
+    Read(BufferedBody),
+}
+
+impl http_body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut *self {
+            Self::Given(chunks) => Poll::Ready(chunks.next().map(|chunk| Ok(Frame::data(chunk)))),
+            Self::Read(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Given(chunks) if chunks.len() == 0)
+    }
+}
+
+#[test]
+fn a_signed_request_takes_one_allocation_and_one_with_an_api_key_none() {
+    let inner = service_fn(|request: Request<Chunks>| future::ready(Ok::<_, Infallible>(Response::new(request))));
+    // A second of its own would take a date of its own.
+    let layer = LogentriesAuthLayer::new(credentials()).clock(|| UNIX_EPOCH).rebuild_body(Chunks::Read);
+    let mut service = layer.layer(inner);
+    let mut allocations = |what, path, chunks, size| {
+        // The first request of all makes what the layer keeps: the origin's clock, and the second's date.
+        let mut info = AllocationInfo::default();
+        for _ in 0..2 {
+            let mut request = Some(roomy(path, chunks, size));
+            let mut response = None;
+            info = measure(|| response = request.take().map(|request| poll_to_end(service.call(request))));
+            assert!(response.is_some_and(|response| response.is_ok()));
+        }
+        println!("{what:<30} {:>3} allocations {:>8} bytes", info.count_total, info.bytes_total);
+        info
+    };
+    assert_eq!(allocations("API key", LOGS, 1, 200).count_total, 0);
+    assert_eq!(allocations("signed, empty", USERS, 0, 0).count_total, 1);
+    assert_eq!(allocations("signed, 200 bytes", USERS, 1, 200).count_total, 1);
+    assert_eq!(allocations("signed, 1 MiB", USERS, 1, KIB * KIB).count_total, 1);
+    let in_chunks = allocations("signed, 16 MiB in 256 chunks", USERS, 256, 64 * KIB);
+    assert!(in_chunks.bytes_total < 16 * (KIB * KIB) as u64 / 100);
+}
+
+fn poll_to_end<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+    }
 }

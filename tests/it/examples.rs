@@ -1,13 +1,16 @@
 //! The examples, run as a user runs them. `child::run` runs one that ends, `child::Served` one that serves.
 
 use axum::{Extension, Router, body::Body, response::Response};
+use http::Request;
+use http_body_util::BodyExt;
+use tower::{ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{Authenticated, Credentials, LogentriesVerifyLayer};
 
 use crate::{
     support::{
         KEY_ID, OWNER_KEY, USERS,
-        child::{self, Ran},
-        credentials,
+        child::{self, Ran, Served},
+        credentials, hyper_client, layer_for,
         server::{self, Received, record_and},
         tls,
     },
@@ -83,6 +86,29 @@ async fn reqwest_redirects_signs_each_hop_and_stops_before_a_foreign_one() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("UntrustedOrigin"), "{ran:?}");
     assert!(unreached.take().is_empty());
+}
+
+#[tokio::test]
+async fn upload_file_streams_what_it_hashed() {
+    let ran = child::run("upload_file", &["--mib", "8"]).await;
+    assert_wrote(&ran, &["8388608 bytes", "Hashed", "200 OK", "Peak memory"]);
+}
+
+#[tokio::test]
+async fn stand_in_keeps_what_a_client_adds() {
+    let api = Served::start("stand_in", &[]).await;
+    let client = ServiceBuilder::new().layer(layer_for(&api.origin)).service(hyper_client());
+    let uri = format!("{}{USERS}", api.origin);
+
+    let user = r#"{"user":{"email":"john@smyth.com","first_name":"John","last_name":"Smyth"}}"#;
+    let added = client.clone().oneshot(Request::post(&uri).body(Body::from(user)).unwrap()).await.unwrap();
+    assert!(added.status().is_success(), "{added:?}");
+    let listed = client.oneshot(Request::get(&uri).body(Body::empty()).unwrap()).await.unwrap();
+    let listed = listed.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&listed).contains("john@smyth.com"), "{listed:?}");
+
+    let bare = hyper_client().oneshot(Request::get(&uri).body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(bare.status(), 401);
 }
 
 #[cfg(feature = "reqwest-middleware")]
