@@ -11,7 +11,7 @@ use crate::{
         KEY_ID, OWNER_KEY, USERS,
         child::{self, Ran, Served},
         credentials, hyper_client, layer_for,
-        server::{self, Received, record_and},
+        server::{self, record_and},
         tls,
     },
     vectors::Vector,

@@ -7,18 +7,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS,
     bodies::channel,
     child::Served,
     hyper_client,
+    raw::soon,
     server::{nobody, record, record_and, serve},
+    sockets::Socket,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,13 +32,11 @@ async fn send(request: Request<Body>) -> (StatusCode, HeaderMap, String) {
     (head.status, head.headers, String::from_utf8(body.into()).unwrap())
 }
 
-/// Sends bytes as they are; returns all that comes back.
+/// Sends bytes as they are; returns the answer.
 async fn send_raw(gateway: &Served, request: &str) -> String {
-    let mut connection = TcpStream::connect(gateway.address()).await.unwrap();
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    timeout(PATIENCE, connection.read_to_string(&mut response)).await.expect("it should answer").unwrap();
-    response
+    let mut socket = Socket::connect(&gateway.origin).await;
+    socket.send(request).await;
+    soon(socket.receive()).await
 }
 
 #[tokio::test]

@@ -76,9 +76,9 @@ macro_rules! matrix {
             cells!($secret: run, tracing);
             cells!($secret: run, trace_layer);
             cells!($secret: elsewhere, redirect);
-            #[cfg(feature = "reqwest")]
+            #[cfg(feature = "reqwest-middleware")]
             cells!($secret: elsewhere, redirect_answered_to_reqwest);
-            #[cfg(feature = "reqwest")]
+            #[cfg(feature = "reqwest-middleware")]
             cells!($secret: elsewhere, urls);
             cells!($secret: elsewhere, absolute_uri);
             cells!($secret: elsewhere, host_header);

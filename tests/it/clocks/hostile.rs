@@ -94,7 +94,7 @@ async fn the_refusal_of_an_untrusted_origin_moves_nothing() {
     assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
 }
 
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
 async fn a_redirect_to_a_foreign_origin_moves_nothing() {
     use reqwest::redirect::Policy;
@@ -105,7 +105,7 @@ async fn a_redirect_to_a_foreign_origin_moves_nothing() {
         record_and(move |_| Response::builder().status(307).header("location", &location).body(Body::empty()).unwrap())
             .await;
     let layer = layer_for(&origin).trust_origin(&foreign).unwrap().clock(at(THEN));
-    let client = layer.layer(crate::support::reqwest_client(Policy::default()));
+    let client = layer.layer(crate::support::clients::builder().redirect(Policy::default()).build().unwrap());
 
     let request = |origin| reqwest::Request::new(http::Method::GET, format!("{origin}{USERS}").parse().unwrap());
     let response = client.clone().oneshot(request(&origin)).await.unwrap();

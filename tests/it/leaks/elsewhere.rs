@@ -154,13 +154,13 @@ pub(super) async fn idn() -> String {
     sent_to(&["https://rest.xn--lgentries-xbh.com", "https://xn--rest-.logentries.com"]).await
 }
 
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-middleware")]
 fn get_url(origin: &str) -> reqwest::Request {
     reqwest::Request::new(http::Method::GET, format!("{origin}{}", crate::support::USERS).parse().unwrap())
 }
 
 /// The URLs of reqwest, which are read, and spelt, by another parser.
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-middleware")]
 pub(super) async fn urls() -> String {
     let below = service_fn(async |_: reqwest::Request| Ok::<_, Infallible>(Response::new(())));
     let client = ServiceBuilder::new().layer(layer(Untrusted::Refuse)).service(below);
@@ -236,12 +236,12 @@ pub(super) async fn redirect() -> String {
 }
 
 /// A reqwest client that follows no redirects, as it has to below the layer.
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "reqwest-middleware")]
 pub(super) async fn redirect_answered_to_reqwest() -> String {
     let (origin, recording) = redirecting().await;
     let client = ServiceBuilder::new()
         .layer(LogentriesAuthLayer::new(credentials()).clock(at(THEN)).trust_origin(&origin).unwrap())
-        .service(crate::support::reqwest_client(reqwest::redirect::Policy::none()));
+        .service(crate::support::clients::builder().build().unwrap());
     let request = get_url(&origin);
     let response = client.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 303);

@@ -74,11 +74,6 @@ impl Served {
         Self { child, stdout, origin }
     }
 
-    /// The address of its port, for a bare connection.
-    pub(crate) fn address(&self) -> &str {
-        self.origin.strip_prefix("http://").unwrap()
-    }
-
     /// Stops it; returns what it wrote after its first line.
     pub(crate) async fn stop(mut self) -> String {
         self.child.kill().await.unwrap();

@@ -68,14 +68,6 @@ pub(crate) fn hyper_client() -> Client<HttpConnector, Body> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-/// A reqwest client that follows redirects by this policy.
-#[cfg(feature = "reqwest")]
-pub(crate) fn reqwest_client(redirects: reqwest::redirect::Policy) -> reqwest::Client {
-    // reqwest asks for a provider even where it will speak plain http. The first test to come installs it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().redirect(redirects).build().unwrap()
-}
-
 /// An error and all its causes, as a log would show them: each in `Display` and `Debug`.
 pub(crate) fn whole_error(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
