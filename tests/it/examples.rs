@@ -78,7 +78,7 @@ async fn reqwest_redirects_signs_each_hop_and_stops_before_a_foreign_one() {
     };
     let (origin, recording) = sent_to("/management/accounts/new/users".to_owned()).await;
     assert_wrote(&child::run("reqwest_redirects", &[&origin]).await, &["/new/users 200 OK", "moved"]);
-    assert_eq!(recording.take().iter().map(Received::judge).collect::<Vec<_>>(), [None, None]);
+    assert_eq!(recording.take().iter().map(server::Received::judge).collect::<Vec<_>>(), [None, None]);
 
     let (foreign, unreached) = server::record().await;
     let (origin, _) = sent_to(foreign).await;
