@@ -119,6 +119,15 @@ impl AccessRule {
             None => Access::of_path(method, path),
         }
     }
+
+    /// The same under a router that took a prefix off the `original` path. Where the table knows an owner's resource by
+    /// that, no prefix makes it another's.
+    pub(crate) fn required_below(&self, method: &Method, path: &str, original: &str) -> Access {
+        match (&self.given, Access::of_path(method, original)) {
+            (None, Access::Owner) => Access::Owner,
+            _ => self.required(method, path),
+        }
+    }
 }
 
 impl fmt::Debug for AccessRule {

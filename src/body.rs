@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, header::MaxSizeReached};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ use crate::BodyDigest;
 
 /// The most that one poll hashes before it lets other tasks run: about 0.6 ms.
 const HASHED_A_POLL: usize = 1024 * 1024;
+/// The most bytes of a body that a layer buffers, unless set.
+pub(crate) const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
 /// What a frame counts for beside its bytes, so that a body of empty frames gives way as well.
 const FRAME: usize = 256;
 /// Chunks shorter than this are joined: kept apart, their bookkeeping would outweigh their bytes.
@@ -65,6 +67,14 @@ impl BufferedBody {
             _ => self.rest.push_back(chunk),
         }
         self.len += len;
+    }
+
+    fn push_trailers(&mut self, more: HeaderMap) -> Result<(), MaxSizeReached> {
+        let Some(trailers) = &mut self.trailers else {
+            self.trailers = Some(Box::new(more));
+            return Ok(());
+        };
+        more.iter().try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
     }
 
     fn next(&mut self) -> Option<Bytes> {
@@ -123,9 +133,19 @@ impl fmt::Debug for BufferedBody {
     }
 }
 
+/// The body again, or the one reason why there is none.
+pub(crate) fn rebuild<B>(rebuild: &impl Rebuild<B>, body: BufferedBody) -> Result<B, BodyError> {
+    rebuild.rebuild(body).ok_or(BodyError::Trailers)
+}
+
 /// Makes a body of the service's own type `B` from one that was read.
 ///
-/// [`FromBytes`] does for every `B: From<Bytes>`, a closure `Fn(BufferedBody) -> B` for any other.
+/// [`FromBytes`] does for every `B: From<Bytes>`, a closure `Fn(BufferedBody) -> B` for any other. What a closure leaves out
+/// is gone: where trailers matter, look at [`BufferedBody::trailers`].
+#[diagnostic::on_unimplemented(
+    message = "a body of type `{B}` can't be made again once it was read",
+    note = "`{B}` is not `From<Bytes>`: say how it is made with `.rebuild_body(|body: BufferedBody| ...)` on the layer"
+)]
 pub trait Rebuild<B> {
     /// The body again, or `None` where `B` can't hold its trailers.
     fn rebuild(&self, body: BufferedBody) -> Option<B>;
@@ -242,9 +262,8 @@ impl<B: Body> Reader<B> {
                 self.keep(chunk);
             }
             Err(frame) => {
-                if let Ok(trailers) = frame.into_trailers() {
-                    self.project().read.trailers.get_or_insert_default().extend(trailers);
-                }
+                let trailers = frame.into_trailers().unwrap_or_default();
+                self.project().read.push_trailers(trailers).map_err(|full| BodyError::Failed(full.into()))?;
             }
         }
         Ok(())

@@ -42,6 +42,9 @@ pub struct CanonicalRequest<'a> {
 }
 
 impl<'a> CanonicalRequest<'a> {
+    /// Nothing is checked here, since nothing is sent: the layers refuse what could be read in two ways, so do not sign with
+    /// this a method, date, content type or path that somebody else chose.
+    ///
     /// - `target` is the request target in origin form, as it is sent: `/path?query`. The query, the one leading slash
     ///   and trailing slashes are not signed; percent-encoding is signed as it stands.
     /// - `content_type` is the Content-Type header as it is sent, or `None` where none is.

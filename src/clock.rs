@@ -6,9 +6,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header::DATE};
 
 use crate::{
+    headers::only,
     origin::{Origin, OriginRef},
     trace,
 };
@@ -58,11 +59,7 @@ pub(crate) fn parse_date(date: &str) -> Option<u64> {
 
 /// The one Date header that is there, read.
 pub(crate) fn date_of(headers: &HeaderMap) -> Option<u64> {
-    let mut dates = headers.get_all(header::DATE).iter();
-    match (dates.next(), dates.next()) {
-        (Some(date), None) => parse_date(date.to_str().ok()?),
-        _ => None,
-    }
+    parse_date(only(headers, &DATE).ok()??.to_str().ok()?)
 }
 
 /// The time as one origin sees it: how far its clock is from ours, and the date of the current second.
@@ -82,9 +79,10 @@ struct State {
     date: Option<(u64, HeaderValue)>,
 }
 
-/// A difference up to here, in seconds, is not worth a correction.
+/// A difference up to here, in seconds, is not worth a correction: the network and whole seconds make some of it, and
+/// servers take several minutes.
 const TOLERATED: u64 = 30;
-/// A difference beyond this, in seconds, is not believed.
+/// A difference beyond this, in seconds, is not believed: clocks go wrong by time zones, hardly by days.
 const BELIEVED: u64 = 24 * 60 * 60;
 
 impl OriginClock {
@@ -111,20 +109,30 @@ impl OriginClock {
     /// Takes over the clock of a server that refused a request dated with the offset `used`, where that can be why.
     /// Returns the offset now in force where it differs from `used`: another try is worth it.
     pub(crate) fn correct(&self, now: u64, server: u64, used: i64) -> Option<i64> {
+        let (offset, is_new) = self.adopt(now, server)?;
+        if is_new {
+            trace::clock_corrected(&self.origin, offset);
+        }
+        (offset != used).then_some(offset)
+    }
+
+    /// The offset now in force, and whether it was just changed; `None` where the server's clock is not believed.
+    fn adopt(&self, now: u64, server: u64) -> Option<(i64, bool)> {
         let mut state = self.state();
-        let corrected = now.checked_add_signed(state.offset)?;
-        let may_change = state.changed != Some(now) && now.abs_diff(server) <= BELIEVED;
-        if corrected.abs_diff(server) > TOLERATED {
-            if !may_change {
+        let is_off = now.checked_add_signed(state.offset)?.abs_diff(server) > TOLERATED;
+        if is_off {
+            if state.changed == Some(now) || now.abs_diff(server) > BELIEVED {
                 return None;
             }
             state.offset = i64::try_from(server).ok()? - i64::try_from(now).ok()?;
             state.changed = Some(now);
-            trace::clock_corrected(&self.origin, state.offset);
         }
-        (state.offset != used).then_some(state.offset)
+        Some((state.offset, is_off))
     }
 }
+
+/// The most origins whose clocks are kept: more than anyone sends to, but for a program that lets its users name regions.
+const KNOWN: usize = 64;
 
 /// The clocks of all origins that signed requests went to, shared by every clone of a layer.
 #[derive(Debug, Clone, Default)]
@@ -139,7 +147,9 @@ impl OriginClocks {
             Some(clock) => Arc::clone(clock),
             None => {
                 let clock = Arc::new(OriginClock { origin: origin.to_origin(), state: Mutex::default() });
-                known.push(Arc::clone(&clock));
+                if known.len() < KNOWN {
+                    known.push(Arc::clone(&clock));
+                }
                 clock
             }
         }
@@ -157,7 +167,7 @@ impl OriginClocks {
 ///
 /// That happens when a trusted origin answers a signed request with 401 or 403 and one Date header that differs from the
 /// corrected time by more than 30 seconds, and by no more than 24 hours from the layer's clock; at most once a second an
-/// origin; not for an answer with an `Age` header, which is a cache's; and not where
+/// origin, for the first 64 origins; not for an answer with an `Age` header, which is a cache's; and not where
 /// [`clock_correction`](crate::LogentriesAuthLayer::clock_correction) is off.
 ///
 /// A retry policy that tries once more:

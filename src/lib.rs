@@ -44,7 +44,7 @@
 //! 2. Credentials go to the vendor's hosts over https, and to origins that were named with
 //!    [`trust_origin`](LogentriesAuthLayer::trust_origin). Nowhere else.
 //! 3. What is signed is what is sent: the path's own octets, the Content-Type, the Date and the body that go out.
-//!    Stale credentials, dates and framing that a caller left are replaced, never doubled.
+//!    Stale credentials and dates that a caller left are replaced, never doubled; so is the framing of a body that was read.
 //! 4. Only what must be read is read. A request with an API key streams through, and so does a signed one that
 //!    carries a [`BodyDigest`]. Any other signed body is buffered, up to
 //!    [`body_limit`](LogentriesAuthLayer::body_limit).
@@ -109,8 +109,13 @@
 //!   outside does.
 //! - In axum, routes added after `Router::layer` are not behind the layer.
 //! - Under `Router::nest` the verifying layer belongs on the nested router: it judges access by the path that the service
-//!   inside it sees, and on the outer one that path has a prefix that the table does not know.
+//!   inside it sees, and on the outer one that path has a prefix that the table does not know. Where that path does not begin
+//!   with `/management` or `/query`, give it a rule with [`access`](LogentriesVerifyLayer::access).
 //! - A browser's CORS preflight has no credentials: `CorsLayer` goes outside of [`LogentriesVerifyLayer`].
+//! - A log outside of [`LogentriesVerifyLayer`] sees incoming keys in clear, unless `SetSensitiveRequestHeadersLayer` of
+//!   tower-http stands outside of that log.
+//! - A signed request gets `application/json` where it has no Content-Type, even a bodiless GET; and a slash at the end of its
+//!   path is taken off the target that is sent, since it is not part of what is signed.
 //!
 //! # Features
 //!
@@ -118,9 +123,9 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `reqwest` | the layer around `reqwest::Client`, and around `reqwest_middleware::ClientWithMiddleware` |
-//! | `reqwest-middleware` | `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
-//! | `axum` | [`Authenticated`] as an extractor; signatures under `Router::nest` cover the original path |
+//! | `reqwest` (0.13) | the layer around `reqwest::Client`, and around `reqwest_middleware::ClientWithMiddleware` |
+//! | `reqwest-middleware` (0.5) | `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
+//! | `axum` (0.8) | [`Authenticated`] as an extractor; signatures under `Router::nest` cover the original path |
 //! | `tracing` | an event for each request, a warning for each refusal and for each correction of the clock |
 //!
 //! # More

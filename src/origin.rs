@@ -84,16 +84,17 @@ impl<'a> OriginRef<'a> {
     fn of_authority(https: bool, authority: &'a Authority) -> Option<Self> {
         let default_port = if https { 443 } else { 80 };
         let text = authority.as_str();
-        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)) {
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)) {
             return Some(Self { https, host: text, port: default_port });
         }
         let host = authority.host();
         // Userinfo may begin with the very host that it stands before: `host:80@host`.
         let port = match text.strip_prefix(host).filter(|_| !text.contains('@'))? {
             "" => default_port,
-            _ => authority.port_u16()?,
+            // Not `:+443`, which `u16` would take.
+            port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?,
         };
-        Some(Self { https, host, port })
+        (!host.is_empty()).then_some(Self { https, host, port })
     }
 }
 

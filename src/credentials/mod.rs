@@ -135,11 +135,11 @@ impl Credentials {
         self.owner.as_ref()
     }
 
-    /// The API keys held, by digest, with the access that each gives.
+    /// The API keys held, by digest, with the access that each gives, the least first.
     pub(crate) fn api_keys(&self) -> impl Iterator<Item = (ApiKeyDigest, Access)> {
         let read_write = self.read_write.as_ref().map(|key| (key.digest, Access::ReadWrite));
         let read_only = self.read_only.as_ref().map(|key| (key.digest, Access::ReadOnly));
-        read_write.into_iter().chain(read_only)
+        read_only.into_iter().chain(read_write)
     }
 }
 

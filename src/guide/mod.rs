@@ -1,4 +1,4 @@
-//! What does not fit on the front page. There is no code in here.
+//! What does not fit on the front page. There is nothing to call in here.
 
 #[doc = include_str!("security.md")]
 pub mod security {}

@@ -9,6 +9,7 @@ use super::LogentriesAuth;
 use crate::{
     Access, BufferedBody, Credentials, CredentialsHandle, FromBytes, OriginError,
     access::AccessRule,
+    body::DEFAULT_LIMIT,
     clock::{Clock, OriginClocks},
     origin::{Origin, OriginRef},
 };
@@ -64,7 +65,7 @@ impl LogentriesAuthLayer {
         let settings = Settings {
             credentials: CredentialsHandle::new(credentials),
             clocks: OriginClocks::default(),
-            body_limit: 16 * 1024 * 1024,
+            body_limit: DEFAULT_LIMIT,
             untrusted: Untrusted::Refuse,
             assumed: None,
             access: AccessRule::default(),
@@ -150,6 +151,9 @@ impl<R> LogentriesAuthLayer<R> {
 
     /// How body types that are not `From<Bytes>` are made again from the body that was read.
     /// [`BufferedBody`] has an example.
+    ///
+    /// The type of a layer with a closure can't be named, as in a struct's field. With a function pointer it can:
+    /// `.rebuild_body(rebuild as fn(BufferedBody) -> MyBody)` makes a `LogentriesAuthLayer<fn(BufferedBody) -> MyBody>`.
     pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesAuthLayer<F>
     where
         F: Fn(BufferedBody) -> B,

@@ -1,7 +1,7 @@
 //! The client side: [`LogentriesAuthLayer`] chooses a key for each request, and signs where the key is the owner's.
 //!
-//! A request walks `layer` (what is set), `service` (what is sent at once), `steps` (what is done to it), `future`
-//! (what is waited for).
+//! A request walks `service` (what is sent at once), `steps` (what is done to it: a pen signs it, a watch sees its answer)
+//! and `future` (what is waited for), or ends as an `error`. `layer` has what is set, `request` what a client's types give.
 
 mod error;
 mod future;

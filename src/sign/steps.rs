@@ -14,11 +14,11 @@ use http_body::Body;
 use super::{AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer, Untrusted, layer::Settings, request::Wishes};
 use crate::{
     BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Rebuild, Signature,
-    body::{BodyError, Reader},
+    body::{Reader, rebuild},
     canonical,
     clock::{self, Clock, ClockCorrected, OriginClock},
     credentials::Key,
-    headers::{AUTHORIZATION_API_KEY, X_API_KEY},
+    headers::{AUTHORIZATION_API_KEY, Doubled, X_API_KEY, only},
     origin::{OriginRef, Target},
     trace,
 };
@@ -43,30 +43,6 @@ enum Content {
     Empty,
     Hashed(BodyDigest),
     Unread,
-}
-
-impl<R> LogentriesAuthLayer<R> {
-    /// What reads a body to be signed.
-    pub(crate) fn reader<B: Body>(&self, body: B) -> Reader<B> {
-        Reader::new(body, self.settings.body_limit)
-    }
-
-    /// Puts a request together again whose body was read, and signs it.
-    #[inline]
-    pub(crate) fn complete<Q: HttpRequest>(
-        &self,
-        head: Q::Head,
-        (body, digest): (BufferedBody, BodyDigest),
-        pen: Pen,
-    ) -> Result<(Q, Option<Watch>), AuthError>
-    where
-        R: Rebuild<Q::Body>,
-    {
-        let body = self.rebuild.rebuild(body).ok_or(BodyError::Trailers)?;
-        let mut request = Q::join(head, body);
-        let watch = self.settings.sign(&mut request, pen, digest)?;
-        Ok((request, watch))
-    }
 }
 
 impl Settings {
@@ -101,41 +77,27 @@ impl Settings {
         }
     }
 
-    /// Signs the request for the second that it is. Returns what watches over its response, where the clock is corrected.
-    #[inline]
-    fn sign<Q: HttpRequest>(&self, request: &mut Q, pen: Pen, digest: BodyDigest) -> Result<Option<Watch>, AuthError> {
-        let now = self.clock.now().ok_or(AuthError::Clock)?;
-        let (date, offset) = pen.clock.date(now, self.corrects_clock).ok_or(AuthError::Clock)?;
-
-        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let date_text = date.to_str().unwrap_or_default();
-        let canonical = CanonicalRequest::of_path(request.method(), request.path(), content_type, date_text, digest);
-        let credential = credential(&pen.key, pen.key.sign(&canonical));
-
-        let headers = request.headers_mut();
-        headers.insert(&AUTHORIZATION_API_KEY, credential);
-        headers.insert(DATE, date);
-        trace::sent_signed(pen.key.id(), request.body(), pen.reads, offset);
-        Ok(self.corrects_clock.then(|| Watch { clock: self.clock.clone(), origin: pen.clock, offset }))
-    }
-
     /// The origin that the request goes to, or `None` where it passes without credentials.
     fn destination<'a, Q: HttpRequest>(&'a self, request: &'a Q) -> Result<Option<OriginRef<'a>>, AuthError> {
-        let named = match (request.target(), &self.assumed) {
-            (Target::Origin(origin), _) => Ok(origin),
-            (Target::Unnamed, Some(assumed)) => Ok(assumed.as_ref()),
+        let origin = match (request.target(), &self.assumed) {
+            (Target::Origin(origin), _) => origin,
+            (Target::Unnamed, Some(assumed)) => assumed.as_ref(),
             (Target::Unnamed, None) => return Err(AuthError::UnnamedOrigin),
-            (Target::Unclear, _) => Err(AuthError::UnclearOrigin),
+            (Target::Unclear, _) => return self.elsewhere(AuthError::UnclearOrigin),
         };
-        let trusted = named.and_then(|origin| match self.trusts(origin) {
-            true => Ok(origin),
-            false => Err(AuthError::UntrustedOrigin { origin: origin.to_string() }),
-        });
-        match (trusted, self.untrusted) {
-            (Ok(origin), _) if origin.agrees_with_host(request.headers()) => Ok(Some(origin)),
-            (Ok(origin), _) => Err(AuthError::HostMismatch { origin: origin.to_string() }),
-            (Err(_), Untrusted::PassThrough) => Ok(None),
-            (Err(error), Untrusted::Refuse) => Err(error),
+        if !self.trusts(origin) {
+            return self.elsewhere(AuthError::UntrustedOrigin { origin: origin.to_string() });
+        }
+        match origin.agrees_with_host(request.headers()) {
+            true => Ok(Some(origin)),
+            false => Err(AuthError::HostMismatch { origin: origin.to_string() }),
+        }
+    }
+
+    fn elsewhere<T>(&self, error: AuthError) -> Result<Option<T>, AuthError> {
+        match self.untrusted {
+            Untrusted::PassThrough => Ok(None),
+            Untrusted::Refuse => Err(error),
         }
     }
 
@@ -155,17 +117,34 @@ impl Settings {
     }
 
     fn settle_content_type(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
-        let mut given = headers.get_all(CONTENT_TYPE).iter();
-        match (given.next(), given.next(), &self.content_type) {
-            (Some(_), Some(_), _) => Err(AuthError::DoubledContentType),
-            (Some(value), None, _) => arrives_unchanged(value),
-            (None, _, None) => Ok(()),
-            (None, _, Some(default)) => {
+        match (only(headers, &CONTENT_TYPE), &self.content_type) {
+            (Err(Doubled), _) => Err(AuthError::DoubledContentType),
+            (Ok(Some(given)), _) => arrives_unchanged(given),
+            (Ok(None), None) => Ok(()),
+            (Ok(None), Some(default)) => {
                 arrives_unchanged(default)?;
                 headers.insert(CONTENT_TYPE, default.clone());
                 Ok(())
             }
         }
+    }
+
+    /// Signs the request for the second that it is. Returns what watches over its response, where the clock is corrected.
+    #[inline]
+    fn sign<Q: HttpRequest>(&self, request: &mut Q, pen: Pen, digest: BodyDigest) -> Result<Option<Watch>, AuthError> {
+        let now = self.clock.now().ok_or(AuthError::Clock)?;
+        let (date, offset) = pen.clock.date(now, self.corrects_clock).ok_or(AuthError::Clock)?;
+
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let date_text = date.to_str().unwrap_or_default();
+        let canonical = CanonicalRequest::of_path(request.method(), request.path(), content_type, date_text, digest);
+        let credential = credential(&pen.key, pen.key.sign(&canonical));
+
+        let headers = request.headers_mut();
+        headers.insert(&AUTHORIZATION_API_KEY, credential);
+        headers.insert(DATE, date);
+        trace::sent_signed(pen.key.id(), request.body(), pen.reads, offset);
+        Ok(self.corrects_clock.then(|| Watch { clock: self.clock.clone(), origin: pen.clock, offset }))
     }
 }
 
@@ -189,6 +168,30 @@ impl Content {
         if headers.remove(CONTENT_LENGTH).is_some() && matches!(self, Self::Empty) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
+    }
+}
+
+impl<R> LogentriesAuthLayer<R> {
+    /// What reads a body to be signed.
+    pub(crate) fn reader<B: Body>(&self, body: B) -> Reader<B> {
+        Reader::new(body, self.settings.body_limit)
+    }
+
+    /// The request again, signed, with the body that was read.
+    #[inline]
+    pub(crate) fn complete<Q: HttpRequest>(
+        &self,
+        head: Q::Head,
+        (body, digest): (BufferedBody, BodyDigest),
+        pen: Pen,
+    ) -> Result<(Q, Option<Watch>), AuthError>
+    where
+        R: Rebuild<Q::Body>,
+    {
+        let body = rebuild(&self.rebuild, body)?;
+        let mut request = Q::join(head, body);
+        let watch = self.settings.sign(&mut request, pen, digest)?;
+        Ok((request, watch))
     }
 }
 

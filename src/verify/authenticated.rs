@@ -6,13 +6,18 @@ use crate::Access;
 
 /// Who sent a request that passed, in the request's extensions.
 ///
-/// With feature `axum` it is an extractor:
+/// With feature `axum` it is an extractor. A handler that serves several accounts holds them apart by it:
 ///
 /// ```
+/// use axum::extract::Path;
+/// use http::StatusCode;
 /// use tower_logentries_auth::Authenticated;
 ///
-/// async fn handler(who: Authenticated) -> String {
-///     format!("{} access for {:?}", who.access, who.principal)
+/// async fn users(who: Authenticated, Path(account): Path<String>) -> Result<String, StatusCode> {
+///     if who.principal.as_deref() != Some(&*account) {
+///         return Err(StatusCode::FORBIDDEN);
+///     }
+///     Ok(format!("the users of {account}"))
 /// }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +27,8 @@ pub struct Authenticated {
     pub access: Access,
     /// The id of the owner key, or what the store calls the API key.
     pub api_key_id: Option<Arc<str>>,
-    /// The account that the key belongs to, where the store names it. Compare it with the account in the path to hold
-    /// tenants apart: a good key of one account does not make its request one about that account.
+    /// The account that the key belongs to, where the store names it, as [`Accounts`](crate::Accounts) do and plain
+    /// [`Credentials`](crate::Credentials) do not. A good key of one account does not make its request one about that account.
     pub principal: Option<Arc<str>>,
 }
 

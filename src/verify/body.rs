@@ -69,6 +69,13 @@ where
     }
 }
 
+/// The inner service's default, for layers outside that answer in its stead.
+impl<T: Default> Default for VerifyBody<T> {
+    fn default() -> Self {
+        Self::inner(T::default())
+    }
+}
+
 impl<T> fmt::Debug for VerifyBody<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {

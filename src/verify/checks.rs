@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Method, Request, header::CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
 
 use super::{
     Presented,
@@ -12,22 +12,21 @@ use super::{
 };
 use crate::{
     ApiKeyDigest, Signature, canonical, clock,
-    headers::{AUTHORIZATION_API_KEY, X_API_KEY},
+    headers::{AUTHORIZATION_API_KEY, Doubled, X_API_KEY, only},
 };
 
 /// The credentials of a request of good form.
 pub(super) enum Claim {
     ApiKey(ApiKeyDigest),
-    Owner { id: Arc<str>, signature: Signature },
+    Owner { id: Arc<str>, signature: Signature, date: u64 },
 }
 
 impl Claim {
     /// Reads the claim, and refuses whatever could be read otherwise by someone else.
     pub(super) fn of<B>(request: &Request<B>) -> Result<Self, Rejection> {
         let headers = request.headers();
-        let api_key = only(headers, &X_API_KEY)?;
-        let credential = only(headers, &AUTHORIZATION_API_KEY)?;
-        match (api_key, credential) {
+        let credentials = |name| only(headers, name).map_err(|Doubled| Malformed::DoubledCredentials);
+        match (credentials(&X_API_KEY)?, credentials(&AUTHORIZATION_API_KEY)?) {
             (None, None) => Err(Rejection::NoCredentials),
             (Some(_), Some(_)) => Err(Malformed::DoubledCredentials.into()),
             (Some(key), None) => {
@@ -38,18 +37,18 @@ impl Claim {
                 }
             }
             (None, Some(credential)) => {
-                check_signable(request.method(), signed_path(request), headers)?;
-                Self::owner(credential).ok_or(Malformed::Credentials.into())
+                let date = check_signable(request.method(), signed_path(request), headers)?;
+                Self::owner(credential.as_bytes(), date).ok_or(Malformed::Credentials.into())
             }
         }
     }
 
-    fn owner(credential: &[u8]) -> Option<Self> {
+    fn owner(credential: &[u8], date: u64) -> Option<Self> {
         let (id, signature) = std::str::from_utf8(credential).ok()?.split_once(':')?;
         if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
             return None;
         }
-        Some(Self::Owner { id: id.into(), signature: Signature::from_base64(signature)? })
+        Some(Self::Owner { id: id.into(), signature: Signature::from_base64(signature)?, date })
     }
 
     pub(super) fn presented(&self) -> Presented {
@@ -69,30 +68,20 @@ pub(super) fn signed_path<B>(request: &Request<B>) -> &str {
     request.uri().path()
 }
 
-/// The value of a header that may be there once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Malformed> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value.map(|value| value.as_bytes())),
-        _ => Err(Malformed::DoubledCredentials),
-    }
-}
-
-fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Malformed> {
+/// Checks what is signed; returns the date, in seconds since 1970.
+fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<u64, Malformed> {
     if !canonical::is_unambiguous(method) {
         return Err(Malformed::Method);
     }
     if !path.starts_with('/') || path != "/" && path.ends_with('/') {
         return Err(Malformed::Path);
     }
-    let mut content_types = headers.get_all(CONTENT_TYPE).iter();
-    match (content_types.next(), content_types.next()) {
-        // An empty one is signed like none at all.
-        (Some(value), None) if value.to_str().is_ok_and(|text| !text.is_empty()) => {}
-        (None, _) => {}
-        _ => return Err(Malformed::ContentType),
+    // An empty Content-Type is signed like none at all.
+    let content_type = only(headers, &CONTENT_TYPE).map_err(|Doubled| Malformed::ContentType)?;
+    if content_type.is_some_and(|value| value.to_str().unwrap_or_default().is_empty()) {
+        return Err(Malformed::ContentType);
     }
-    clock::date_of(headers).map(drop).ok_or(Malformed::Date)
+    clock::date_of(headers).ok_or(Malformed::Date)
 }
 
 /// Whether every parser takes this path for the same segments: each is plain, none is empty but behind a last slash.

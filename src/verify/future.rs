@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     BodyDigest, BufferedBody, Rebuild,
-    body::{BodyError, Reader},
+    body::{BodyError, Reader, rebuild},
     trace,
 };
 
@@ -116,7 +116,7 @@ impl<S> Reading<S> {
     {
         let Self { service, head, signed } = self;
         let (body, digest) = read?;
-        let body = layer.rebuild.rebuild(body).ok_or(BodyError::Trailers)?;
+        let body = rebuild(&layer.rebuild, body)?;
         let request = Request::from_parts(head, body);
         let who = signed.verify(&request, digest)?;
         Ok(State::serving(service, request, who))

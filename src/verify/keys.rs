@@ -1,9 +1,7 @@
 //! Where a verifier's keys come from.
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
-    fmt,
     future::{Ready, ready},
     sync::Arc,
 };
@@ -14,7 +12,7 @@ use crate::{Access, ApiKeyDigest, Credentials, OwnerKey};
 
 /// Looks up the keys that requests present. The look-up may take its time, and may fail: then the answer is 503.
 ///
-/// [`Credentials`] are a store of one account's keys, [`Accounts`] of many, and a function is one:
+/// [`Credentials`] are a store of one account's keys, [`Accounts`](crate::Accounts) of many, and a function is one:
 ///
 /// ```
 /// use tower_logentries_auth::{Access, Found, LogentriesVerifyLayer, OwnerKey, Presented};
@@ -114,86 +112,10 @@ impl KeyStore for Credentials {
         let found = match presented {
             Presented::OwnerKeyId(id) => Found::owner_keys(self.owner_key().filter(|key| key.id() == &*id).cloned()),
             Presented::ApiKey(digest) => {
-                let known = self.api_keys().find(|(key, _)| *key == digest);
-                known.map_or_else(Found::nothing, |(_, access)| Found::api_key(access))
+                let known = self.api_keys().filter(|(key, _)| *key == digest).map(|(_, access)| access);
+                known.max().map_or_else(Found::nothing, Found::api_key)
             }
         };
         ready(Ok(found))
     }
 }
-
-/// The keys of many accounts. The account that a key belongs to is the request's
-/// [`principal`](crate::Authenticated::principal).
-///
-/// ```
-/// use tower_logentries_auth::{Accounts, Credentials, LogentriesVerifyLayer};
-///
-/// let mut accounts = Accounts::new();
-/// accounts.insert("acme", &Credentials::owner("acme-id", "acme-key")?)?;
-/// accounts.insert("acme", &Credentials::owner("acme-id", "acme-next-key")?)?; // both are good while they rotate
-/// accounts.insert("globex", &Credentials::read_write("globex-key")?)?;
-/// let layer = LogentriesVerifyLayer::new(accounts);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct Accounts {
-    by_id: HashMap<Arc<str>, Found>,
-    by_digest: HashMap<ApiKeyDigest, Found>,
-}
-
-impl Accounts {
-    /// No account.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds keys to an account, beside those that it has.
-    ///
-    /// # Errors
-    ///
-    /// A key, or the id of the owner key, is another account's; nothing is added then.
-    pub fn insert(&mut self, account: &str, credentials: &Credentials) -> Result<(), AccountsError> {
-        let is_others = |found: &Found| found.principal.as_deref() != Some(account);
-        let id = credentials.owner_key().map(OwnerKey::id);
-        let known_id = id.and_then(|id| self.by_id.get(id));
-        let mut known_keys = credentials.api_keys().filter_map(|(digest, _)| self.by_digest.get(&digest));
-        if known_id.is_some_and(is_others) || known_keys.any(is_others) {
-            return Err(AccountsError { account: account.into() });
-        }
-        if let Some(key) = credentials.owner_key() {
-            let found = self.by_id.entry(key.id().into()).or_insert_with(|| Found::nothing().principal(account));
-            found.owner_keys.push(key.clone());
-        }
-        for (digest, access) in credentials.api_keys() {
-            self.by_digest.entry(digest).or_insert_with(|| Found::api_key(access).principal(account));
-        }
-        Ok(())
-    }
-}
-
-impl KeyStore for Accounts {
-    type Error = Infallible;
-    type Future = Ready<Result<Found, Infallible>>;
-
-    fn look_up(&self, presented: Presented) -> Self::Future {
-        let found = match presented {
-            Presented::OwnerKeyId(id) => self.by_id.get(&id),
-            Presented::ApiKey(digest) => self.by_digest.get(&digest),
-        };
-        ready(Ok(found.cloned().unwrap_or_default()))
-    }
-}
-
-/// A key, or the id of an owner key, that two accounts would share.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountsError {
-    account: Box<str>,
-}
-
-impl fmt::Display for AccountsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a key of account {:?} is another account's: give each account keys of its own", self.account)
-    }
-}
-
-impl std::error::Error for AccountsError {}

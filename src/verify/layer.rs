@@ -10,7 +10,7 @@ use http::Method;
 use tower::Layer;
 
 use super::LogentriesVerify;
-use crate::{Access, BufferedBody, FromBytes, access::AccessRule, clock::Clock};
+use crate::{Access, BufferedBody, FromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock};
 
 /// Lets through to a service only what the Logentries REST API would: requests with a good API key or signature.
 ///
@@ -47,7 +47,7 @@ impl<K> LogentriesVerifyLayer<K> {
     /// A layer that takes its keys from this store.
     pub fn new(keys: K) -> Self {
         let settings = Settings {
-            body_limit: 16 * 1024 * 1024,
+            body_limit: DEFAULT_LIMIT,
             tolerance: Duration::from_secs(5 * 60),
             access: AccessRule::default(),
             clock: Clock::default(),
@@ -65,7 +65,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     }
 
     /// How far the Date of a signed request may be from this layer's clock, either way and in whole seconds: 5 minutes
-    /// unless set. So long can a request be replayed by whoever saw it.
+    /// unless set. Whoever saw a request can replay it until then: for twice as long where its date was ahead.
     pub fn tolerance(self, tolerance: Duration) -> Self {
         self.set(|settings| settings.tolerance = tolerance)
     }

@@ -1,5 +1,7 @@
 //! What happens to one request, in order: claimed, authorized, verified.
 
+use std::sync::Arc;
+
 use http::{
     Request,
     header::{CONTENT_TYPE, DATE},
@@ -10,7 +12,7 @@ use super::{
     checks::{Claim, signed_path},
 };
 use crate::{
-    Access, BodyDigest, CanonicalRequest, Signature, clock,
+    Access, BodyDigest, CanonicalRequest, Signature,
     headers::{AUTHORIZATION_API_KEY, X_API_KEY},
 };
 
@@ -24,6 +26,7 @@ pub(super) enum Authorized {
 
 /// A signature, and the keys of which one must have made it.
 pub(super) struct Signed {
+    id: Arc<str>,
     signature: Signature,
     found: Found,
 }
@@ -32,16 +35,14 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// Checks the form of a request and the date of a signed one.
     pub(super) fn claim<B>(&self, request: &Request<B>) -> Result<Claim, Rejection> {
         let claim = Claim::of(request)?;
-        let is_signed = matches!(claim, Claim::Owner { .. });
-        match is_signed && !self.is_in_time(request) {
-            true => Err(Rejection::DateOutsideWindow),
-            false => Ok(claim),
+        match claim {
+            Claim::Owner { date, .. } if !self.is_in_time(date) => Err(Rejection::DateOutsideWindow),
+            claim => Ok(claim),
         }
     }
 
-    fn is_in_time<B>(&self, request: &Request<B>) -> bool {
-        let (date, now) = (clock::date_of(request.headers()), self.settings.clock.now());
-        date.zip(now).is_some_and(|(date, now)| date.abs_diff(now) <= self.settings.tolerance.as_secs())
+    fn is_in_time(&self, date: u64) -> bool {
+        self.settings.clock.now().is_some_and(|now| date.abs_diff(now) <= self.settings.tolerance.as_secs())
     }
 
     /// Decides by what the store found, without a look at the body.
@@ -52,15 +53,16 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         mut found: Found,
     ) -> Result<Authorized, Rejection> {
         match claim {
-            Claim::Owner { id, signature } => {
+            Claim::Owner { id, signature, .. } => {
                 found.owner_keys.retain(|key| key.id() == &*id);
                 match found.owner_keys.is_empty() {
                     true => Err(Rejection::UnknownKey),
-                    false => Ok(Authorized::BySignature(Signed { signature, found })),
+                    false => Ok(Authorized::BySignature(Signed { id, signature, found })),
                 }
             }
             Claim::ApiKey(_) => {
-                let required = self.settings.access.required(request.method(), request.uri().path());
+                let required =
+                    self.settings.access.required_below(request.method(), request.uri().path(), signed_path(request));
                 let held = found.api_key.ok_or(Rejection::UnknownKey)?;
                 if held < required {
                     return Err(Rejection::Forbidden { required, held });
@@ -77,11 +79,13 @@ impl Signed {
     pub(super) fn verify<B>(self, request: &Request<B>, digest: BodyDigest) -> Result<Authenticated, Rejection> {
         let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let date = text(DATE).unwrap_or_default();
-        let canonical = CanonicalRequest::new(request.method(), signed_path(request), text(CONTENT_TYPE), date, digest);
-        let Self { signature, found } = self;
-        let key = found.owner_keys.iter().find(|key| key.verify(&canonical, &signature));
-        let key = key.ok_or(Rejection::WrongSignature)?;
-        Ok(Authenticated { access: Access::Owner, api_key_id: Some(key.id().into()), principal: found.principal })
+        let (method, path) = (request.method(), signed_path(request));
+        let canonical = CanonicalRequest::of_path(method, path, text(CONTENT_TYPE), date, digest);
+        let Self { id, signature, found } = self;
+        match found.owner_keys.iter().any(|key| key.verify(&canonical, &signature)) {
+            true => Ok(Authenticated { access: Access::Owner, api_key_id: Some(id), principal: found.principal }),
+            false => Err(Rejection::WrongSignature),
+        }
     }
 }
 

@@ -12,6 +12,10 @@ use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use tower::{ServiceBuilder, ServiceExt};
+use tower_http::{
+    cors::{Any, CorsLayer},
+    trace::TraceLayer,
+};
 use tower_logentries_auth::{Access, Authenticated, Rejection, VerifyBody};
 
 use crate::support::{
@@ -122,6 +126,12 @@ async fn under_nest_access_is_judged_by_the_path_that_is_left() {
     assert_eq!(status(&layer_inside, "/api/management/logs", READ_ONLY_KEY).await, 200);
     assert_eq!(status(&layer_inside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
 
+    // A prefix may be part of what the table knows: then the owner's resources stay the owner's.
+    let accounts = Router::new().fallback(|| async {}).layer(verifier());
+    let below_management = serve(Router::new().nest("/management", accounts)).await;
+    assert_eq!(status(&below_management, "/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
+    assert_eq!(status(&below_management, "/management/accounts/acme/teams", READ_WRITE_KEY).await, 200);
+
     // From outside the prefix is part of the path, which then is none of the table's: a rule has to take it off.
     let layer_outside = serve(Router::new().nest("/api", inner()).layer(verifier())).await;
     assert_eq!(status(&layer_outside, "/api/management/logs", READ_ONLY_KEY).await, 403);
@@ -194,6 +204,23 @@ async fn a_layer_outside_reads_why_a_request_was_refused() {
         Some("the key gives read-only access, the resource takes read/write"),
     ];
     assert_eq!(*reasons.lock().unwrap(), expected.map(|reason| reason.map(str::to_owned)));
+}
+
+#[tokio::test]
+async fn layers_that_answer_by_themselves_go_outside_in_one_stack() {
+    let layers = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .layer(CorsLayer::new().allow_origin(Any).allow_headers(Any))
+        .layer(verifier());
+    let origin = serve(Router::new().route(LOGS, get(|| async {})).layer(layers)).await;
+    let preflight = Request::options(format!("{origin}{LOGS}"))
+        .header("origin", "https://example.com")
+        .header("access-control-request-method", "GET")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(send(preflight).await.status(), 200);
+    assert_eq!(status(&origin, LOGS, READ_ONLY_KEY).await, 200);
+    assert_eq!(status(&origin, LOGS, "another").await, 401);
 }
 
 #[tokio::test]

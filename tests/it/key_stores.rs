@@ -205,6 +205,14 @@ async fn no_two_accounts_share_a_key() {
     assert!(matches!(fresh, Err(Rejection::UnknownKey)), "of a set with one taken key none is added: {fresh:?}");
 }
 
+#[tokio::test]
+async fn an_api_key_that_an_account_has_already_gets_its_new_access() {
+    let mut accounts = accounts();
+    accounts.insert("globex", &Credentials::read_only("globex-rw").unwrap()).unwrap();
+    let who = sender(&verifier_with(accounts), with_api_key("GET", LOGS, "globex-rw")).await.unwrap();
+    assert_eq!(who.access, Access::ReadOnly);
+}
+
 /// Lists the users of an account, to that account alone.
 async fn list_users(Path(account): Path<String>, Extension(who): Extension<Authenticated>) -> impl IntoResponse {
     match who.principal.as_deref() == Some(&*account) {

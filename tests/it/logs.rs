@@ -6,6 +6,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{BodyDigest, LogentriesVerifyLayer, Untrusted};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::support::{
     KEY_ID, LOGS, TEAMS, THEN, USERS, at,
@@ -126,4 +127,21 @@ async fn neither_a_query_nor_a_body_is_told() {
     .await;
     assert_eq!(ours(&log).len(), 6, "{log}");
     assert!(!log.contains("hidden"), "{log}");
+}
+
+#[tokio::test]
+async fn a_subscriber_may_ask_the_layer_about_what_it_is_told() {
+    let layer = layer_for(ORIGIN).clock(at(THEN));
+    let asked = layer.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || {
+        asked.clock_offset(ORIGIN).unwrap();
+        std::io::sink()
+    });
+    let server = service_fn(async |_: Request<Body>| {
+        Response::builder().status(401).header("date", date(THEN + 1200)).body(Body::empty())
+    });
+    let _guard = subscriber.set_default();
+    let response = layer.layer(server).oneshot(post(USERS, "a user")).await.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(layer.clock_offset(ORIGIN).unwrap(), 1200);
 }

@@ -38,7 +38,7 @@ const STRANGERS: [&str; 22] = [
 ];
 
 /// Authorities that two readers could take for two hosts, and schemes that nobody sends credentials over.
-const UNCLEAR: [&str; 9] = [
+const UNCLEAR: [&str; 10] = [
     "https://user@rest.logentries.com",
     "https://user:password@rest.logentries.com",
     "https://rest.logentries.com@evil.example",
@@ -46,6 +46,7 @@ const UNCLEAR: [&str; 9] = [
     "https://rest.logentries.com:",
     "https://rest.logentries.com:65536",
     "https://rest.logentries.com:99999999999999999999",
+    "https://rest.logentries.com:+443",
     "ftp://rest.logentries.com",
     "wss://rest.logentries.com",
 ];
@@ -199,7 +200,9 @@ async fn a_host_header_that_names_another_authority_is_refused() {
 }
 
 /// Texts that name no origin, or more than one.
-const NO_ORIGINS: [&str; 23] = [
+const NO_ORIGINS: [&str; 25] = [
+    "http://:80",
+    "http://127.0.0.1:+80",
     "",
     " ",
     "/",
