@@ -12,7 +12,7 @@ pub(crate) fn print_ratio(group: &str, one: &str, other: &str, goal: &str) {
 }
 
 /// The median of a case that was timed, in nanoseconds.
-fn median(group: &str, function: &str) -> Option<f64> {
+pub(crate) fn median(group: &str, function: &str) -> Option<f64> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let path = target.join("criterion").join(group).join(function).join("new/estimates.json");
     let estimates: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
