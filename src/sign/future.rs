@@ -13,7 +13,7 @@ use super::{
     AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer,
     steps::{Pen, Watch},
 };
-use crate::{BodyDigest, BufferedBody, Rebuild, body::Reader, trace};
+use crate::{Rebuild, body::Reader, trace};
 
 pin_project! {
     /// The response future of [`LogentriesAuth`](crate::LogentriesAuth).
@@ -46,19 +46,6 @@ struct Reading<S, R, Q: HttpRequest> {
     layer: LogentriesAuthLayer<R>,
     head: Q::Head,
     pen: Pen,
-}
-
-impl<S, R, Q> Reading<S, R, Q>
-where
-    S: Service<Q>,
-    Q: HttpRequest,
-    R: Rebuild<Q::Body>,
-{
-    #[inline]
-    fn send(mut self, read: (BufferedBody, BodyDigest)) -> Result<(S::Future, Option<Watch>), AuthError> {
-        let (request, watch) = self.layer.complete(self.head, read, self.pen)?;
-        Ok((self.service.call(request), watch))
-    }
 }
 
 impl<S, R, Q> ResponseFuture<S, R, Q>
@@ -102,9 +89,9 @@ where
                 }
                 StateProj::Reading { reader, rest } => {
                     let read = ready!(reader.poll(cx));
-                    let rest = rest.take().expect("taken once, with the state");
-                    match read.map_err(AuthError::from).and_then(|read| rest.send(read)) {
-                        Ok((future, watch)) => state.set(State::Sent { future, watch }),
+                    let Reading { mut service, layer, head, pen } = rest.take().expect("taken once, with the state");
+                    match read.map_err(AuthError::from).and_then(|read| layer.complete(head, read, pen)) {
+                        Ok((request, watch)) => state.set(State::Sent { future: service.call(request), watch }),
                         Err(error) => state.set(State::Refused { error: Some(error) }),
                     }
                 }
