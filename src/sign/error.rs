@@ -109,40 +109,53 @@ impl fmt::Display for AuthError {
                 f,
                 "no credentials for {origin}: they go to the vendor's hosts over https; add another with trust_origin"
             ),
-            Self::UnclearOrigin => f.write_str(
-                "no credentials for a target whose authority is unclear: use http or https, a host and a port, no userinfo",
+            Self::HostMismatch { origin } => write!(
+                f,
+                "the Host header names another authority than {origin}: remove it, or send it what the URI names"
             ),
-            Self::UnnamedOrigin => f.write_str(
-                "the request's target has no authority: use an absolute URI, or say with assume_origin where it goes",
-            ),
-            Self::HostMismatch { origin } => {
-                write!(f, "the Host header names another authority than {origin}: remove it, or send it what the URI names")
-            }
             Self::NoKey { required } => {
                 write!(f, "the resource takes {required} access, and no key held is enough: add one to the credentials")
             }
             Self::UnsignableMethod { method } => {
-                write!(f, "a request with method {method:?} can't be signed: use a registered method such as GET or POST")
+                write!(
+                    f,
+                    "a request with method {method:?} can't be signed: use a registered method such as GET or POST"
+                )
             }
-            Self::UnsignableTarget => f.write_str("a request without a path can't be signed: use a target that starts with '/'"),
-            Self::DoubledContentType => f.write_str("a request with two Content-Type headers can't be signed: send one"),
-            Self::MalformedContentType => f.write_str(
-                "the Content-Type can't be signed: use visible ASCII without blanks at its ends",
-            ),
             Self::BodyTooLarge { limit } => write!(
                 f,
                 "the body is longer than {limit} bytes, the most that is buffered to be signed: \
                  raise body_limit, or send a BodyDigest with the request so that it streams"
             ),
-            Self::Body { .. } => f.write_str("the request's body failed while it was read to be signed"),
             Self::BodyLength { read } => {
                 write!(f, "the body had {read} bytes, which is not the size it claimed: nothing was sent")
             }
-            Self::Trailers => f.write_str(
-                "the body has trailers, which its type can't be rebuilt with: keep them with rebuild_body, or send none",
-            ),
-            Self::Clock => f.write_str("the clock is outside the years 1970 to 9999, which no Date header can name: set it"),
-            Self::Service { .. } => f.write_str("the service below the authentication layer failed"),
+            fixed => f.write_str(fixed.text()),
+        }
+    }
+}
+
+impl AuthError {
+    /// The text of an error that holds nothing to be told.
+    fn text(&self) -> &'static str {
+        match self {
+            Self::UnclearOrigin => {
+                "no credentials for a target whose authority is unclear: use http or https, a host and a port, no userinfo"
+            }
+            Self::UnnamedOrigin => {
+                "the request's target has no authority: use an absolute URI, or say with assume_origin where it goes"
+            }
+            Self::UnsignableTarget => "a request without a path can't be signed: use a target that starts with '/'",
+            Self::DoubledContentType => "a request with two Content-Type headers can't be signed: send one",
+            Self::MalformedContentType => {
+                "the Content-Type can't be signed: use visible ASCII without blanks at its ends, or none at all"
+            }
+            Self::Body { .. } => "the request's body failed while it was read to be signed",
+            Self::Trailers => {
+                "the body has trailers, which its type can't be rebuilt with: keep them with rebuild_body, or send none"
+            }
+            Self::Clock => "the clock is outside the years 1970 to 9999, which no Date header can name: set it",
+            _ => "the service below the authentication layer failed",
         }
     }
 }
