@@ -67,26 +67,27 @@
 //! # What is signed
 //!
 //! ```text
-//! POST application/json Thu, 17 Aug 2017 20:16:24 GMT management/accounts/7/users 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=
-//! ──┬─ ───────┬──────── ──────────────┬────────────── ─────────────┬───────────── ──────────────────────┬─────────────────────
-//! method  Content-Type               Date               path, without its query        base64 of the SHA-256 of the body
-//!                                                       and outer slashes
+//! POST                                           method
+//! application/json                               Content-Type, as it is sent
+//! Thu, 17 Aug 2017 20:16:24 GMT                  Date, as it is sent
+//! management/accounts/7/users                    path, without query and outer slashes
+//! 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=   base64 of the body's SHA-256
 //! ```
 //!
-//! with nothing between the parts (the blanks that separate them here are not there). The signature is the base64 of the
-//! HMAC-SHA1 of this string under the text of the owner key, sent as `authorization-api-key: key-id:signature`.
+//! one after the other, with nothing between the parts. The signature is the base64 of the HMAC-SHA1 of this string under
+//! the text of the owner key, sent as `authorization-api-key: key-id:signature`.
 //! [`CanonicalRequest`] prints the string.
 //!
 //! # Where the layer goes
 //!
 //! ```text
-//!  request ─▶  Timeout            bounds everything below, the reading of a body too
-//!              FollowRedirect     each hop is a request of its own: signed for its own path, if its host is trusted
-//!              Retry              each attempt has a Date and a signature of its own
-//!              Buffer, limits     (or below: a permit is then held while a body is read to be signed)
-//!              LogentriesAuth  ── signs
-//!              Trace              sees the headers that are sent; credentials are marked sensitive
-//!  wire   ◀─   client             no redirects of its own: it would carry the headers along, to any host
+//! request ─▶ Timeout          bounds all below, the reading of a body too
+//!            FollowRedirect   each hop is signed for its own path, on trusted hosts
+//!            Retry            each attempt has a date and signature of its own
+//!            Buffer, limits   below the layer, a permit is held while a body is read
+//!            LogentriesAuth   signs
+//!            Trace            sees what is sent; credentials are marked sensitive
+//! wire ◀──── client           no redirects of its own: they would leak the headers
 //! ```
 //!
 //! Nothing below the layer may change the method, path, Content-Type, Date or body. A layer that compresses bodies or

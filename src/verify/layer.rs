@@ -18,6 +18,18 @@ use crate::{Access, BufferedBody, FromBytes, access::AccessRule, body::DEFAULT_L
 /// [`Authenticated`](crate::Authenticated) in its extensions; one that does not is answered as
 /// [`Rejection`](crate::Rejection) says, and never reaches the service.
 ///
+/// # What a server can rely on
+///
+/// 1. The form of the headers, the date, the key and its access are checked in this order, before a byte of the body is read;
+///    the body up to its limit, and the signature in constant time, after that.
+/// 2. What could be read in two ways is refused: doubled headers, dates in other forms, methods of which one is a prefix
+///    of another, a slash at the end of a signed path, and for an API key a path with empty or dot segments or needless encoding.
+/// 3. An unknown key id and a wrong signature get the same answer. No answer says which part of a request differs.
+/// 4. Keys that can't be looked up are a 503, never a pass.
+/// 5. The handler gets the octets that were sent, in the service's own body type.
+///
+/// What it can't: [`guide::security`](crate::guide::security) has the gaps of the scheme, replay within the window among them.
+///
 /// ```
 /// use axum::{Router, routing::get};
 /// use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
