@@ -89,6 +89,9 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
 
     /// Puts a rule in the place of the table of [`Access::required`]. It gets the method, and the path that the inner
     /// service sees: under axum's `nest`, without the prefix.
+    ///
+    /// The table is asked about that path too. Under `nest` it is asked, with feature `axum`, about the original path as well, so
+    /// that an owner's resource stays one where the prefix is part of what the table knows.
     pub fn access(self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.access = AccessRule::new(rule))
     }
