@@ -123,8 +123,8 @@ impl AccessRule {
     /// The same under a router that took a prefix off the `original` path. Where the table knows an owner's resource by
     /// that, no prefix makes it another's.
     pub(crate) fn required_below(&self, method: &Method, path: &str, original: &str) -> Access {
-        match (&self.given, Access::of_path(method, original)) {
-            (None, Access::Owner) => Access::Owner,
+        match &self.given {
+            None if Access::of_path(method, original) == Access::Owner => Access::Owner,
             _ => self.required(method, path),
         }
     }

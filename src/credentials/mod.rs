@@ -154,13 +154,12 @@ pub(crate) enum Key {
 /// Requests that chose their key before keep it: the id and the signature of one request always belong together.
 ///
 /// ```
-/// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+/// use std::time::Duration;
+/// use tower_logentries_auth::{Credentials, CredentialsHandle, LogentriesAuthLayer};
 ///
-/// # async fn read_from_secret_store() -> Result<Credentials, Box<dyn std::error::Error + Send + Sync>> { unimplemented!() }
-/// let layer = LogentriesAuthLayer::new(Credentials::owner("old-id", "old-key")?);
-/// let handle = layer.credentials();
-/// let refresh = async move {
-///     let mut every_hour = tokio::time::interval(std::time::Duration::from_secs(3600));
+/// # async fn read_from_secret_store() -> Result<Credentials, tower::BoxError> { Ok(Credentials::from_env()?) }
+/// async fn refresh(handle: CredentialsHandle) {
+///     let mut every_hour = tokio::time::interval(Duration::from_secs(3600));
 ///     loop {
 ///         every_hour.tick().await;
 ///         match read_from_secret_store().await {
@@ -168,10 +167,14 @@ pub(crate) enum Key {
 ///             Err(error) => eprintln!("the old keys stay in use: {error}"),
 ///         }
 ///     }
-/// };
-/// // tokio::spawn(refresh);
-/// # drop::<std::pin::Pin<Box<dyn Future<Output = ()>>>>(Box::pin(refresh));
-/// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), tower::BoxError> {
+/// let layer = LogentriesAuthLayer::new(Credentials::owner("old-id", "old-key")?);
+/// tokio::spawn(refresh(layer.credentials()));
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct CredentialsHandle {

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 
 use super::{
-    Authenticated, KeyStore, LogentriesVerifyLayer, Rejection, VerifyBody,
+    Authenticated, Found, KeyStore, LogentriesVerifyLayer, Rejection, VerifyBody,
     checks::Claim,
     steps::{Authorized, Signed, introduce},
 };
@@ -86,7 +86,7 @@ where
     fn found<K: KeyStore, R>(
         self,
         layer: &LogentriesVerifyLayer<K, R>,
-        found: Result<super::Found, K::Error>,
+        found: Result<Found, K::Error>,
     ) -> Result<State<S, K, B>, Rejection> {
         let Self { service, request, claim } = self;
         let found = found.map_err(Rejection::keys_unavailable)?;
