@@ -113,8 +113,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 async fn explain(error: BoxError) -> Response {
     let status = match error.downcast_ref() {
         Some(AuthError::BodyTooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-        Some(AuthError::NoKey { .. }) => StatusCode::FORBIDDEN,
-        Some(AuthError::Clock) => StatusCode::INTERNAL_SERVER_ERROR,
+        Some(AuthError::InsufficientAccess { .. }) => StatusCode::FORBIDDEN,
+        Some(AuthError::ClockOutOfRange) => StatusCode::INTERNAL_SERVER_ERROR,
         Some(AuthError::Service { .. }) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::BAD_REQUEST,
     };

@@ -42,7 +42,7 @@ const COLLECTIONS: [(&str, &str, &str); 6] = [
 async fn main() -> Result<(), BoxError> {
     let port = env::args().nth(1).map_or(Ok(0), |port| port.parse().map_err(|_| format!("{port} is not a port")))?;
     let credentials = match Credentials::from_env() {
-        Err(CredentialsError::NothingInEnvironment) => made_up()?,
+        Err(CredentialsError::NoKeysInEnv) => made_up()?,
         credentials => credentials?,
     };
     let app = api().layer(LogentriesVerifyLayer::new(credentials));

@@ -6,7 +6,7 @@ use http::Method;
 
 /// How much a key may do. Each access includes the ones before it: `ReadOnly < ReadWrite < Owner`.
 ///
-/// [`Access::required`] is the API's own table. In the extensions of a request an `Access` overrules it:
+/// [`Access::required_for`] is the API's own table. In the extensions of a request an `Access` overrules it:
 ///
 /// ```
 /// use http::Request;
@@ -46,16 +46,16 @@ impl Access {
     /// use http::Method;
     /// use tower_logentries_auth::Access;
     ///
-    /// assert_eq!(Access::required(&Method::GET, "/management/logs"), Access::ReadOnly);
-    /// assert_eq!(Access::required(&Method::POST, "/management/logs"), Access::ReadWrite);
-    /// assert_eq!(Access::required(&Method::GET, "/management/accounts/7/users/9"), Access::Owner);
+    /// assert_eq!(Access::required_for(&Method::GET, "/management/logs"), Access::ReadOnly);
+    /// assert_eq!(Access::required_for(&Method::POST, "/management/logs"), Access::ReadWrite);
+    /// assert_eq!(Access::required_for(&Method::GET, "/management/accounts/7/users/9"), Access::Owner);
     /// ```
-    pub fn required(method: &Method, path: &str) -> Self {
-        Self::of_path(method, path.split('?').next().unwrap_or_default())
+    pub fn required_for(method: &Method, path: &str) -> Self {
+        Self::for_path(method, path.split('?').next().unwrap_or_default())
     }
 
     /// The same of a path that has no query.
-    fn of_path(method: &Method, path: &str) -> Self {
+    fn for_path(method: &Method, path: &str) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
         let mut segments = path.as_bytes().split(|byte| *byte == b'/');
         let root = segments.next().unwrap_or_default();
@@ -113,10 +113,10 @@ impl AccessRule {
         Self { given: Some(Arc::new(rule)) }
     }
 
-    pub(crate) fn required(&self, method: &Method, path: &str) -> Access {
+    pub(crate) fn required_for(&self, method: &Method, path: &str) -> Access {
         match &self.given {
             Some(rule) => rule(method, path),
-            None => Access::of_path(method, path),
+            None => Access::for_path(method, path),
         }
     }
 
@@ -124,8 +124,8 @@ impl AccessRule {
     /// that, no prefix makes it another's.
     pub(crate) fn required_below(&self, method: &Method, path: &str, original: &str) -> Access {
         match &self.given {
-            None if Access::of_path(method, original) == Access::Owner => Access::Owner,
-            _ => self.required(method, path),
+            None if Access::for_path(method, original) == Access::Owner => Access::Owner,
+            _ => self.required_for(method, path),
         }
     }
 }

@@ -58,11 +58,11 @@ impl<'a> CanonicalRequest<'a> {
         digest: BodyDigest,
     ) -> Self {
         let path = target.split('?').next().unwrap_or_default();
-        Self::of_path(method, path, content_type, date, digest)
+        Self::for_path(method, path, content_type, date, digest)
     }
 
     /// The same of a target that has no query.
-    pub(crate) fn of_path(
+    pub(crate) fn for_path(
         method: &'a Method,
         path: &'a str,
         content_type: Option<&'a str>,

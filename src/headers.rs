@@ -1,4 +1,4 @@
-//! The two headers of the scheme that no library knows, and headers that may be there once.
+//! The two headers of the scheme, and headers that may occur only once.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -8,14 +8,15 @@ pub(crate) static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// `authorization-api-key: <owner key id>:<signature>`
 pub(crate) static AUTHORIZATION_API_KEY: HeaderName = HeaderName::from_static("authorization-api-key");
 
-/// A header that is there more than once, so that two readers could go by two values.
-pub(crate) struct Doubled;
+/// A header that occurs more than once, so that two readers could go by two values.
+pub(crate) struct DuplicateHeader;
 
-/// The value of a header that may be there once.
-pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Doubled> {
+/// Returns the value of a header that may occur once.
+pub(crate) fn single_value<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, DuplicateHeader> {
     let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        _ => Err(Doubled),
-    }
+    let value = values.next();
+    if values.next().is_some() { Err(DuplicateHeader) } else { Ok(value) }
 }

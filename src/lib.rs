@@ -61,7 +61,7 @@
 //! | accounts themselves, their users and owners; changes to their API keys | [`Owner`](Access::Owner) | `Date`, `authorization-api-key` |
 //! | everything else | [`ReadWrite`](Access::ReadWrite) | `x-api-key` |
 //!
-//! The whole table is [`Access::required`]. For a resource that it does not know, say so in the request's extensions
+//! The whole table is [`Access::required_for`]. For a resource that it does not know, say so in the request's extensions
 //! ([`Access`]) or for the layer ([`access`](LogentriesAuthLayer::access)).
 //!
 //! # What is signed
@@ -148,31 +148,23 @@ mod credentials;
 pub mod guide;
 mod headers;
 mod origin;
-#[cfg(feature = "reqwest-middleware")]
-mod reqwest_middleware;
-mod sign;
+pub mod sign;
 mod signature;
 mod trace;
-mod verify;
-
-pub use self::{
-    access::Access,
-    body::{BufferedBody, FromBytes, Rebuild},
-    canonical::CanonicalRequest,
-    clock::ClockCorrected,
-    credentials::{ApiKey, ApiKeyDigest, Credentials, CredentialsError, CredentialsHandle, OwnerKey},
-    origin::OriginError,
-    sign::{AuthError, HttpRequest, HttpResponse, LogentriesAuth, LogentriesAuthLayer, ResponseFuture, Untrusted},
-    signature::{BodyDigest, Signature},
-    verify::{
-        Accounts, AccountsError, Authenticated, Found, KeyStore, LogentriesVerify, LogentriesVerifyLayer, Malformed,
-        Presented, Rejection, VerifyBody, VerifyFuture,
-    },
-};
+pub mod verify;
 
 #[cfg(feature = "reqwest-middleware")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
-pub use self::reqwest_middleware::LogentriesAuthMiddleware;
+pub use self::sign::LogentriesAuthMiddleware;
+pub use self::{
+    access::Access,
+    body::{BufferedBody, RebuildBody, RebuildFromBytes},
+    canonical::CanonicalRequest,
+    credentials::{ApiKey, ApiKeyDigest, Credentials, CredentialsError, CredentialsHandle, OwnerKey},
+    sign::{AuthError, LogentriesAuthLayer},
+    signature::{BodyDigest, InvalidSignatureText, Signature},
+    verify::{Authenticated, KeyStore, LogentriesVerifyLayer, Rejection},
+};
 
 #[cfg(all(doctest, feature = "reqwest-middleware"))]
 #[doc = include_str!("../README.md")]

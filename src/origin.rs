@@ -18,13 +18,13 @@ pub struct Origin {
 
 impl Origin {
     /// Reads `https://rest.logentries.com` or `http://127.0.0.1:8080`.
-    pub(crate) fn parse(text: &str) -> Result<Self, OriginError> {
-        let uri: Uri = text.parse().map_err(|source| OriginError { source: Some(source) })?;
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidOrigin> {
+        let uri: Uri = text.parse().map_err(|source| InvalidOrigin { source: Some(source) })?;
         match Target::of_uri(&uri) {
             Target::Origin(target) if matches!(uri.path_and_query().map(|p| p.as_str()), None | Some("/")) => {
                 Ok(target.to_origin())
             }
-            _ => Err(OriginError { source: None }),
+            _ => Err(InvalidOrigin { source: None }),
         }
     }
 
@@ -58,7 +58,7 @@ impl<'a> OriginRef<'a> {
     }
 
     /// The vendor's own hosts, to which credentials go without a word.
-    pub(crate) fn is_vendor(&self) -> bool {
+    pub(crate) fn is_rapid7(&self) -> bool {
         self.https && self.port == 443 && (self.host.eq_ignore_ascii_case(GLOBAL) || self.is_regional())
     }
 
@@ -122,31 +122,31 @@ pub enum Target<'a> {
     /// To this origin.
     Origin(OriginRef<'a>),
     /// To whatever the service below is connected to: the target has no authority.
-    Unnamed,
+    MissingAuthority,
     /// To an authority that two readers could take for two hosts: with userinfo, an impossible port, or no http scheme.
-    Unclear,
+    Invalid,
 }
 
 impl Target<'_> {
     pub(crate) fn of_uri(uri: &Uri) -> Target<'_> {
         let https = match (uri.scheme_str(), uri.authority()) {
-            (_, None) => return Target::Unnamed,
+            (_, None) => return Target::MissingAuthority,
             (Some("https"), _) => true,
             (Some("http"), _) => false,
-            _ => return Target::Unclear,
+            _ => return Target::Invalid,
         };
         let origin = uri.authority().and_then(|authority| OriginRef::of_authority(https, authority));
-        origin.map_or(Target::Unclear, Target::Origin)
+        origin.map_or(Target::Invalid, Target::Origin)
     }
 }
 
 /// A text that names no origin. The text itself is not repeated: it may hold a password.
 #[derive(Debug)]
-pub struct OriginError {
+pub struct InvalidOrigin {
     source: Option<http::uri::InvalidUri>,
 }
 
-impl fmt::Display for OriginError {
+impl fmt::Display for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "not an origin: pass a scheme, a host and, where it is not the default, a port, \
@@ -155,7 +155,7 @@ impl fmt::Display for OriginError {
     }
 }
 
-impl std::error::Error for OriginError {
+impl std::error::Error for InvalidOrigin {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_ref().map(|source| source as _)
     }

@@ -1,4 +1,4 @@
-//! The two digests of the scheme: SHA-256 of the body, HMAC-SHA1 of the canonical string.
+//! The two digests of the scheme: SHA-256 of the body, and HMAC-SHA1 (RFC 2104) of the canonical string.
 
 use std::{fmt, io, str};
 
@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 /// The SHA-256 of a body, as the canonical string holds it: 44 characters of base64.
 ///
-/// In the extensions of a request it says that the caller hashed the body already. The layer then signs that digest
-/// and streams the body through unread, whatever its size:
+/// Add it to the extensions of a request whose body was hashed already. The layer then signs that digest and streams the body
+/// without reading it, whatever its size:
 ///
 /// ```
 /// use http::Request;
@@ -23,8 +23,7 @@ use sha2::{Digest, Sha256};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A digest that is not the body's makes a signature that the server refuses. An empty body is signed as empty,
-/// whatever digest is beside it.
+/// A server rejects the signature of a digest that does not match the body. An empty body is always signed as empty.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BodyDigest {
     base64: [u8; Self::LEN],
@@ -33,10 +32,10 @@ pub struct BodyDigest {
 impl BodyDigest {
     const LEN: usize = 44;
 
-    /// The digest of no body, or of one without bytes.
+    /// The digest of an empty body.
     pub const EMPTY: Self = Self { base64: *b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" };
 
-    /// The digest of these bytes.
+    /// Hashes these bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         match bytes.as_ref() {
             [] => Self::EMPTY,
@@ -44,11 +43,11 @@ impl BodyDigest {
         }
     }
 
-    /// The digest of everything that `reader` still holds, read 64 KiB at a time. It blocks where the reader does.
+    /// Hashes everything that is left in `reader`, 64 KiB at a time. It blocks where the reader does.
     ///
     /// # Errors
     ///
-    /// The reader's own, other than [`io::ErrorKind::Interrupted`].
+    /// Returns the reader's error, unless it is [`io::ErrorKind::Interrupted`].
     pub fn from_reader(mut reader: impl io::Read) -> io::Result<Self> {
         let mut sha256 = Sha256::new();
         let mut buffer = vec![0; 64 * 1024];
@@ -62,14 +61,14 @@ impl BodyDigest {
         }
     }
 
-    /// The digest from the 32 bytes of a SHA-256 made elsewhere.
+    /// Creates a digest from the 32 bytes of a SHA-256 that was computed elsewhere.
     pub fn from_sha256(sha256: [u8; 32]) -> Self {
         let mut base64 = [0; Self::LEN];
         encode(&sha256, &mut base64);
         Self { base64 }
     }
 
-    /// The base64 text that is signed.
+    /// Returns the base64 text that is signed.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.base64).unwrap_or_default()
     }
@@ -93,8 +92,22 @@ impl fmt::Debug for BodyDigest {
 
 /// The HMAC-SHA1 of a canonical string: 20 bytes, 28 characters of base64.
 ///
-/// `Display` prints the base64 text that is sent; `Debug` does not, since whoever holds a signature can replay its
-/// request. There is no `==` on signatures: [`OwnerKey::verify`](crate::OwnerKey::verify) compares in constant time.
+/// `Display` prints the base64 text that is sent, and `FromStr` parses it. `Debug` prints nothing of it, because a signature
+/// is enough to replay its request. There is no `==`: [`OwnerKey::verify`](crate::OwnerKey::verify) compares in constant
+/// time.
+///
+/// ```
+/// use http::Method;
+/// use tower_logentries_auth::{BodyDigest, CanonicalRequest, OwnerKey, Signature};
+///
+/// let key = OwnerKey::new("my-id", "7f7c461f-2e71-4d50-8cdf-06c11ee67789")?;
+/// let date = "Thu, 17 Aug 2017 20:16:24 GMT";
+/// let request = CanonicalRequest::new(&Method::GET, "/management/accounts/7", None, date, BodyDigest::EMPTY);
+///
+/// let received: Signature = key.sign(&request).to_string().parse()?;
+/// assert!(key.verify(&request, &received));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Signature {
     bytes: [u8; 20],
@@ -104,20 +117,36 @@ impl Signature {
     /// The length of the base64 text, in bytes.
     pub(crate) const LEN: usize = 28;
 
-    /// The signature that `text` spells: base64 of exactly 20 bytes, standard alphabet, padded, no bit left over.
-    pub fn from_base64(text: &str) -> Option<Self> {
-        let mut buffer = [0; 21];
-        let decoded = STANDARD.decode_slice(text, &mut buffer).ok()?;
-        let bytes = buffer.get(..decoded)?.try_into().ok()?;
-        Some(Self { bytes })
-    }
-
     pub(crate) fn to_base64(self) -> [u8; Self::LEN] {
         let mut base64 = [0; Self::LEN];
         encode(&self.bytes, &mut base64);
         base64
     }
 }
+
+/// Parses the base64 of exactly 20 bytes: standard alphabet, padded, no bit left over.
+impl str::FromStr for Signature {
+    type Err = InvalidSignatureText;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut buffer = [0; 21];
+        let decoded = STANDARD.decode_slice(text, &mut buffer).map_err(|_| InvalidSignatureText)?;
+        let bytes = buffer.get(..decoded).and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidSignatureText)?;
+        Ok(Self { bytes })
+    }
+}
+
+/// Error of parsing a [`Signature`]: the text is not the base64 of 20 bytes. The text itself is not repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidSignatureText;
+
+impl fmt::Display for InvalidSignatureText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a signature: expected 28 characters of base64, with padding, that encode 20 bytes")
+    }
+}
+
+impl std::error::Error for InvalidSignatureText {}
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,13 +160,13 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// An HMAC that has taken its key in and forgotten its text. The state is wiped when dropped.
+/// An HMAC state that was initialized with a key. It is wiped when dropped.
 #[derive(Clone)]
 pub(crate) struct SigningKey(Hmac<Sha1>);
 
 impl SigningKey {
     pub(crate) fn new(key: &[u8]) -> Option<Self> {
-        // HMAC takes keys of any length: the library's error can't happen, and needs no panic either.
+        // HMAC takes keys of any length, so the error cannot happen.
         Hmac::new_from_slice(key).ok().map(Self)
     }
 
@@ -145,7 +174,7 @@ impl SigningKey {
         Signature { bytes: self.mac(parts).finalize().into_bytes().into() }
     }
 
-    /// Whether `signature` is that of `parts`, compared in constant time by the library that promises it.
+    /// Returns whether `signature` is that of `parts`. `verify_slice` compares in constant time.
     pub(crate) fn verify(&self, parts: [&[u8]; 5], signature: &Signature) -> bool {
         self.mac(parts).verify_slice(&signature.bytes).is_ok()
     }
@@ -157,7 +186,7 @@ impl SigningKey {
     }
 }
 
-/// Base64 into a buffer of just the right size.
+/// Encodes base64 into a buffer of exactly its size.
 fn encode(bytes: &[u8], base64: &mut [u8]) {
     let encoded = STANDARD.encode_slice(bytes, base64);
     debug_assert!(encoded.is_ok(), "the buffer is as long as the text");

@@ -1,68 +1,68 @@
-//! Why a key is refused where it is made.
+//! Why credentials could not be created.
 
 use std::fmt;
 
 use super::{OWNER_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY};
 
-/// Why a key can't be one. It says which key, or which environment variable, and never what it holds.
+/// Why credentials could not be created. It names the key or the environment variable, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialsError {
-    /// Nothing is there.
+    /// The value is empty.
     Empty {
-        /// The key, or the environment variable.
-        what: &'static str,
+        /// The key or the environment variable.
+        name: &'static str,
     },
-    /// A blank, a tab or a line break, often taken along when a key is copied or read from a file.
-    WhiteSpace {
-        /// The key, or the environment variable.
-        what: &'static str,
+    /// The value contains a blank, a tab or a line break, often because it was read from a file with a final newline.
+    Whitespace {
+        /// The key or the environment variable.
+        name: &'static str,
     },
-    /// A control character.
+    /// The value contains a control character.
     ControlCharacter {
-        /// The key, or the environment variable.
-        what: &'static str,
+        /// The key or the environment variable.
+        name: &'static str,
     },
-    /// A character outside ASCII.
+    /// The value contains a character outside ASCII.
     NotAscii {
-        /// The key, or the environment variable.
-        what: &'static str,
+        /// The key or the environment variable.
+        name: &'static str,
     },
-    /// A `:` in the id of an owner key, where it would end the id.
-    Colon,
-    /// One of the owner key's two environment variables is set without the other.
-    HalfAnOwner {
+    /// The id of an owner key contains a `:`, which would end the id in the header.
+    ColonInKeyId,
+    /// Only one of the owner key's two environment variables is set.
+    IncompleteOwnerKey {
         /// The variable that is set.
         set: &'static str,
         /// The one that is missing.
-        unset: &'static str,
+        missing: &'static str,
     },
     /// None of the environment variables is set.
-    NothingInEnvironment,
+    NoKeysInEnv,
 }
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty { what } => write!(f, "the {what} is empty: copy it from the account's API keys"),
-            Self::WhiteSpace { what } => {
-                write!(f, "the {what} contains white space: remove it, often a line break at the end")
+            Self::Empty { name } => write!(f, "the {name} is empty: copy it from the account's API keys"),
+            Self::Whitespace { name } => {
+                write!(f, "the {name} contains whitespace: remove it; often it is a line break at the end")
             }
-            Self::ControlCharacter { what } => {
-                write!(f, "the {what} contains a control character: copy it again from the account's API keys")
+            Self::ControlCharacter { name } => {
+                write!(f, "the {name} contains a control character: copy it again from the account's API keys")
             }
-            Self::NotAscii { what } => {
-                write!(f, "the {what} contains a character outside ASCII: copy it again from the account's API keys")
+            Self::NotAscii { name } => {
+                write!(f, "the {name} contains a character outside ASCII: copy it again from the account's API keys")
             }
-            Self::Colon => {
-                f.write_str("the owner key id contains a ':': pass the id alone, and the key as a value of its own")
+            Self::ColonInKeyId => {
+                f.write_str("the owner key id contains a ':': pass the id alone, and the key as a separate value")
             }
-            Self::HalfAnOwner { set, unset } => {
-                write!(f, "{set} is set without {unset}: set both to sign with the owner key, or neither")
+            Self::IncompleteOwnerKey { set, missing } => {
+                write!(f, "{set} is set without {missing}: set both to sign with the owner key, or neither")
             }
-            Self::NothingInEnvironment => write!(
+            Self::NoKeysInEnv => write!(
                 f,
-                "no key in the environment: set {OWNER_ID} and {OWNER_KEY}, {READ_WRITE_KEY} or {READ_ONLY_KEY}"
+                "no Logentries key in the environment: set {OWNER_ID} and {OWNER_KEY}, {READ_WRITE_KEY} or {READ_ONLY_KEY}"
             ),
         }
     }

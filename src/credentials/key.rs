@@ -1,21 +1,22 @@
-//! One key: checked, taken in, and its text forgotten or wiped.
+//! A single key: validated, and its text either not kept or wiped.
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::CredentialsError;
-use crate::{CanonicalRequest, Signature, signature::SigningKey};
+use crate::{BodyDigest, CanonicalRequest, Signature, signature::SigningKey};
 
-/// The owner key of an account, and its id. It signs, and is never sent.
+/// The owner key of an account with its id. It signs requests and is never sent.
 ///
-/// Only the keyed HMAC state is kept, wiped when the last clone is dropped. Clones share it.
+/// Only the keyed HMAC state (RFC 2104) is kept. Clones share it, and it is wiped when the last of them is dropped.
 #[derive(Clone)]
 pub struct OwnerKey {
     inner: Arc<Inner>,
+    label: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -24,27 +25,43 @@ struct Inner {
 }
 
 impl OwnerKey {
-    /// `id` is the key's id, `key` its text: a UUID, dashes included.
+    /// Creates an owner key from its id and its text, which is a UUID with its dashes.
     ///
     /// # Errors
     ///
-    /// Either is empty, or has a character other than visible ASCII, or the id has a `:`.
+    /// Returns an error if either is empty or not visible ASCII, or if the id contains a `:`.
     pub fn new(id: &str, key: &str) -> Result<Self, CredentialsError> {
         check("owner key id", id)?;
         check("owner key", key)?;
         if id.contains(':') {
-            return Err(CredentialsError::Colon);
+            return Err(CredentialsError::ColonInKeyId);
         }
-        let key = SigningKey::new(key.as_bytes()).ok_or(CredentialsError::Empty { what: "owner key" })?;
-        Ok(Self { inner: Arc::new(Inner { id: id.into(), key }) })
+        let key = SigningKey::new(key.as_bytes()).ok_or(CredentialsError::Empty { name: "owner key" })?;
+        Ok(Self { inner: Arc::new(Inner { id: id.into(), key }), label: None })
     }
 
-    /// The id, which is sent in the open.
+    /// Sets a label, which tells two keys apart that share an id while they rotate. A handler sees the label of the key that
+    /// signed a request in [`Authenticated::key_label`](crate::Authenticated::key_label).
+    pub fn with_label(self, label: impl Into<Arc<str>>) -> Self {
+        Self { label: Some(label.into()), ..self }
+    }
+
+    /// Returns the id, which is sent in the open.
     pub fn id(&self) -> &str {
         &self.inner.id
     }
 
-    /// The signature of `request`.
+    pub(crate) fn label(&self) -> Option<&Arc<str>> {
+        self.label.as_ref()
+    }
+
+    /// Returns whether both are the same key under the same id. The keys themselves are gone, so it compares signatures.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let probe = CanonicalRequest::for_path(&Method::GET, "", None, "", BodyDigest::EMPTY);
+        self.id() == other.id() && self.verify(&probe, &other.sign(&probe))
+    }
+
+    /// Signs a canonical request.
     ///
     /// ```
     /// use http::Method;
@@ -60,7 +77,7 @@ impl OwnerKey {
         self.inner.key.sign(request.parts())
     }
 
-    /// Whether `signature` is this key's for `request`, compared in constant time.
+    /// Returns whether `signature` is this key's signature of `request`. The comparison takes constant time.
     pub fn verify(&self, request: &CanonicalRequest<'_>, signature: &Signature) -> bool {
         self.inner.key.verify(request.parts(), signature)
     }
@@ -74,7 +91,16 @@ impl fmt::Debug for OwnerKey {
 
 /// A read/write or read-only key, sent as `x-api-key`.
 ///
-/// Clones share one allocation, wiped when the last of them is dropped.
+/// Clones share one allocation, which is wiped when the last of them is dropped.
+///
+/// ```
+/// use tower_logentries_auth::{ApiKey, ApiKeyDigest};
+///
+/// let key = ApiKey::new("5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e")?;
+/// assert_eq!(key.digest(), ApiKeyDigest::of("5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e"));
+/// assert_eq!(format!("{key:?}"), "ApiKey([elided])");
+/// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+/// ```
 #[derive(Clone)]
 pub struct ApiKey {
     pub(super) header: HeaderValue,
@@ -82,25 +108,25 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// `key` is the key's text.
+    /// Creates an API key from its text.
     ///
     /// # Errors
     ///
-    /// It is empty, or has a character other than visible ASCII.
+    /// Returns an error if the text is empty or not visible ASCII.
     pub fn new(key: &str) -> Result<Self, CredentialsError> {
         Self::named("API key", key)
     }
 
-    pub(super) fn named(what: &'static str, key: &str) -> Result<Self, CredentialsError> {
-        check(what, key)?;
+    pub(super) fn named(name: &'static str, key: &str) -> Result<Self, CredentialsError> {
+        check(name, key)?;
         let text = Bytes::from_owner(Zeroizing::new(key.as_bytes().to_vec()));
         let mut header =
-            HeaderValue::from_maybe_shared(text).map_err(|_| CredentialsError::ControlCharacter { what })?;
+            HeaderValue::from_maybe_shared(text).map_err(|_| CredentialsError::ControlCharacter { name })?;
         header.set_sensitive(true);
         Ok(Self { header, digest: ApiKeyDigest::of(key) })
     }
 
-    /// The digest by which a verifier looks this key up, so that its store need not hold the key.
+    /// Returns the digest by which a verifier looks this key up, so that its store need not hold the key.
     pub fn digest(&self) -> ApiKeyDigest {
         self.digest
     }
@@ -112,25 +138,25 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The SHA-256 of an API key's text, by which a key is looked up without being known.
+/// The SHA-256 of an API key's text. Key stores look API keys up by it, so that they need not hold the keys.
 ///
-/// A key is a random UUID: its digest can be kept in a database and compared with `==`, and neither the digest nor
-/// the time that a comparison takes leads back to it.
+/// A key is a random UUID: its digest can be stored in a database and compared with `==`. Neither the digest nor the
+/// time that a comparison takes reveals the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ApiKeyDigest([u8; 32]);
 
 impl ApiKeyDigest {
-    /// The digest of a key's text.
+    /// Hashes a key's text.
     pub fn of(key: impl AsRef<[u8]>) -> Self {
         Self(Sha256::digest(key).into())
     }
 
-    /// The digest from its 32 bytes, as a database may hold them.
+    /// Creates a digest from its 32 bytes, as stored in a database.
     pub const fn from_sha256(sha256: [u8; 32]) -> Self {
         Self(sha256)
     }
 
-    /// The 32 bytes of the digest.
+    /// Returns the 32 bytes of the digest.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -142,15 +168,15 @@ impl fmt::Debug for ApiKeyDigest {
     }
 }
 
-/// A key or an id is visible ASCII, and not empty.
-pub(super) fn check(what: &'static str, text: &str) -> Result<(), CredentialsError> {
+/// Checks that a key or an id is visible ASCII and not empty.
+pub(super) fn check(name: &'static str, text: &str) -> Result<(), CredentialsError> {
     if text.is_empty() {
-        return Err(CredentialsError::Empty { what });
+        return Err(CredentialsError::Empty { name });
     }
     text.chars().try_for_each(|c| match c {
         '!'..='~' => Ok(()),
-        c if c.is_whitespace() => Err(CredentialsError::WhiteSpace { what }),
-        c if c.is_control() => Err(CredentialsError::ControlCharacter { what }),
-        _ => Err(CredentialsError::NotAscii { what }),
+        c if c.is_whitespace() => Err(CredentialsError::Whitespace { name }),
+        c if c.is_control() => Err(CredentialsError::ControlCharacter { name }),
+        _ => Err(CredentialsError::NotAscii { name }),
     })
 }

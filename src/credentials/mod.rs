@@ -105,8 +105,8 @@ impl Credentials {
         let mut credentials = Self::NONE;
         match (variable(OWNER_ID)?, variable(OWNER_KEY)?) {
             (Some(id), Some(key)) => credentials = credentials.with_owner(&id, &key)?,
-            (Some(_), None) => return Err(CredentialsError::HalfAnOwner { set: OWNER_ID, unset: OWNER_KEY }),
-            (None, Some(_)) => return Err(CredentialsError::HalfAnOwner { set: OWNER_KEY, unset: OWNER_ID }),
+            (Some(_), None) => return Err(CredentialsError::IncompleteOwnerKey { set: OWNER_ID, missing: OWNER_KEY }),
+            (None, Some(_)) => return Err(CredentialsError::IncompleteOwnerKey { set: OWNER_KEY, missing: OWNER_ID }),
             (None, None) => {}
         }
         if let Some(key) = variable(READ_WRITE_KEY)? {
@@ -116,7 +116,7 @@ impl Credentials {
             credentials = credentials.with_read_only(&key)?;
         }
         match credentials {
-            Self { owner: None, read_write: None, read_only: None } => Err(CredentialsError::NothingInEnvironment),
+            Self { owner: None, read_write: None, read_only: None } => Err(CredentialsError::NoKeysInEnv),
             credentials => Ok(credentials),
         }
     }
@@ -172,7 +172,7 @@ pub(crate) enum Key {
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), tower::BoxError> {
 /// let layer = LogentriesAuthLayer::new(Credentials::owner("old-id", "old-key")?);
-/// tokio::spawn(refresh(layer.credentials()));
+/// tokio::spawn(refresh(layer.credentials_handle()));
 /// # Ok(())
 /// # }
 /// ```
@@ -205,6 +205,6 @@ fn variable(name: &'static str) -> Result<Option<Zeroizing<String>>, Credentials
     match env::var(name).map(Zeroizing::new) {
         Ok(value) => check(name, &value).map(|()| Some(value)),
         Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(CredentialsError::NotAscii { what: name }),
+        Err(env::VarError::NotUnicode(_)) => Err(CredentialsError::NotAscii { name }),
     }
 }

@@ -1,4 +1,4 @@
-//! Why a request was not sent, or not answered.
+//! Why a request could not be sent, or got no response.
 
 use std::{error::Error, fmt};
 
@@ -7,10 +7,11 @@ use tower::BoxError;
 
 use crate::{Access, body::BodyError};
 
-/// The error of [`LogentriesAuth`](crate::LogentriesAuth). All but [`AuthError::Service`] came before anything was sent.
+/// The error of [`LogentriesAuth`](super::LogentriesAuth). Every variant except [`AuthError::Service`] means that nothing
+/// was sent.
 ///
-/// It is one concrete type over any stack, so `?` and `downcast_ref` work whatever is below. What a variant says to
-/// do is in its `Display`; the cause, where there is one, is its [`source`](Error::source).
+/// It is one concrete type over any stack, so `?` and `downcast_ref` work whatever the inner service is. `Display` says
+/// what to do, and [`source`](Error::source) returns the cause if there is one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AuthError {
@@ -19,63 +20,63 @@ pub enum AuthError {
         /// The origin, such as `http://example.com:8080`.
         origin: String,
     },
-    /// The authority of the target is more than a host and a port, or its scheme is neither http nor https.
-    UnclearOrigin,
-    /// The target has no authority, and the layer was not told where such requests go.
-    UnnamedOrigin,
-    /// A Host header names another authority than the target.
+    /// The authority of the URI is more than a host and a port, or its scheme is neither http nor https.
+    InvalidAuthority,
+    /// The URI has no authority, and no origin was set for such requests.
+    MissingAuthority,
+    /// The Host header names another authority than the URI.
     HostMismatch {
-        /// The origin that the target names.
+        /// The origin that the URI names.
         origin: String,
     },
-    /// None of the keys held is enough for the resource.
-    NoKey {
-        /// The access that the resource takes.
+    /// No configured key grants the access that the resource requires.
+    InsufficientAccess {
+        /// The access that the resource requires.
         required: Access,
     },
-    /// A signed request with a method that could be read in two ways in a canonical string.
-    UnsignableMethod {
+    /// The method of a signed request would make its canonical string ambiguous.
+    UnsupportedMethod {
         /// The method.
         method: Method,
     },
-    /// A signed request whose target has no path, as with `OPTIONS *`.
-    UnsignableTarget,
-    /// A signed request with more than one Content-Type header.
-    DoubledContentType,
-    /// A signed request whose Content-Type is empty, has characters outside visible ASCII, or blanks at an end.
-    MalformedContentType,
+    /// A signed request has no path, as in `OPTIONS *`.
+    MissingPath,
+    /// A signed request has more than one Content-Type header.
+    DuplicateContentType,
+    /// The Content-Type of a signed request is empty, starts or ends with a blank, or is not visible ASCII.
+    InvalidContentType,
     /// The body is longer than the layer buffers.
     BodyTooLarge {
         /// The layer's limit, in bytes.
         limit: usize,
     },
-    /// The body failed while it was read.
-    Body {
+    /// Reading the body failed.
+    ReadBody {
         /// The body's own error.
         source: BoxError,
     },
-    /// The body ended short of the size that it claimed, or went past it.
-    BodyLength {
-        /// How many bytes it had.
+    /// The body was shorter or longer than its size hint.
+    BodyLengthMismatch {
+        /// How many bytes were read.
         read: usize,
     },
-    /// The body has trailers, and its type can't be rebuilt with them.
-    Trailers,
+    /// The body has trailers, and its type cannot be rebuilt with them.
+    UnsupportedTrailers,
     /// The clock is outside the years 1970 to 9999.
-    Clock,
-    /// The service below failed.
+    ClockOutOfRange,
+    /// The inner service failed.
     Service {
-        /// Its own error; [`AuthError::service_error`] gives it its type back.
+        /// The inner service's own error. [`AuthError::service_error`] downcasts it.
         source: BoxError,
     },
 }
 
 impl AuthError {
-    pub(crate) fn service(error: impl Into<BoxError>) -> Self {
+    pub(super) fn service(error: impl Into<BoxError>) -> Self {
         Self::Service { source: error.into() }
     }
 
-    /// The error of the service below, where this is one and its type is `E`.
+    /// Returns the error of the inner service, if this is one and its type is `E`.
     ///
     /// ```
     /// # use tower_logentries_auth::AuthError;
@@ -95,9 +96,9 @@ impl From<BodyError> for AuthError {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge { limit } => Self::BodyTooLarge { limit },
-            BodyError::Failed(source) => Self::Body { source },
-            BodyError::Length { read } => Self::BodyLength { read },
-            BodyError::Trailers => Self::Trailers,
+            BodyError::Read(source) => Self::ReadBody { source },
+            BodyError::LengthMismatch { read } => Self::BodyLengthMismatch { read },
+            BodyError::UnsupportedTrailers => Self::UnsupportedTrailers,
         }
     }
 }
@@ -107,55 +108,53 @@ impl fmt::Display for AuthError {
         match self {
             Self::UntrustedOrigin { origin } => write!(
                 f,
-                "no credentials for {origin}: they go to the vendor's hosts over https; add another with trust_origin"
+                "refusing to send credentials to {origin}: it is not a trusted origin \
+                 (see `LogentriesAuthLayer::trust_origin`)"
             ),
-            Self::HostMismatch { origin } => write!(
+            Self::InvalidAuthority => f.write_str(
+                "refusing to send credentials to an ambiguous authority: \
+                 use http or https, a host and a port, and no userinfo",
+            ),
+            Self::MissingAuthority => f.write_str(
+                "the URI has no authority: use an absolute URI, \
+                 or set where such requests go with `LogentriesAuthLayer::assume_origin`",
+            ),
+            Self::HostMismatch { origin } => {
+                write!(f, "the Host header names another authority than {origin}: remove it, or make it match the URI")
+            }
+            Self::InsufficientAccess { required } => write!(
                 f,
-                "the Host header names another authority than {origin}: remove it, or send it what the URI names"
+                "no configured key grants {required} access, which this resource requires: add one, \
+                 or override the table with an `Access` in the request's extensions"
             ),
-            Self::NoKey { required } => {
-                write!(f, "the resource takes {required} access, and no key held is enough: add one to the credentials")
+            Self::UnsupportedMethod { method } => {
+                write!(f, "a request with method {method:?} cannot be signed: use a registered method such as POST")
             }
-            Self::UnsignableMethod { method } => {
-                write!(
-                    f,
-                    "a request with method {method:?} can't be signed: use a registered method such as GET or POST"
-                )
+            Self::MissingPath => {
+                f.write_str("a request without a path cannot be signed: use a target that starts with '/'")
             }
+            Self::DuplicateContentType => {
+                f.write_str("a request with more than one Content-Type header cannot be signed: send one")
+            }
+            Self::InvalidContentType => f.write_str(
+                "the Content-Type cannot be signed: use visible ASCII without blanks at its ends, or send none",
+            ),
             Self::BodyTooLarge { limit } => write!(
                 f,
-                "the body is longer than {limit} bytes, the most that is buffered to be signed: \
-                 raise body_limit, or send a BodyDigest with the request so that it streams"
+                "the body is longer than the {limit} bytes that are buffered to be signed: \
+                 raise `body_limit`, or add a `BodyDigest` to the request's extensions so that the body streams"
             ),
-            Self::BodyLength { read } => {
-                write!(f, "the body had {read} bytes, which is not the size it claimed: nothing was sent")
+            Self::ReadBody { .. } => f.write_str("failed to read the request body that has to be signed"),
+            Self::BodyLengthMismatch { read } => {
+                write!(f, "the body had {read} bytes, which contradicts its size hint: nothing was sent")
             }
-            fixed => f.write_str(fixed.text()),
-        }
-    }
-}
-
-impl AuthError {
-    /// The text of an error that holds nothing to be told.
-    fn text(&self) -> &'static str {
-        match self {
-            Self::UnclearOrigin => {
-                "no credentials for a target whose authority is unclear: use http or https, a host and a port, no userinfo"
+            Self::UnsupportedTrailers => f.write_str(
+                "the body has trailers, which its type cannot carry: keep them with `rebuild_body`, or send none",
+            ),
+            Self::ClockOutOfRange => {
+                f.write_str("the clock is outside the years 1970 to 9999, which no Date header can express: set it")
             }
-            Self::UnnamedOrigin => {
-                "the request's target has no authority: use an absolute URI, or say with assume_origin where it goes"
-            }
-            Self::UnsignableTarget => "a request without a path can't be signed: use a target that starts with '/'",
-            Self::DoubledContentType => "a request with two Content-Type headers can't be signed: send one",
-            Self::MalformedContentType => {
-                "the Content-Type can't be signed: use visible ASCII without blanks at its ends, or none at all"
-            }
-            Self::Body { .. } => "the request's body failed while it was read to be signed",
-            Self::Trailers => {
-                "the body has trailers, which its type can't be rebuilt with: keep them with rebuild_body, or send none"
-            }
-            Self::Clock => "the clock is outside the years 1970 to 9999, which no Date header can name: set it",
-            _ => "the service below the authentication layer failed",
+            Self::Service { .. } => f.write_str("the inner service failed"),
         }
     }
 }
@@ -163,7 +162,7 @@ impl AuthError {
 impl Error for AuthError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Body { source } | Self::Service { source } => Some(&**source),
+            Self::ReadBody { source } | Self::Service { source } => Some(&**source),
             _ => None,
         }
     }

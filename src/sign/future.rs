@@ -1,8 +1,9 @@
-//! The future of a response: the body is read, the request is sent, the response is watched.
+//! The future of a response: the body is read, the request is sent, the response is inspected.
 
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -10,71 +11,83 @@ use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 
 use super::{
-    AuthError, HttpRequest, HttpResponse, LogentriesAuthLayer,
-    steps::{Pen, Watch},
+    AuthError, HttpRequest, HttpResponse,
+    signer::{PendingSignature, Signer},
+    skew::SkewCheck,
 };
-use crate::{Rebuild, body::Reader, trace};
+use crate::{RebuildBody, body::Collect, trace};
 
 pin_project! {
-    /// The response future of [`LogentriesAuth`](crate::LogentriesAuth).
-    pub struct ResponseFuture<S, R, Q>
+    /// The response future of [`LogentriesAuth`](super::LogentriesAuth).
+    ///
+    /// # Panics
+    ///
+    /// Polling it after it completed panics, or does what the inner service's future does then.
+    pub struct ResponseFuture<S, R, Req>
     where
-        S: Service<Q>,
-        Q: HttpRequest,
+        S: Service<Req>,
+        Req: HttpRequest,
     {
         #[pin]
-        state: State<S, R, Q>,
+        state: State<S, R, Req>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, R, Q>
+    enum State<S, R, Req>
     where
-        S: Service<Q>,
-        Q: HttpRequest,
+        S: Service<Req>,
+        Req: HttpRequest,
     {
-        Refused { error: Option<AuthError> },
-        Reading { #[pin] reader: Reader<Q::Body>, rest: Option<Reading<S, R, Q>> },
-        Sent { #[pin] future: S::Future, watch: Option<Watch> },
+        Failed { error: Option<AuthError> },
+        Collecting { #[pin] body: Collect<Req::Body>, rest: Option<Unsigned<S, R, Req>> },
+        Sent { #[pin] future: S::Future, skew_check: Option<SkewCheck> },
     }
 }
 
-/// The rest of a request, while its body is read: the service is the one that was ready.
-struct Reading<S, R, Q: HttpRequest> {
+/// The rest of a request while its body is read, and the service that was ready for it.
+struct Unsigned<S, R, Req: HttpRequest> {
     service: S,
-    layer: LogentriesAuthLayer<R>,
-    head: Q::Head,
-    pen: Pen,
+    signer: Arc<Signer>,
+    rebuild: R,
+    head: Req::Head,
+    pending: PendingSignature,
 }
 
-impl<S, R, Q> ResponseFuture<S, R, Q>
+impl<S, R, Req> ResponseFuture<S, R, Req>
 where
-    S: Service<Q>,
-    Q: HttpRequest,
+    S: Service<Req>,
+    Req: HttpRequest,
 {
-    pub(super) fn refused(error: AuthError) -> Self {
-        Self { state: State::Refused { error: Some(error) } }
+    pub(super) fn failed(error: AuthError) -> Self {
+        Self { state: State::Failed { error: Some(error) } }
     }
 
-    pub(super) fn reading(service: S, layer: LogentriesAuthLayer<R>, request: Q, pen: Pen) -> Self {
+    pub(super) fn collecting(
+        service: S,
+        signer: Arc<Signer>,
+        rebuild: R,
+        request: Req,
+        pending: PendingSignature,
+    ) -> Self {
         let (head, body) = request.split();
-        let reader = layer.reader(body);
-        Self { state: State::Reading { reader, rest: Some(Reading { service, layer, head, pen }) } }
+        let body = signer.collect(body);
+        Self { state: State::Collecting { body, rest: Some(Unsigned { service, signer, rebuild, head, pending }) } }
     }
 
-    pub(super) fn sent(future: S::Future, watch: Option<Watch>) -> Self {
-        Self { state: State::Sent { future, watch } }
+    pub(super) fn sent(future: S::Future, skew_check: Option<SkewCheck>) -> Self {
+        Self { state: State::Sent { future, skew_check } }
     }
 }
 
-impl<S, R, Q> Future for ResponseFuture<S, R, Q>
+impl<S, R, Req> Future for ResponseFuture<S, R, Req>
 where
-    Q: HttpRequest,
-    S: Service<Q>,
+    Req: HttpRequest,
+    S: Service<Req>,
     S::Response: HttpResponse,
     S::Error: Into<BoxError>,
-    R: Rebuild<Q::Body>,
+    R: RebuildBody<Req::Body>,
 {
     type Output = Result<S::Response, AuthError>;
 
@@ -82,23 +95,29 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProj::Refused { error } => {
-                    let error = error.take().expect("polled after it was ready");
-                    trace::refused(&error);
+                StateProj::Failed { error } => {
+                    let error = error.take().expect("polled after completion");
+                    trace::not_sent(&error);
                     return Poll::Ready(Err(error));
                 }
-                StateProj::Reading { reader, rest } => {
-                    let read = ready!(reader.poll(cx));
-                    let Reading { mut service, layer, head, pen } = rest.take().expect("taken once, with the state");
-                    match read.map_err(AuthError::from).and_then(|read| layer.complete(head, read, pen)) {
-                        Ok((request, watch)) => state.set(State::Sent { future: service.call(request), watch }),
-                        Err(error) => state.set(State::Refused { error: Some(error) }),
+                StateProj::Collecting { body, rest } => {
+                    let collected = ready!(body.poll(cx));
+                    let Unsigned { mut service, signer, rebuild, head, pending } =
+                        rest.take().expect("taken once, with the state");
+                    let signed = collected
+                        .map_err(AuthError::from)
+                        .and_then(|collected| signer.sign_buffered(head, collected, pending, &rebuild));
+                    match signed {
+                        Ok((request, skew_check)) => {
+                            state.set(State::Sent { future: service.call(request), skew_check });
+                        }
+                        Err(error) => state.set(State::Failed { error: Some(error) }),
                     }
                 }
-                StateProj::Sent { future, watch } => {
+                StateProj::Sent { future, skew_check } => {
                     let mut response = ready!(future.poll(cx)).map_err(AuthError::service)?;
-                    if let Some(watch) = watch.take() {
-                        watch.see(&mut response);
+                    if let Some(skew_check) = skew_check.take() {
+                        skew_check.inspect(&mut response);
                     }
                     return Poll::Ready(Ok(response));
                 }
@@ -107,10 +126,10 @@ where
     }
 }
 
-impl<S, R, Q> fmt::Debug for ResponseFuture<S, R, Q>
+impl<S, R, Req> fmt::Debug for ResponseFuture<S, R, Req>
 where
-    S: Service<Q>,
-    Q: HttpRequest,
+    S: Service<Req>,
+    Req: HttpRequest,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()

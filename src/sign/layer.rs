@@ -1,120 +1,124 @@
-//! The layer and its settings.
+//! The layer: everything that can be configured on the client's side.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::{HeaderValue, Method};
 use tower::Layer;
 
-use super::LogentriesAuth;
+use super::{InvalidOrigin, LogentriesAuth, signer::Signer, skew::OriginClocks};
 use crate::{
-    Access, BufferedBody, Credentials, CredentialsHandle, FromBytes, OriginError,
-    access::AccessRule,
-    body::DEFAULT_LIMIT,
-    clock::{Clock, OriginClocks},
-    origin::{Origin, OriginRef},
+    Access, BufferedBody, Credentials, CredentialsHandle, RebuildFromBytes, access::AccessRule, body::DEFAULT_LIMIT,
+    clock::Clock, origin::Origin,
 };
 
-/// Authenticates every request to the Logentries REST API that goes through it.
+/// Layer that authenticates requests to the Logentries REST API.
 ///
-/// It wraps any tower HTTP client service: the [crate's page](crate) has an example, and says where in a stack the layer
-/// belongs. Clones are cheap; they share the credentials and the clock offsets, and each keeps its own settings.
+/// It wraps any tower HTTP client service. The [crate's page](crate) has an example, and shows where in a stack the layer
+/// belongs. Clones are cheap: they share the credentials and the clock offsets, and each keeps its own configuration.
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
-pub struct LogentriesAuthLayer<R = FromBytes> {
-    pub(crate) settings: Arc<Settings>,
+pub struct LogentriesAuthLayer<R = RebuildFromBytes> {
+    pub(super) signer: Arc<Signer>,
     pub(super) rebuild: R,
 }
 
-/// What is set on a layer. Its clones share what is in a handle: the credentials and the clocks.
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(super) credentials: CredentialsHandle,
-    pub(super) clocks: OriginClocks,
-    pub(super) body_limit: usize,
-    pub(super) untrusted: Untrusted,
-    pub(super) assumed: Option<Origin>,
-    pub(super) access: AccessRule,
-    pub(super) content_type: Option<HeaderValue>,
-    pub(super) clock: Clock,
-    pub(super) corrects_clock: bool,
-    trusted: Vec<Origin>,
-}
-
-impl Settings {
-    pub(super) fn trusts(&self, origin: OriginRef<'_>) -> bool {
-        origin.is_vendor() || self.trusted.iter().any(|trusted| trusted.as_ref() == origin)
-    }
-}
-
-/// What becomes of a request to an origin that is not trusted with credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What happens to a request for an origin that is not trusted with credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum Untrusted {
-    /// It fails with [`AuthError::UntrustedOrigin`](crate::AuthError::UntrustedOrigin), or with
-    /// [`UnclearOrigin`](crate::AuthError::UnclearOrigin).
+pub enum UntrustedOrigins {
+    /// The request fails with [`AuthError::UntrustedOrigin`](super::AuthError::UntrustedOrigin) or
+    /// [`AuthError::InvalidAuthority`](super::AuthError::InvalidAuthority).
     #[default]
-    Refuse,
-    /// It is sent without credentials: `x-api-key` and `authorization-api-key` are taken out of it. For a client that
-    /// talks to other hosts too, or a layer that follows redirects outside this one.
-    PassThrough,
+    Reject,
+    /// The request is sent without credentials: `x-api-key` and `authorization-api-key` are removed from it. For clients
+    /// that talk to other hosts too, and for stacks that follow redirects outside this layer.
+    StripCredentials,
 }
 
 impl LogentriesAuthLayer {
-    /// A layer that sends these credentials to the vendor's hosts, over https alone.
+    /// Creates a layer that sends these credentials to Rapid7's hosts, over https only.
     pub fn new(credentials: Credentials) -> Self {
-        let settings = Settings {
+        let signer = Signer {
             credentials: CredentialsHandle::new(credentials),
-            clocks: OriginClocks::default(),
+            origin_clocks: OriginClocks::default(),
             body_limit: DEFAULT_LIMIT,
-            untrusted: Untrusted::Refuse,
-            assumed: None,
+            trusted_origins: Vec::new(),
+            untrusted_origins: UntrustedOrigins::Reject,
+            assumed_origin: None,
             access: AccessRule::default(),
-            content_type: Some(HeaderValue::from_static("application/json")),
+            default_content_type: Some(HeaderValue::from_static("application/json")),
             clock: Clock::default(),
-            corrects_clock: true,
-            trusted: Vec::new(),
+            corrects_clock_skew: true,
         };
-        Self { settings: Arc::new(settings), rebuild: FromBytes }
+        Self { signer: Arc::new(signer), rebuild: RebuildFromBytes }
     }
 }
 
 impl<R> LogentriesAuthLayer<R> {
-    /// The most bytes of a body that are buffered to be signed, 16 MiB unless set.
+    /// Sets how many bytes of a body are buffered to be signed. Defaults to 16 MiB.
     ///
-    /// API-key requests are not buffered, nor are those with a [`BodyDigest`](crate::BodyDigest): they have no limit.
+    /// Requests with an API key are not buffered, nor are those with a [`BodyDigest`](crate::BodyDigest): they have no
+    /// limit.
     pub fn body_limit(self, bytes: usize) -> Self {
-        self.set(|settings| settings.body_limit = bytes)
+        self.with(|signer| signer.body_limit = bytes)
     }
 
-    /// Trusts one more origin with credentials, such as `http://127.0.0.1:8080`: scheme, host and port.
+    /// Trusts one more origin with credentials: a scheme, a host, and a port unless it is the default.
     ///
     /// # Errors
     ///
-    /// The text is not an origin.
-    pub fn trust_origin(self, origin: &str) -> Result<Self, OriginError> {
+    /// Returns an error if the text is not an origin.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::read_only("read-only-key")?)
+    ///     .trust_origin("http://127.0.0.1:8080")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trust_origin(self, origin: &str) -> Result<Self, InvalidOrigin> {
         let origin = Origin::parse(origin)?;
-        Ok(self.set(|settings| settings.trusted.push(origin)))
+        Ok(self.with(|signer| signer.trusted_origins.push(origin)))
     }
 
-    /// Says where the service below sends a request whose target has no authority, as a bare hyper connection takes
-    /// them. Such a request is refused otherwise. The origin has to be trusted like any other.
+    /// Sets the origin for requests whose URI has no authority, such as those sent on a
+    /// [`hyper::client::conn`](https://docs.rs/hyper/1/hyper/client/conn/) connection. By default they are an error.
+    ///
+    /// The origin has to be trusted like any other.
     ///
     /// # Errors
     ///
-    /// The text is not an origin.
-    pub fn assume_origin(self, origin: &str) -> Result<Self, OriginError> {
-        let origin = Origin::parse(origin)?;
-        Ok(self.set(|settings| settings.assumed = Some(origin)))
-    }
-
-    /// What becomes of a request to any other origin: [`Untrusted::Refuse`] unless set.
-    pub fn untrusted(self, untrusted: Untrusted) -> Self {
-        self.set(|settings| settings.untrusted = untrusted)
-    }
-
-    /// Puts a rule in the place of the table of [`Access::required`]. It gets the method and the path without its query.
+    /// Returns an error if the text is not an origin.
     ///
-    /// An [`Access`] in the extensions of a request overrules either.
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::read_only("read-only-key")?)
+    ///     .assume_origin("https://rest.logentries.com")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn assume_origin(self, origin: &str) -> Result<Self, InvalidOrigin> {
+        let origin = Origin::parse(origin)?;
+        Ok(self.with(|signer| signer.assumed_origin = Some(origin)))
+    }
+
+    /// Sets what happens to requests for any other origin. Defaults to [`UntrustedOrigins::Reject`].
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer, sign::UntrustedOrigins};
+    ///
+    /// // A client that also talks to other hosts: those get no credentials.
+    /// let layer = LogentriesAuthLayer::new(Credentials::read_only("read-only-key")?)
+    ///     .untrusted_origins(UntrustedOrigins::StripCredentials);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn untrusted_origins(self, untrusted_origins: UntrustedOrigins) -> Self {
+        self.with(|signer| signer.untrusted_origins = untrusted_origins)
+    }
+
+    /// Replaces the table of [`Access::required_for`]. `rule` receives the method and the path without its query.
+    ///
+    /// An [`Access`] in the extensions of a request overrides either.
     ///
     /// ```
     /// use http::Method;
@@ -122,61 +126,71 @@ impl<R> LogentriesAuthLayer<R> {
     ///
     /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).access(
     ///     |method: &Method, path: &str| match path.strip_prefix("/v2") {
-    ///         Some(path) => Access::required(method, path),
+    ///         Some(path) => Access::required_for(method, path),
     ///         None => Access::Owner,
     ///     },
     /// );
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn access(self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.access = AccessRule::new(rule))
+        self.with(|signer| signer.access = AccessRule::new(rule))
     }
 
-    /// The Content-Type that a signed request gets where it has none, `application/json` unless set, as every known
-    /// client of the API sends and signs it. With `None` the request is signed and sent without one.
+    /// Sets the Content-Type of signed requests that have none. Defaults to `application/json`, which every known client
+    /// of the API sends and signs. With `None` such a request is signed and sent without one.
     pub fn default_content_type(self, value: Option<HeaderValue>) -> Self {
-        self.set(|settings| settings.content_type = value)
+        self.with(|signer| signer.default_content_type = value)
     }
 
-    /// The clock that requests are dated by, the system's unless set.
-    pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.clock = Clock::new(clock))
-    }
-
-    /// Whether to take over the clock of a trusted server that refuses a signed request for its date, as it does unless
-    /// told otherwise. [`ClockCorrected`](crate::ClockCorrected) says when that happens, and within which bounds.
-    pub fn clock_correction(self, corrects: bool) -> Self {
-        self.set(|settings| settings.corrects_clock = corrects)
-    }
-
-    /// How body types that are not `From<Bytes>` are made again from the body that was read.
-    /// [`BufferedBody`] has an example.
+    /// Sets the clock that requests are dated by. Defaults to [`SystemTime::now`].
     ///
-    /// The type of a layer with a closure can't be named, as in a struct's field. With a function pointer it can:
-    /// `.rebuild_body(rebuild as fn(BufferedBody) -> MyBody)` makes a `LogentriesAuthLayer<fn(BufferedBody) -> MyBody>`.
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// // A test that compares signatures needs a clock that stands still.
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?)
+    ///     .clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_503_000_984));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.with(|signer| signer.clock = Clock::new(clock))
+    }
+
+    /// Sets whether to adopt the clock of a trusted server that rejects a signed request for its date. Defaults to
+    /// `true`. See [`ClockSkewCorrected`](super::ClockSkewCorrected) for when that happens, and within which bounds.
+    pub fn correct_clock_skew(self, enabled: bool) -> Self {
+        self.with(|signer| signer.corrects_clock_skew = enabled)
+    }
+
+    /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read. See [`BufferedBody`] for an example.
+    ///
+    /// The type of a layer with a closure cannot be named, for instance in a struct's field. With a function pointer it
+    /// can: `.rebuild_body(rebuild as fn(BufferedBody) -> MyBody)` makes a
+    /// `LogentriesAuthLayer<fn(BufferedBody) -> MyBody>`.
     pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesAuthLayer<F>
     where
         F: Fn(BufferedBody) -> B,
     {
-        LogentriesAuthLayer { settings: self.settings, rebuild }
+        LogentriesAuthLayer { signer: self.signer, rebuild }
     }
 
-    /// The handle that replaces the credentials, for every clone and service of this layer at once.
-    pub fn credentials(&self) -> CredentialsHandle {
-        self.settings.credentials.clone()
+    /// Returns a handle that replaces the credentials of every clone and service of this layer at once.
+    pub fn credentials_handle(&self) -> CredentialsHandle {
+        self.signer.credentials.clone()
     }
 
-    /// By how many seconds the clock of `origin` was found ahead of this layer's; 0 where no correction was made.
+    /// Returns by how many seconds the clock of `origin` is ahead of this layer's, or 0 if it was never corrected.
     ///
     /// # Errors
     ///
-    /// The text is not an origin.
-    pub fn clock_offset(&self, origin: &str) -> Result<i64, OriginError> {
-        Ok(self.settings.clocks.offset(&Origin::parse(origin)?))
+    /// Returns an error if the text is not an origin.
+    pub fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
+        Ok(self.signer.origin_clocks.offset_secs(&Origin::parse(origin)?))
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
+    fn with(mut self, change: impl FnOnce(&mut Signer)) -> Self {
+        change(Arc::make_mut(&mut self.signer));
         self
     }
 }
@@ -185,13 +199,13 @@ impl<S, R: Clone> Layer<S> for LogentriesAuthLayer<R> {
     type Service = LogentriesAuth<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        LogentriesAuth { inner, layer: self.clone() }
+        LogentriesAuth { inner, signer: Arc::clone(&self.signer), rebuild: self.rebuild.clone() }
     }
 }
 
 /// Without the closure that rebuilds bodies, which need not be `Debug`.
 impl<R> fmt::Debug for LogentriesAuthLayer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesAuthLayer").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("LogentriesAuthLayer").field("signer", &self.signer).finish_non_exhaustive()
     }
 }

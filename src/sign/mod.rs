@@ -1,7 +1,10 @@
-//! The client side: [`LogentriesAuthLayer`] chooses a key for each request, and signs where the key is the owner's.
+//! Signing: [`LogentriesAuthLayer`] authenticates the requests of an HTTP client.
 //!
-//! A request walks `service` (what is sent at once), `steps` (what is done to it: a pen signs it, a watch sees its answer)
-//! and `future` (what is waited for), or ends as an `error`. `layer` has what is set, `request` what a client's types give.
+//! It chooses a key for each request, and signs where the resource takes the owner key. The [crate's page](crate) has an
+//! example and the guarantees.
+//!
+//! `layer` is the builder, `signer` what it builds: `service` and `future` run a request through it. `skew` corrects clocks,
+//! `request` abstracts over the clients' types, and a request that cannot be sent ends as an `error`.
 
 mod error;
 mod future;
@@ -9,15 +12,21 @@ mod layer;
 mod request;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
 mod service;
-pub(crate) mod steps;
+mod signer;
+mod skew;
 
 #[cfg(feature = "reqwest-middleware")]
-pub(crate) use self::request::{Wishes, sealed};
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
+pub use self::reqwest_middleware::LogentriesAuthMiddleware;
 pub use self::{
     error::AuthError,
     future::ResponseFuture,
-    layer::{LogentriesAuthLayer, Untrusted},
+    layer::{LogentriesAuthLayer, UntrustedOrigins},
     request::{HttpRequest, HttpResponse},
     service::LogentriesAuth,
+    skew::ClockSkewCorrected,
 };
+pub use crate::origin::InvalidOrigin;

@@ -1,4 +1,4 @@
-//! What the layer asks of a client's request and response types, so that one implementation serves every client.
+//! The sealed traits over the clients' request and response types, so that one implementation serves every client.
 
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request, uri::PathAndQuery};
 use http_body::Body;
@@ -11,12 +11,12 @@ use crate::{
 
 /// A request that can be signed: [`http::Request`] and, with feature `reqwest`, `reqwest::Request`.
 ///
-/// Sealed. It is public so that code which is generic over clients can name it in its bounds.
+/// This trait is sealed. It is public so that code that is generic over clients can name it in its bounds.
 pub trait HttpRequest: sealed::HttpRequest {}
 
-/// A response that tells its status and headers: [`http::Response`] and, with feature `reqwest`, `reqwest::Response`.
+/// A response to a signed request: [`http::Response`] and, with feature `reqwest`, `reqwest::Response`.
 ///
-/// Sealed. It is public so that code which is generic over clients can name it in its bounds.
+/// This trait is sealed. It is public so that code that is generic over clients can name it in its bounds.
 pub trait HttpResponse: sealed::HttpResponse {}
 
 pub(crate) mod sealed {
@@ -24,19 +24,19 @@ pub(crate) mod sealed {
 
     pub trait HttpRequest: Sized {
         type Body: Body<Error: Into<BoxError>>;
-        /// The request while its body is away to be read.
+        /// What is left of the request while its body is read.
         type Head;
 
         fn method(&self) -> &Method;
-        /// The path in the octets that are sent, without the query.
+        /// Returns the path without its query, in exactly the octets that are sent.
         fn path(&self) -> &str;
         fn target(&self) -> Target<'_>;
-        /// Takes the slashes at the end of the path out of the target.
+        /// Removes trailing slashes from the path of the target.
         fn trim_path(&mut self);
         fn headers(&self) -> &HeaderMap;
         fn headers_mut(&mut self) -> &mut HeaderMap;
-        fn wishes(&self) -> Wishes;
-        /// `None` where there is no body at all.
+        fn overrides(&self) -> RequestOverrides;
+        /// Returns `None` if there is no body at all.
         fn body(&self) -> Option<&Self::Body>;
         fn split(self) -> (Self::Head, Self::Body);
         fn join(head: Self::Head, body: Self::Body) -> Self;
@@ -46,28 +46,28 @@ pub(crate) mod sealed {
         fn status(&self) -> StatusCode;
         fn headers(&self) -> &HeaderMap;
         fn extensions_mut(&mut self) -> &mut Extensions;
-        /// Whether this is the answer of `origin`, as far as the response knows.
+        /// Returns whether `origin` sent this response, as far as the response knows.
         fn is_from(&self, origin: &Origin) -> bool;
     }
 }
 
-/// What the extensions of one request ask for.
+/// What the extensions of one request override.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wishes {
+pub struct RequestOverrides {
     pub(crate) access: Option<Access>,
     pub(crate) digest: Option<BodyDigest>,
 }
 
-impl From<&Extensions> for Wishes {
+impl From<&Extensions> for RequestOverrides {
     fn from(extensions: &Extensions) -> Self {
         Self { access: extensions.get().copied(), digest: extensions.get().copied() }
     }
 }
 
-impl<B: Body<Error: Into<BoxError>>> HttpRequest for Request<B> {}
+impl<ReqBody: Body<Error: Into<BoxError>>> HttpRequest for Request<ReqBody> {}
 
-impl<B: Body<Error: Into<BoxError>>> sealed::HttpRequest for Request<B> {
-    type Body = B;
+impl<ReqBody: Body<Error: Into<BoxError>>> sealed::HttpRequest for Request<ReqBody> {
+    type Body = ReqBody;
     type Head = request::Parts;
 
     fn method(&self) -> &Method {
@@ -100,19 +100,19 @@ impl<B: Body<Error: Into<BoxError>>> sealed::HttpRequest for Request<B> {
         self.headers_mut()
     }
 
-    fn wishes(&self) -> Wishes {
+    fn overrides(&self) -> RequestOverrides {
         self.extensions().into()
     }
 
-    fn body(&self) -> Option<&B> {
+    fn body(&self) -> Option<&ReqBody> {
         Some(self.body())
     }
 
-    fn split(self) -> (Self::Head, B) {
+    fn split(self) -> (Self::Head, ReqBody) {
         self.into_parts()
     }
 
-    fn join(head: Self::Head, body: B) -> Self {
+    fn join(head: Self::Head, body: ReqBody) -> Self {
         Self::from_parts(head, body)
     }
 }
@@ -131,9 +131,9 @@ fn trimmed(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-impl<T> HttpResponse for Response<T> {}
+impl<ResBody> HttpResponse for Response<ResBody> {}
 
-impl<T> sealed::HttpResponse for Response<T> {
+impl<ResBody> sealed::HttpResponse for Response<ResBody> {
     fn status(&self) -> StatusCode {
         self.status()
     }

@@ -1,9 +1,9 @@
-//! reqwest's own request and response, changed in place, so that what reqwest keeps in them stays.
+//! reqwest's request and response. A request is changed in place, so that its URL, timeout and extensions survive.
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, Url};
 
-use super::request::{HttpRequest, HttpResponse, Wishes, sealed};
+use super::request::{HttpRequest, HttpResponse, RequestOverrides, sealed};
 use crate::origin::{Origin, OriginRef, Target};
 
 impl HttpRequest for Request {}
@@ -40,9 +40,9 @@ impl sealed::HttpRequest for Request {
         self.headers_mut()
     }
 
-    /// None: reqwest keeps the extensions of a request to itself.
-    fn wishes(&self) -> Wishes {
-        Wishes::default()
+    /// reqwest does not expose request extensions.
+    fn overrides(&self) -> RequestOverrides {
+        RequestOverrides::default()
     }
 
     fn body(&self) -> Option<&Body> {
@@ -84,10 +84,10 @@ impl sealed::HttpResponse for Response {
 fn target(url: &Url) -> Target<'_> {
     let has_userinfo = !url.username().is_empty() || url.password().is_some();
     match (url.scheme(), url.host_str(), url.port_or_known_default()) {
-        _ if has_userinfo => Target::Unclear,
+        _ if has_userinfo => Target::Invalid,
         (scheme @ ("http" | "https"), Some(host), Some(port)) => {
             Target::Origin(OriginRef::new(scheme == "https", host, port))
         }
-        _ => Target::Unclear,
+        _ => Target::Invalid,
     }
 }

@@ -1,45 +1,108 @@
-//! What a handler learns of a request that passed.
+//! What a handler learns about a request that was authenticated.
 
 use std::sync::Arc;
 
 use crate::Access;
 
-/// Who sent a request that passed, in the request's extensions.
+/// Who sent a request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) leaves it in the request's extensions.
 ///
-/// With feature `axum` it is an extractor. A handler that serves several accounts holds them apart by it:
+/// With feature `axum` it is an extractor. A handler that serves several accounts compares the principal with the path,
+/// because a valid key does not prove that the path refers to the same account:
 ///
 /// ```
 /// use axum::extract::Path;
 /// use http::StatusCode;
-/// use tower_logentries_auth::Authenticated;
+/// use tower_logentries_auth::{Access, Authenticated};
 ///
-/// async fn users(who: Authenticated, Path(account): Path<String>) -> Result<String, StatusCode> {
-///     if who.principal.as_deref() != Some(&*account) {
+/// async fn users(identity: Authenticated, Path(account): Path<String>) -> Result<String, StatusCode> {
+///     if identity.principal.as_deref() != Some(&*account) {
 ///         return Err(StatusCode::FORBIDDEN);
 ///     }
 ///     Ok(format!("the users of {account}"))
 /// }
+///
+/// // In a unit test, without a layer:
+/// # #[tokio::main]
+/// # async fn main() {
+/// let identity = Authenticated::new(Access::Owner).with_principal("acme");
+/// assert_eq!(users(identity, Path("globex".to_owned())).await, Err(StatusCode::FORBIDDEN));
+/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Authenticated {
-    /// What the key gives access to: at least what the resource takes.
+    /// The access that the key grants: at least what the resource requires.
     pub access: Access,
-    /// The id of the owner key, or what the store calls the API key.
-    pub api_key_id: Option<Arc<str>>,
-    /// The account that the key belongs to, where the store names it, as [`Accounts`](crate::Accounts) do and plain
-    /// [`Credentials`](crate::Credentials) do not. A good key of one account does not make its request one about that account.
+    /// The id of the owner key, or the id that the store gave the API key.
+    pub key_id: Option<Arc<str>>,
+    /// The label of the owner key, which tells two keys apart that share an id while they rotate.
+    pub key_label: Option<Arc<str>>,
+    /// The account that the key belongs to, if the store names one: [`MemoryKeyStore`](super::MemoryKeyStore) does, plain
+    /// [`Credentials`](crate::Credentials) do not.
     pub principal: Option<Arc<str>>,
 }
 
+impl Authenticated {
+    /// Creates an identity with this access and nothing else, for tests of handlers.
+    pub fn new(access: Access) -> Self {
+        Self { access, key_id: None, key_label: None, principal: None }
+    }
+
+    /// Sets the id of the key.
+    pub fn with_key_id(self, id: impl Into<Arc<str>>) -> Self {
+        Self { key_id: Some(id.into()), ..self }
+    }
+
+    /// Sets the label of the owner key.
+    pub fn with_key_label(self, label: impl Into<Arc<str>>) -> Self {
+        Self { key_label: Some(label.into()), ..self }
+    }
+
+    /// Sets the account that the key belongs to.
+    pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
+        Self { principal: Some(account.into()), ..self }
+    }
+}
+
+/// Rejection of the extractor [`Authenticated`]: no [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) wraps the route.
+///
+/// It is answered with `500 Internal Server Error`.
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-impl<S: Sync> axum::extract::FromRequestParts<S> for Authenticated {
-    type Rejection = (http::StatusCode, &'static str);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MissingVerifyLayer;
 
-    async fn from_request_parts(parts: &mut http::request::Parts, _: &S) -> Result<Self, Self::Rejection> {
-        const MISSING: &str =
-            "no LogentriesVerifyLayer is around this route: add it with Router::layer below the route";
-        parts.extensions.get().cloned().ok_or((http::StatusCode::INTERNAL_SERVER_ERROR, MISSING))
+#[cfg(feature = "axum")]
+mod extractor {
+    use std::{error::Error, fmt};
+
+    use axum::{
+        extract::FromRequestParts,
+        response::{IntoResponse, Response},
+    };
+    use http::{StatusCode, request::Parts};
+
+    use super::{Authenticated, MissingVerifyLayer};
+
+    impl<S: Sync> FromRequestParts<S> for Authenticated {
+        type Rejection = MissingVerifyLayer;
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+            parts.extensions.get().cloned().ok_or(MissingVerifyLayer)
+        }
     }
+
+    impl IntoResponse for MissingVerifyLayer {
+        fn into_response(self) -> Response {
+            (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+        }
+    }
+
+    impl fmt::Display for MissingVerifyLayer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no `LogentriesVerifyLayer` wraps this route: add it with `Router::layer` below the route")
+        }
+    }
+
+    impl Error for MissingVerifyLayer {}
 }

@@ -1,8 +1,9 @@
-//! The future of a response: the key is looked up, the body read and verified, the inner service asked.
+//! The future of a response: the key is looked up, the body read and verified, the inner service called.
 
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -12,175 +13,185 @@ use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 
 use super::{
-    Authenticated, Found, KeyStore, LogentriesVerifyLayer, Rejection, VerifyBody,
-    checks::Claim,
-    steps::{Authorized, Signed, introduce},
+    Authenticated, KeyStore, Rejection, ResponseBody, StoredKey,
+    presented::PresentedCredentials,
+    verifier::{Authorization, UnverifiedSignature, Verifier, attach_identity},
 };
 use crate::{
-    BodyDigest, BufferedBody, Rebuild,
-    body::{BodyError, Reader, rebuild},
+    BodyDigest, BufferedBody, RebuildBody,
+    body::{BodyError, Collect},
     trace,
 };
 
 pin_project! {
-    /// The response future of [`LogentriesVerify`](crate::LogentriesVerify).
-    pub struct VerifyFuture<S, K, R, B>
+    /// The response future of [`LogentriesVerify`](super::LogentriesVerify).
+    ///
+    /// # Panics
+    ///
+    /// Polling it after it completed panics, or does what the inner service's future does then.
+    pub struct ResponseFuture<S, K, R, ReqBody>
     where
-        S: Service<Request<B>>,
+        S: Service<Request<ReqBody>>,
         K: KeyStore,
     {
         #[pin]
-        state: State<S, K, B>,
-        layer: LogentriesVerifyLayer<K, R>,
+        state: State<S, K, ReqBody>,
+        verifier: Arc<Verifier>,
+        rebuild: R,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, K, B>
+    enum State<S, K, ReqBody>
     where
-        S: Service<Request<B>>,
+        S: Service<Request<ReqBody>>,
         K: KeyStore,
     {
-        Refused { rejection: Option<Rejection> },
-        LookingUp { #[pin] look_up: K::Future, rest: Option<LookingUp<S, B>> },
-        Reading { #[pin] reader: Reader<B>, rest: Option<Reading<S>> },
-        Serving { #[pin] future: S::Future },
+        Rejected { rejection: Option<Rejection> },
+        LookingUp { #[pin] lookup: K::Future, rest: Option<LookingUp<S, ReqBody>> },
+        Collecting { #[pin] body: Collect<ReqBody>, rest: Option<Unverified<S>> },
+        Called { #[pin] future: S::Future },
     }
 }
 
-/// A request while its key is looked up; the service is the one that was ready.
-pub(super) struct LookingUp<S, B> {
+/// A request while its key is looked up, and the service that was ready for it.
+pub(super) struct LookingUp<S, ReqBody> {
     pub(super) service: S,
-    pub(super) request: Request<B>,
-    pub(super) claim: Claim,
+    pub(super) request: Request<ReqBody>,
+    pub(super) credentials: PresentedCredentials,
 }
 
 /// The rest of a request while its body is read.
-struct Reading<S> {
+struct Unverified<S> {
     service: S,
     head: Parts,
-    signed: Signed,
+    signature: UnverifiedSignature,
 }
 
-impl<S, K, R, B> VerifyFuture<S, K, R, B>
+impl<S, K, R, ReqBody> ResponseFuture<S, K, R, ReqBody>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<ReqBody>>,
     K: KeyStore,
 {
-    pub(super) fn refused(layer: LogentriesVerifyLayer<K, R>, rejection: Rejection) -> Self {
-        Self { state: State::Refused { rejection: Some(rejection) }, layer }
+    pub(super) fn rejected(verifier: Arc<Verifier>, rebuild: R, rejection: Rejection) -> Self {
+        Self { state: State::Rejected { rejection: Some(rejection) }, verifier, rebuild }
     }
 
-    pub(super) fn looking_up(layer: LogentriesVerifyLayer<K, R>, look_up: K::Future, rest: LookingUp<S, B>) -> Self {
-        Self { state: State::LookingUp { look_up, rest: Some(rest) }, layer }
+    pub(super) fn looking_up(
+        verifier: Arc<Verifier>,
+        rebuild: R,
+        lookup: K::Future,
+        rest: LookingUp<S, ReqBody>,
+    ) -> Self {
+        Self { state: State::LookingUp { lookup, rest: Some(rest) }, verifier, rebuild }
     }
 }
 
-impl<S, B> LookingUp<S, B>
+impl<S, ReqBody> LookingUp<S, ReqBody>
 where
-    S: Service<Request<B>>,
-    B: Body,
-    B::Error: Into<BoxError>,
+    S: Service<Request<ReqBody>>,
+    ReqBody: Body,
+    ReqBody::Error: Into<BoxError>,
 {
-    fn found<K: KeyStore, R>(
+    fn authorize<K: KeyStore>(
         self,
-        layer: &LogentriesVerifyLayer<K, R>,
-        found: Result<Found, K::Error>,
-    ) -> Result<State<S, K, B>, Rejection> {
-        let Self { service, request, claim } = self;
-        let found = found.map_err(Rejection::keys_unavailable)?;
-        match layer.authorize(&request, claim, found)? {
-            Authorized::ByApiKey(who) => Ok(State::serving(service, request, who)),
-            Authorized::BySignature(signed) if request.body().is_end_stream() => {
-                let who = signed.verify(&request, BodyDigest::EMPTY)?;
-                Ok(State::serving(service, request, who))
+        verifier: &Verifier,
+        stored: Result<Option<StoredKey>, K::Error>,
+    ) -> Result<State<S, K, ReqBody>, Rejection> {
+        let Self { service, request, credentials } = self;
+        let stored = stored.map_err(Rejection::key_store_unavailable)?;
+        match verifier.authorize(&request, credentials, stored)? {
+            Authorization::Granted(identity) => Ok(State::called(service, request, identity)),
+            Authorization::AwaitingSignature(signature) if request.body().is_end_stream() => {
+                let identity = signature.verify(&request, BodyDigest::EMPTY)?;
+                Ok(State::called(service, request, identity))
             }
-            Authorized::BySignature(signed) => {
+            Authorization::AwaitingSignature(signature) => {
                 let (head, body) = request.into_parts();
-                let reader = Reader::new(body, layer.settings.body_limit);
-                Ok(State::Reading { reader, rest: Some(Reading { service, head, signed }) })
+                let body = Collect::new(body, verifier.body_limit);
+                Ok(State::Collecting { body, rest: Some(Unverified { service, head, signature }) })
             }
         }
     }
 }
 
-impl<S> Reading<S> {
-    fn read<K: KeyStore, R: Rebuild<B>, B>(
+impl<S> Unverified<S> {
+    fn verify<K: KeyStore, ReqBody>(
         self,
-        layer: &LogentriesVerifyLayer<K, R>,
-        read: Result<(BufferedBody, BodyDigest), BodyError>,
-    ) -> Result<State<S, K, B>, Rejection>
+        rebuild: &impl RebuildBody<ReqBody>,
+        collected: Result<(BufferedBody, BodyDigest), BodyError>,
+    ) -> Result<State<S, K, ReqBody>, Rejection>
     where
-        S: Service<Request<B>>,
+        S: Service<Request<ReqBody>>,
     {
-        let Self { service, head, signed } = self;
-        let (body, digest) = read?;
-        let body = rebuild(&layer.rebuild, body)?;
+        let Self { service, head, signature } = self;
+        let (body, digest) = collected?;
+        let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
         let request = Request::from_parts(head, body);
-        let who = signed.verify(&request, digest)?;
-        Ok(State::serving(service, request, who))
+        let identity = signature.verify(&request, digest)?;
+        Ok(State::called(service, request, identity))
     }
 }
 
-impl<S, K, B> State<S, K, B>
+impl<S, K, ReqBody> State<S, K, ReqBody>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<ReqBody>>,
     K: KeyStore,
 {
-    fn serving(mut service: S, mut request: Request<B>, who: Authenticated) -> Self {
-        trace::accepted(who.access, who.api_key_id.as_deref(), who.principal.as_deref());
-        introduce(&mut request, who);
-        Self::Serving { future: service.call(request) }
+    fn called(mut service: S, mut request: Request<ReqBody>, identity: Authenticated) -> Self {
+        trace::accepted(identity.access, identity.key_id.as_deref(), identity.principal.as_deref());
+        attach_identity(&mut request, identity);
+        Self::Called { future: service.call(request) }
     }
 }
 
-impl<S, K, R, B, T> Future for VerifyFuture<S, K, R, B>
+impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
 where
-    S: Service<Request<B>, Response = Response<T>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     K: KeyStore,
-    R: Rebuild<B>,
-    B: Body,
-    B::Error: Into<BoxError>,
+    R: RebuildBody<ReqBody>,
+    ReqBody: Body,
+    ReqBody::Error: Into<BoxError>,
 {
-    type Output = Result<Response<VerifyBody<T>>, S::Error>;
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut state = this.state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Refused { rejection } => Err(rejection.take().expect("polled after it was ready")),
-                StateProj::LookingUp { look_up, rest } => {
-                    let found = ready!(look_up.poll(cx));
-                    rest.take().expect("taken once, with the state").found(this.layer, found)
+                StateProj::Rejected { rejection } => Err(rejection.take().expect("polled after completion")),
+                StateProj::LookingUp { lookup, rest } => {
+                    let stored = ready!(lookup.poll(cx));
+                    rest.take().expect("taken once, with the state").authorize(this.verifier, stored)
                 }
-                StateProj::Reading { reader, rest } => {
-                    let read = ready!(reader.poll(cx));
-                    rest.take().expect("taken once, with the state").read(this.layer, read)
+                StateProj::Collecting { body, rest } => {
+                    let collected = ready!(body.poll(cx));
+                    rest.take().expect("taken once, with the state").verify(this.rebuild, collected)
                 }
-                StateProj::Serving { future } => {
-                    return future.poll(cx).map_ok(|response| response.map(VerifyBody::inner));
+                StateProj::Called { future } => {
+                    return future.poll(cx).map_ok(|response| response.map(ResponseBody::inner));
                 }
             };
             match next {
                 Ok(next) => state.set(next),
                 Err(rejection) => {
                     trace::rejected(rejection.status(), &rejection);
-                    state.set(State::Refused { rejection: None });
-                    return Poll::Ready(Ok(rejection.into_response(this.layer.settings.clock.now())));
+                    state.set(State::Rejected { rejection: None });
+                    return Poll::Ready(Ok(rejection.into_response(this.verifier.clock.now())));
                 }
             }
         }
     }
 }
 
-impl<S, K, R, B> fmt::Debug for VerifyFuture<S, K, R, B>
+impl<S, K, R, ReqBody> fmt::Debug for ResponseFuture<S, K, R, ReqBody>
 where
-    S: Service<Request<B>>,
+    S: Service<Request<ReqBody>>,
     K: KeyStore,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The layer and its settings.
+//! The layer: everything that can be configured on the server's side.
 
 use std::{
     fmt,
@@ -9,26 +9,27 @@ use std::{
 use http::Method;
 use tower::Layer;
 
-use super::LogentriesVerify;
-use crate::{Access, BufferedBody, FromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock};
+use super::{LogentriesVerify, verifier::Verifier};
+use crate::{Access, BufferedBody, RebuildFromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock};
 
-/// Lets through to a service only what the Logentries REST API would: requests with a good API key or signature.
+/// Layer that authenticates requests with an API key or signature before they reach the inner service.
 ///
-/// It wraps axum routers and any other tower service that takes [`http::Request`]s. A request that passes carries an
-/// [`Authenticated`](crate::Authenticated) in its extensions; one that does not is answered as
-/// [`Rejection`](crate::Rejection) says, and never reaches the service.
+/// It wraps axum routers and any other tower service of [`http::Request`]s. A request that passes carries an
+/// [`Authenticated`](super::Authenticated) in its extensions. One that does not is answered as described at
+/// [`Rejection`](super::Rejection), and never reaches the inner service.
 ///
-/// # What a server can rely on
+/// # Guarantees
 ///
-/// 1. The form of the headers, the date, the key and its access are checked in this order, before a byte of the body is read;
-///    the body up to its limit, and the signature in constant time, after that.
-/// 2. What could be read in two ways is refused: doubled headers, dates in other forms, methods of which one is a prefix
-///    of another, a slash at the end of a signed path, and for an API key a path with empty or dot segments or needless encoding.
-/// 3. An unknown key id and a wrong signature get the same answer. No answer says which part of a request differs.
-/// 4. Keys that can't be looked up are a 503, never a pass.
-/// 5. The handler gets the octets that were sent, in the service's own body type.
+/// 1. The form of the headers, the date, the key and its access are checked in this order, before any of the body is read.
+///    Then the body is read up to its limit, and its signature compared in constant time.
+/// 2. A request that two parsers could read differently is rejected: duplicate headers, dates in other forms, methods of
+///    which one is a prefix of another, a trailing slash on a signed path, and for an API key a path with empty or dot
+///    segments or needless encoding.
+/// 3. An unknown key id and an invalid signature get the same response, which never says what differs.
+/// 4. If keys cannot be looked up the response is 503. The request never passes.
+/// 5. The handler receives exactly the bytes that were sent, in the inner service's own body type.
 ///
-/// What it can't: [`guide::security`](crate::guide::security) has the gaps of the scheme, replay within the window among them.
+/// See [`guide::security`](crate::guide::security) for what the scheme cannot guarantee, replays among it.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -41,80 +42,111 @@ use crate::{Access, BufferedBody, FromBytes, access::AccessRule, body::DEFAULT_L
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
 #[must_use = "a layer does nothing until it wraps a service"]
-pub struct LogentriesVerifyLayer<K, R = FromBytes> {
-    pub(super) keys: Arc<K>,
-    pub(super) settings: Arc<Settings>,
-    pub(super) rebuild: R,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) body_limit: usize,
-    pub(super) tolerance: Duration,
-    pub(super) access: AccessRule,
-    pub(super) clock: Clock,
+pub struct LogentriesVerifyLayer<K, R = RebuildFromBytes> {
+    keys: Arc<K>,
+    verifier: Arc<Verifier>,
+    rebuild: R,
 }
 
 impl<K> LogentriesVerifyLayer<K> {
-    /// A layer that takes its keys from this store.
+    /// Creates a layer that takes its keys from this store.
     pub fn new(keys: K) -> Self {
-        let settings = Settings {
+        let verifier = Verifier {
             body_limit: DEFAULT_LIMIT,
-            tolerance: Duration::from_secs(5 * 60),
+            date_tolerance: Duration::from_secs(5 * 60),
             access: AccessRule::default(),
             clock: Clock::default(),
         };
-        Self { keys: Arc::new(keys), settings: Arc::new(settings), rebuild: FromBytes }
+        Self { keys: Arc::new(keys), verifier: Arc::new(verifier), rebuild: RebuildFromBytes }
     }
 }
 
 impl<K, R> LogentriesVerifyLayer<K, R> {
-    /// The most bytes of a signed body that are buffered, 16 MiB unless set. A longer one is answered with 413.
+    /// Sets how many bytes of a signed body are buffered. Defaults to 16 MiB. A longer one is answered with 413.
     ///
-    /// The bodies of API-key requests are not read, and not limited.
+    /// The bodies of requests with an API key are neither read nor limited.
+    ///
+    /// ```
+    /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// let layer = LogentriesVerifyLayer::new(keys).body_limit(64 * 1024);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn body_limit(self, bytes: usize) -> Self {
-        self.set(|settings| settings.body_limit = bytes)
+        self.with(|verifier| verifier.body_limit = bytes)
     }
 
-    /// How far the Date of a signed request may be from this layer's clock, either way and in whole seconds: 5 minutes
-    /// unless set. Whoever saw a request can replay it until then: for twice as long where its date was ahead.
-    pub fn tolerance(self, tolerance: Duration) -> Self {
-        self.set(|settings| settings.tolerance = tolerance)
-    }
-
-    /// The clock that dates are held against, the system's unless set.
-    pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.clock = Clock::new(clock))
-    }
-
-    /// Puts a rule in the place of the table of [`Access::required`]. It gets the method, and the path that the inner
-    /// service sees: under axum's `nest`, without the prefix.
+    /// Sets how far the Date of a signed request may be from this layer's clock, in either direction and in whole
+    /// seconds. Defaults to 5 minutes.
     ///
-    /// The table is asked about that path too. Under `nest` it is asked, with feature `axum`, about the original path as well, so
-    /// that an owner's resource stays one where the prefix is part of what the table knows.
-    pub fn access(self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.access = AccessRule::new(rule))
+    /// A captured request can be replayed for up to twice this duration.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// let layer = LogentriesVerifyLayer::new(keys).date_tolerance(Duration::from_secs(60));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn date_tolerance(self, tolerance: Duration) -> Self {
+        self.with(|verifier| verifier.date_tolerance = tolerance)
     }
 
-    /// How body types that are not `From<Bytes>` are made again from the body that was read.
-    /// [`BufferedBody`] has an example.
+    /// Sets the clock that dates are compared with. Defaults to [`SystemTime::now`].
+    ///
+    /// ```
+    /// # use std::time::{Duration, SystemTime};
+    /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// // A test with a recorded request needs the clock of its recording.
+    /// let layer =
+    ///     LogentriesVerifyLayer::new(keys).clock(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_503_000_984));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.with(|verifier| verifier.clock = Clock::new(clock))
+    }
+
+    /// Replaces the table of [`Access::required_for`]. `rule` receives the method, and the path that the inner service
+    /// sees: under axum's `nest`, without the prefix.
+    ///
+    /// The table receives that path too. With feature `axum` it also receives the original path under `nest`, so that an
+    /// owner's resource stays one if the prefix is part of what the table knows.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_logentries_auth::{Access, Credentials, LogentriesVerifyLayer};
+    ///
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// // A service of your own: reading takes any key, everything else a read/write key.
+    /// let layer = LogentriesVerifyLayer::new(keys).access(|method: &Method, _path: &str| match *method {
+    ///     Method::GET | Method::HEAD => Access::ReadOnly,
+    ///     _ => Access::ReadWrite,
+    /// });
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn access(self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
+        self.with(|verifier| verifier.access = AccessRule::new(rule))
+    }
+
+    /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read. See [`BufferedBody`] for an example.
     pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesVerifyLayer<K, F>
     where
         F: Fn(BufferedBody) -> B,
     {
-        let Self { keys, settings, rebuild: _ } = self;
-        LogentriesVerifyLayer { keys, settings, rebuild }
+        let Self { keys, verifier, rebuild: _ } = self;
+        LogentriesVerifyLayer { keys, verifier, rebuild }
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
+    fn with(mut self, change: impl FnOnce(&mut Verifier)) -> Self {
+        change(Arc::make_mut(&mut self.verifier));
         self
     }
 }
 
 impl<K, R: Clone> Clone for LogentriesVerifyLayer<K, R> {
     fn clone(&self) -> Self {
-        Self { keys: Arc::clone(&self.keys), settings: Arc::clone(&self.settings), rebuild: self.rebuild.clone() }
+        Self { keys: Arc::clone(&self.keys), verifier: Arc::clone(&self.verifier), rebuild: self.rebuild.clone() }
     }
 }
 
@@ -122,13 +154,14 @@ impl<S, K, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
     type Service = LogentriesVerify<S, K, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        LogentriesVerify { inner, layer: self.clone() }
+        let Self { keys, verifier, rebuild } = self.clone();
+        LogentriesVerify { inner, keys, verifier, rebuild }
     }
 }
 
 /// Without the key store and the closure that rebuilds bodies, which need not be `Debug`.
 impl<K, R> fmt::Debug for LogentriesVerifyLayer<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesVerifyLayer").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("LogentriesVerifyLayer").field("verifier", &self.verifier).finish_non_exhaustive()
     }
 }

@@ -1,26 +1,29 @@
-//! The server side: [`LogentriesVerifyLayer`] lets through what the API would.
+//! Verifying: [`LogentriesVerifyLayer`] authenticates the requests to an HTTP server.
 //!
-//! A request walks `service`, `checks` (its form), `keys` and `accounts` (who may), `future` (what is waited for) and `steps`
-//! (what is decided), and ends as `authenticated` or as a `rejection`. `layer` has what is set, `body` that of a response.
+//! `layer` is the builder, `verifier` what it builds: `service` and `future` run a request through it. `presented` parses the
+//! credentials of a request, `path` checks its path, and `keys` is where keys come from. A request ends as
+//! `authenticated` or as a `rejection`.
 
-mod accounts;
 mod authenticated;
-mod body;
-mod checks;
 mod future;
 mod keys;
 mod layer;
+mod path;
+mod presented;
 mod rejection;
+mod response_body;
 mod service;
-mod steps;
+mod verifier;
 
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use self::authenticated::MissingVerifyLayer;
 pub use self::{
-    accounts::{Accounts, AccountsError},
     authenticated::Authenticated,
-    body::VerifyBody,
-    future::VerifyFuture,
-    keys::{Found, KeyStore, Presented},
+    future::ResponseFuture,
+    keys::{DuplicateKeyError, KeyStore, MemoryKeyStore, PresentedKey, StoredKey},
     layer::LogentriesVerifyLayer,
-    rejection::{Malformed, Rejection},
+    rejection::{MalformedRequest, Rejection},
+    response_body::ResponseBody,
     service::LogentriesVerify,
 };

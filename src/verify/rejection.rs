@@ -1,4 +1,4 @@
-//! Why a request is refused, and what the client is told of it.
+//! Why a request is rejected, and what the client learns about it.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -8,92 +8,107 @@ use http::{
 };
 use tower::BoxError;
 
-use super::VerifyBody;
+use super::ResponseBody;
 use crate::{Access, body::BodyError, clock};
 
-/// Why a request was refused: in the extensions of the response, for logs.
+/// Why a request was rejected. It is in the extensions of the response, for logs and metrics.
 ///
-/// The response itself says less. Its JSON, `{"errorCode": "...", "message": "..."}`, is the same for an unknown key and a
-/// wrong signature, and never says which part of a request differs from what was signed.
+/// The response itself says less. Its JSON, `{"errorCode": "...", "message": "..."}`, is the same for an unknown key and
+/// for an invalid signature, and never says what differs from what was signed.
 ///
 /// | rejection | status | `errorCode` |
 /// |---|---|---|
-/// | `NoCredentials`, `UnknownKey`, `WrongSignature`, `DateOutsideWindow` | 401, with `WWW-Authenticate` | `unauthorized` |
+/// | `MissingCredentials`, `UnknownKey`, `InvalidSignature`, `DateOutOfTolerance` | 401, with `WWW-Authenticate` | `unauthorized` |
 /// | `Forbidden` | 403 | `forbidden` |
-/// | `Malformed`, `Body`, `BodyLength`, `Trailers` | 400 | `bad_request` |
+/// | `MalformedRequest`, `ReadBody`, `BodyLengthMismatch`, `UnsupportedTrailers` | 400 | `bad_request` |
 /// | `BodyTooLarge` | 413 | `body_too_large` |
-/// | `KeysUnavailable` | 503 | `unavailable` |
+/// | `KeyStoreUnavailable` | 503 | `unavailable` |
+/// A layer outside the verifying one sees it:
+///
+/// ```
+/// use axum::{middleware::map_response, response::Response};
+/// use tower_logentries_auth::Rejection;
+///
+/// async fn count_rejections(response: Response) -> Response {
+///     if let Some(rejection) = response.extensions().get::<Rejection>() {
+///         eprintln!("{}: {rejection}", rejection.status());
+///     }
+///     response
+/// }
+/// # let app: axum::Router = axum::Router::new();
+/// let app = app.layer(map_response(count_rejections)); // added after, so outside of, LogentriesVerifyLayer
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is neither an `x-api-key` nor an `authorization-api-key` header.
-    NoCredentials,
-    /// The store knows no such key.
+    /// The request has neither an `x-api-key` nor an `authorization-api-key` header.
+    MissingCredentials,
+    /// The key store does not know the key.
     UnknownKey,
-    /// The signature is none of the known keys' for this request.
-    WrongSignature,
-    /// The Date is further from the layer's clock than its tolerance.
-    DateOutsideWindow,
-    /// The key is good, but not for this resource.
+    /// None of the known keys made this signature for this request.
+    InvalidSignature,
+    /// The Date differs from the layer's clock by more than its tolerance.
+    DateOutOfTolerance,
+    /// The key is valid, but does not grant access to this resource.
     Forbidden {
-        /// The access that the resource takes.
+        /// The access that the resource requires.
         required: Access,
-        /// The access that the key gives.
-        held: Access,
+        /// The access that the key grants.
+        granted: Access,
     },
-    /// The request could be read in two ways, or its credentials in none.
-    Malformed(Malformed),
-    /// The body failed while it was read.
-    Body {
+    /// The request is ambiguous, or its credentials are not well-formed.
+    MalformedRequest(MalformedRequest),
+    /// Reading the body failed.
+    ReadBody {
         /// The body's own error.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The body ended short of the size that it claimed, or went past it.
-    BodyLength {
-        /// How many bytes it had.
+    /// The body was shorter or longer than its size hint.
+    BodyLengthMismatch {
+        /// How many bytes were read.
         read: usize,
     },
-    /// The body has trailers, and its type can't be rebuilt with them.
-    Trailers,
+    /// The body has trailers, and its type cannot be rebuilt with them.
+    UnsupportedTrailers,
     /// The body is longer than the layer buffers.
     BodyTooLarge {
         /// The layer's limit, in bytes.
         limit: usize,
     },
-    /// The store failed to look a key up.
-    KeysUnavailable {
+    /// The key store failed to look the key up.
+    KeyStoreUnavailable {
         /// The store's own error.
         source: Arc<dyn Error + Send + Sync>,
     },
 }
 
-/// What is wrong with the form of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is not well-formed about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Malformed {
-    /// Two headers of one kind, or both kinds of credentials.
-    DoubledCredentials,
+pub enum MalformedRequest {
+    /// There are two credentials headers.
+    DuplicateCredentials,
     /// `authorization-api-key` is not an id, a `:` and the base64 of 20 bytes.
     Credentials,
-    /// A signed request without exactly one Date header in the form `Thu, 17 Aug 2017 20:16:24 GMT`.
+    /// A signed request does not have exactly one Date header in the form `Thu, 17 Aug 2017 20:16:24 GMT`.
     Date,
-    /// A signed request with two Content-Type headers, or an empty one, or one outside visible ASCII.
+    /// A signed request has two Content-Type headers, or one that is empty or not visible ASCII.
     ContentType,
-    /// A signed request with a method that is not among the ten of which none is a prefix of another.
+    /// The method of a signed request would make its canonical string ambiguous.
     Method,
-    /// A signed request whose path ends in a slash, or does not start with one; or an API key's request whose path
-    /// another parser could take for another path.
+    /// The path of a signed request ends in a slash or does not start with one, or another parser could read the path of
+    /// a request with an API key differently.
     Path,
 }
 
-impl Malformed {
+impl MalformedRequest {
     fn message(self) -> &'static str {
         match self {
-            Self::DoubledCredentials => "send one x-api-key or one authorization-api-key header",
+            Self::DuplicateCredentials => "send one x-api-key or one authorization-api-key header",
             Self::Credentials => "authorization-api-key takes a key id, a colon and the base64 of 20 bytes",
             Self::Date => "a signed request takes one Date header, as in Thu, 17 Aug 2017 20:16:24 GMT",
             Self::ContentType => "a signed request takes at most one Content-Type header, of visible ASCII",
-            Self::Method => "this method can't be signed",
+            Self::Method => "this method cannot be signed",
             Self::Path => {
                 "the path is ambiguous: no empty or dot segments, no encoded slashes or letters, no slash at the end of a signed one"
             }
@@ -102,18 +117,19 @@ impl Malformed {
 }
 
 impl Rejection {
-    /// The status of the response.
+    /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::NoCredentials | Self::UnknownKey | Self::WrongSignature | Self::DateOutsideWindow => {
+            Self::MissingCredentials | Self::UnknownKey | Self::InvalidSignature | Self::DateOutOfTolerance => {
                 StatusCode::UNAUTHORIZED
             }
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Self::Malformed(_) | Self::Body { .. } | Self::BodyLength { .. } | Self::Trailers => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::MalformedRequest(_)
+            | Self::ReadBody { .. }
+            | Self::BodyLengthMismatch { .. }
+            | Self::UnsupportedTrailers => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::KeysUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeyStoreUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -127,26 +143,26 @@ impl Rejection {
         }
     }
 
-    /// What the client is told. None of these texts has a character that JSON escapes.
+    /// What the client learns. None of these texts has a character that JSON escapes.
     fn message(&self) -> &'static str {
         match self {
-            Self::NoCredentials => "send an x-api-key header, or Date and authorization-api-key",
-            Self::UnknownKey | Self::WrongSignature => "the key is unknown or the signature is wrong",
-            Self::DateOutsideWindow => "the Date is too far from the time here",
-            Self::Forbidden { .. } => "the key does not give access to this resource",
-            Self::Malformed(malformed) => malformed.message(),
-            Self::Body { .. } => "the body could not be read",
-            Self::BodyLength { .. } => "the body is not of the size that it claims",
-            Self::Trailers => "trailers are not accepted here",
+            Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
+            Self::UnknownKey | Self::InvalidSignature => "the key is unknown or the signature is invalid",
+            Self::DateOutOfTolerance => "the Date is too far from the server's time",
+            Self::Forbidden { .. } => "the key does not grant access to this resource",
+            Self::MalformedRequest(malformed) => malformed.message(),
+            Self::ReadBody { .. } => "the body could not be read",
+            Self::BodyLengthMismatch { .. } => "the length of the body contradicts its headers",
+            Self::UnsupportedTrailers => "trailers are not accepted here",
             Self::BodyTooLarge { .. } => "the body is too large",
-            Self::KeysUnavailable { .. } => "keys can't be looked up at the moment",
+            Self::KeyStoreUnavailable { .. } => "keys cannot be looked up at the moment",
         }
     }
 
-    /// The response, dated by the layer's clock.
-    pub(super) fn into_response<T>(self, now: Option<u64>) -> Response<VerifyBody<T>> {
+    /// Builds the response, dated by the layer's clock.
+    pub(super) fn into_response<ResBody>(self, now: Option<u64>) -> Response<ResponseBody<ResBody>> {
         let json = format!(r#"{{"errorCode":"{}","message":"{}"}}"#, self.code(), self.message());
-        let mut response = Response::new(VerifyBody::refusal(json.into()));
+        let mut response = Response::new(ResponseBody::rejection(json.into()));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -160,14 +176,14 @@ impl Rejection {
         response
     }
 
-    pub(super) fn keys_unavailable(error: impl Into<BoxError>) -> Self {
-        Self::KeysUnavailable { source: error.into().into() }
+    pub(super) fn key_store_unavailable(error: impl Into<BoxError>) -> Self {
+        Self::KeyStoreUnavailable { source: error.into().into() }
     }
 }
 
-impl From<Malformed> for Rejection {
-    fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
+impl From<MalformedRequest> for Rejection {
+    fn from(malformed: MalformedRequest) -> Self {
+        Self::MalformedRequest(malformed)
     }
 }
 
@@ -175,9 +191,9 @@ impl From<BodyError> for Rejection {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge { limit } => Self::BodyTooLarge { limit },
-            BodyError::Failed(source) => Self::Body { source: source.into() },
-            BodyError::Length { read } => Self::BodyLength { read },
-            BodyError::Trailers => Self::Trailers,
+            BodyError::Read(source) => Self::ReadBody { source: source.into() },
+            BodyError::LengthMismatch { read } => Self::BodyLengthMismatch { read },
+            BodyError::UnsupportedTrailers => Self::UnsupportedTrailers,
         }
     }
 }
@@ -186,11 +202,13 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey => f.write_str("the key is unknown"),
-            Self::WrongSignature => f.write_str("the signature is wrong"),
-            Self::Forbidden { required, held } => {
-                write!(f, "the key gives {held} access, the resource takes {required}")
+            Self::InvalidSignature => f.write_str("the signature is invalid"),
+            Self::Forbidden { required, granted } => {
+                write!(f, "the key grants {granted} access, the resource requires {required}")
             }
-            Self::BodyLength { read } => write!(f, "the body had {read} bytes, which is not the size it claimed"),
+            Self::BodyLengthMismatch { read } => {
+                write!(f, "the body had {read} bytes, which contradicts its size hint")
+            }
             Self::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} bytes"),
             rejection => f.write_str(rejection.message()),
         }
@@ -200,7 +218,7 @@ impl fmt::Display for Rejection {
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Body { source } | Self::KeysUnavailable { source } => Some(&**source),
+            Self::ReadBody { source } | Self::KeyStoreUnavailable { source } => Some(&**source),
             _ => None,
         }
     }

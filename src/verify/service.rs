@@ -1,7 +1,8 @@
-//! The service: checks what can be checked at once, and starts the look-up of the key.
+//! The service: checks what can be checked at once, and starts to look the key up.
 
 use std::{
     fmt, mem,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -9,56 +10,65 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::{BoxError, Service};
 
-use super::{
-    KeyStore, LogentriesVerifyLayer, VerifyBody,
-    future::{LookingUp, VerifyFuture},
-};
-use crate::{FromBytes, Rebuild};
+use super::{KeyStore, ResponseBody, ResponseFuture, future::LookingUp, verifier::Verifier};
+use crate::{RebuildBody, RebuildFromBytes};
 
-/// A service behind a verifying layer. Made by [`LogentriesVerifyLayer`].
-pub struct LogentriesVerify<S, K, R = FromBytes> {
+/// Middleware that authenticates requests before they reach the inner service.
+///
+/// Created by [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer), which is where everything is configured.
+pub struct LogentriesVerify<S, K, R = RebuildFromBytes> {
     pub(super) inner: S,
-    pub(super) layer: LogentriesVerifyLayer<K, R>,
+    pub(super) keys: Arc<K>,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) rebuild: R,
 }
 
 impl<S: Clone, K, R: Clone> Clone for LogentriesVerify<S, K, R> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+        Self {
+            inner: self.inner.clone(),
+            keys: Arc::clone(&self.keys),
+            verifier: Arc::clone(&self.verifier),
+            rebuild: self.rebuild.clone(),
+        }
     }
 }
 
-impl<S, K, R, B, T> Service<Request<B>> for LogentriesVerify<S, K, R>
+impl<S, K, R, ReqBody, ResBody> Service<Request<ReqBody>> for LogentriesVerify<S, K, R>
 where
-    S: Service<Request<B>, Response = Response<T>> + Clone,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     K: KeyStore,
-    R: Rebuild<B> + Clone,
-    B: Body,
-    B::Error: Into<BoxError>,
+    R: RebuildBody<ReqBody> + Clone,
+    ReqBody: Body,
+    ReqBody::Error: Into<BoxError>,
 {
-    type Response = Response<VerifyBody<T>>;
+    type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
-    type Future = VerifyFuture<S, K, R, B>;
+    type Future = ResponseFuture<S, K, R, ReqBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let layer = self.layer.clone();
-        let claim = match layer.claim(&request) {
-            Ok(claim) => claim,
-            Err(rejection) => return VerifyFuture::refused(layer, rejection),
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
+        let credentials = match self.verifier.authenticate(&request) {
+            Ok(credentials) => credentials,
+            Err(rejection) => return ResponseFuture::rejected(verifier, rebuild, rejection),
         };
-        let look_up = layer.keys.look_up(claim.presented());
-        // The clone is not ready; the service that is goes with the request.
+        let lookup = self.keys.lookup(credentials.key());
+        // The clone is not ready: the request takes the service that is.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
-        VerifyFuture::looking_up(layer, look_up, LookingUp { service, request, claim })
+        ResponseFuture::looking_up(verifier, rebuild, lookup, LookingUp { service, request, credentials })
     }
 }
 
 impl<S: fmt::Debug, K, R> fmt::Debug for LogentriesVerify<S, K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesVerify").field("inner", &self.inner).field("layer", &self.layer).finish()
+        f.debug_struct("LogentriesVerify")
+            .field("inner", &self.inner)
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
     }
 }

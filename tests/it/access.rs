@@ -68,7 +68,7 @@ fn rows() -> impl Iterator<Item = (Method, &'static str, Access)> {
 fn each_row_of_the_table_holds_with_any_ending_and_any_query() {
     for (method, path, access) in rows() {
         for ending in ["", "/", "//", "?", "?limit=5", "/?next=/management/logs", "?next=/management/accounts/acme/"] {
-            assert_eq!(Access::required(&method, &format!("{path}{ending}")), access, "{method} {path}{ending}");
+            assert_eq!(Access::required_for(&method, &format!("{path}{ending}")), access, "{method} {path}{ending}");
         }
     }
 }
@@ -106,7 +106,7 @@ async fn the_least_key_that_is_enough_is_sent_and_where_none_is_nothing() {
             let least = held.iter().copied().filter(|key| *key >= required).min();
             match pass(&layer, to_vendor(Method::GET, target)).await {
                 Ok(request) => assert_eq!(key_of(&request), least, "{held:?} for {target}"),
-                Err(AuthError::NoKey { required: named }) => {
+                Err(AuthError::InsufficientAccess { required: named }) => {
                     assert_eq!((named, least), (required, None), "{held:?} for {target}");
                 }
                 Err(error) => panic!("{error}"),
@@ -159,15 +159,15 @@ proptest! {
     ) {
         let path = format!("/{}", segments.join("/"));
         for method in READ.iter().chain(&WRITE).chain(&OTHER) {
-            let access = Access::required(method, &path);
-            let loud = Access::required(method, &path.to_uppercase());
+            let access = Access::required_for(method, &path);
+            let loud = Access::required_for(method, &path.to_uppercase());
             prop_assert_eq!(loud, access);
-            prop_assert_eq!(Access::required(method, &format!("{path}{ending}")), access);
+            prop_assert_eq!(Access::required_for(method, &format!("{path}{ending}")), access);
         }
     }
 
     #[test]
     fn any_text_at_all_takes_some_access(text in any::<String>()) {
-        prop_assert!(Access::required(&Method::DELETE, &text) >= ReadWrite, "a change is never made with a read-only key");
+        prop_assert!(Access::required_for(&Method::DELETE, &text) >= ReadWrite, "a change is never made with a read-only key");
     }
 }

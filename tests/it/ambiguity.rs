@@ -2,24 +2,24 @@
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request};
-use tower_logentries_auth::{Malformed, Rejection};
+use tower_logentries_auth::{Rejection, verify::MalformedRequest};
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, READ_WRITE_KEY, USERS,
-    verifying::{DATE, Draft, METHODS, present, verifier, with_api_key},
+    verifying::{DATE, METHODS, TestRequest, present, verifier, with_api_key},
 };
 
-async fn assert_malformed(request: Request<Body>, expected: Malformed) {
+async fn assert_malformed(request: Request<Body>, expected: MalformedRequest) {
     let shown = format!("{} {} {:?}", request.method(), request.uri(), request.headers());
     match present(&verifier(), request).await {
-        Err(Rejection::Malformed(malformed)) => assert_eq!(malformed, expected, "{shown}"),
+        Err(Rejection::MalformedRequest(malformed)) => assert_eq!(malformed, expected, "{shown}"),
         other => panic!("{shown}: {other:?}"),
     }
 }
 
 /// A signed request whose headers somebody touched.
 fn with_headers<T>(change: impl FnOnce(&mut HeaderMap) -> T) -> Request<Body> {
-    let mut request = Draft::CREATE.request();
+    let mut request = TestRequest::CREATE.request();
     change(request.headers_mut());
     request
 }
@@ -27,7 +27,7 @@ fn with_headers<T>(change: impl FnOnce(&mut HeaderMap) -> T) -> Request<Body> {
 #[tokio::test]
 async fn ten_methods_can_be_signed() {
     for method in METHODS {
-        let passed = present(&verifier(), Draft { method, ..Draft::CREATE }.request()).await.unwrap();
+        let passed = present(&verifier(), TestRequest { method, ..TestRequest::CREATE }.request()).await.unwrap();
         assert_eq!(passed.method().as_str(), method);
     }
 }
@@ -45,7 +45,7 @@ async fn no_other_method_can_be_signed() {
     let registered = ["ACL", "BIND", "COPY", "LINK", "LOCK", "MKCOL", "MOVE", "PRI", "PROPFIND", "PROPPATCH", "SEARCH"];
     let near = ["get", "Get", "GETT", "GE", "POSTapplication", "P", "PUTT", "QUER", "CONNECTED"];
     for method in registered.into_iter().chain(near) {
-        assert_malformed(Draft { method, ..Draft::CREATE }.request(), Malformed::Method).await;
+        assert_malformed(TestRequest { method, ..TestRequest::CREATE }.request(), MalformedRequest::Method).await;
     }
 }
 
@@ -84,29 +84,32 @@ async fn a_date_in_any_other_form_is_refused() {
         "2017-08-17T20:16:24Z",
         "1503000984",
     ] {
-        assert_malformed(Draft { date, ..Draft::CREATE }.request(), Malformed::Date).await;
+        assert_malformed(TestRequest { date, ..TestRequest::CREATE }.request(), MalformedRequest::Date).await;
     }
 }
 
 #[tokio::test]
 async fn a_signed_request_takes_one_date() {
     let date = HeaderValue::from_static(DATE);
-    assert_malformed(with_headers(|headers| headers.remove("date")), Malformed::Date).await;
-    assert_malformed(with_headers(|headers| headers.append("date", date)), Malformed::Date).await;
+    assert_malformed(with_headers(|headers| headers.remove("date")), MalformedRequest::Date).await;
+    assert_malformed(with_headers(|headers| headers.append("date", date)), MalformedRequest::Date).await;
     let latin = HeaderValue::from_bytes(b"Thu, 17 Ao\xfbt 2017 20:16:24 GMT").unwrap();
-    assert_malformed(with_headers(|headers| headers.insert("date", latin)), Malformed::Date).await;
+    assert_malformed(with_headers(|headers| headers.insert("date", latin)), MalformedRequest::Date).await;
 }
 
 #[tokio::test]
 async fn a_signed_request_takes_at_most_one_content_type() {
-    assert!(present(&verifier(), Draft { content_type: "", ..Draft::CREATE }.request()).await.is_ok(), "none");
+    assert!(
+        present(&verifier(), TestRequest { content_type: "", ..TestRequest::CREATE }.request()).await.is_ok(),
+        "none"
+    );
 
-    let malformed = Malformed::ContentType;
+    let malformed = MalformedRequest::ContentType;
     let json = HeaderValue::from_static("application/json");
     let twice = with_headers(|headers| headers.append("content-type", json));
     assert_malformed(twice, malformed).await;
     // Signed like none at all: a client that signs no Content-Type must not get one through.
-    let mut empty = Draft { content_type: "", ..Draft::CREATE }.request();
+    let mut empty = TestRequest { content_type: "", ..TestRequest::CREATE }.request();
     empty.headers_mut().insert("content-type", HeaderValue::from_static(""));
     assert_malformed(empty, malformed).await;
     for octets in [&b"text/pl\xe4in"[..], b"text/plain; name=\xc3\xa4"] {
@@ -117,11 +120,11 @@ async fn a_signed_request_takes_at_most_one_content_type() {
 
 #[tokio::test]
 async fn one_kind_of_credentials_is_taken_and_one_of_it() {
-    let malformed = Malformed::DoubledCredentials;
+    let malformed = MalformedRequest::DuplicateCredentials;
     let key = HeaderValue::from_static(READ_ONLY_KEY);
     assert_malformed(with_headers(|headers| headers.insert("x-api-key", key.clone())), malformed).await;
 
-    let credential = HeaderValue::try_from(Draft::CREATE.credential()).unwrap();
+    let credential = HeaderValue::try_from(TestRequest::CREATE.credential()).unwrap();
     let twice = with_headers(|headers| headers.append("authorization-api-key", credential));
     assert_malformed(twice, malformed).await;
 
@@ -139,11 +142,11 @@ async fn an_empty_api_key_is_an_unknown_one() {
 #[tokio::test]
 async fn a_signature_has_one_spelling() {
     // Of 20 bytes of ones, so that each alphabet shows and the last character has bits to spare.
-    let id = Draft::CREATE.key_id;
+    let id = TestRequest::CREATE.key_id;
     let good = "/////////////////////////////////////////"[..26].to_string() + "8=";
-    let well_formed = Draft::CREATE.carrying(format!("{id}:{good}")).unwrap();
+    let well_formed = TestRequest::CREATE.carrying(format!("{id}:{good}")).unwrap();
     let rejection = present(&verifier(), well_formed).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::WrongSignature), "of good form: {rejection:?}");
+    assert!(matches!(rejection, Rejection::InvalidSignature), "of good form: {rejection:?}");
 
     for bad in [
         good.replace('=', ""),
@@ -165,13 +168,14 @@ async fn a_signature_has_one_spelling() {
         "ff".repeat(20),
         String::new(),
     ] {
-        assert_malformed(Draft::CREATE.carrying(format!("{id}:{bad}")).unwrap(), Malformed::Credentials).await;
+        assert_malformed(TestRequest::CREATE.carrying(format!("{id}:{bad}")).unwrap(), MalformedRequest::Credentials)
+            .await;
     }
 }
 
 #[tokio::test]
 async fn a_credential_is_an_id_a_colon_and_a_signature() {
-    let good = Draft::CREATE.credential();
+    let good = TestRequest::CREATE.credential();
     let (id, signature) = good.split_once(':').unwrap();
     for bad in [
         format!("{id}{signature}"),
@@ -189,19 +193,19 @@ async fn a_credential_is_an_id_a_colon_and_a_signature() {
         ":".to_owned(),
         String::new(),
     ] {
-        assert_malformed(Draft::CREATE.carrying(bad).unwrap(), Malformed::Credentials).await;
+        assert_malformed(TestRequest::CREATE.carrying(bad).unwrap(), MalformedRequest::Credentials).await;
     }
     let no_text = [&b"\xff"[..], good.as_bytes()].concat();
-    assert_malformed(Draft::CREATE.carrying(no_text).unwrap(), Malformed::Credentials).await;
+    assert_malformed(TestRequest::CREATE.carrying(no_text).unwrap(), MalformedRequest::Credentials).await;
 }
 
 #[tokio::test]
 async fn a_signed_path_does_not_end_in_a_slash() {
     for target in ["/management/accounts/acme/users/", "/management/accounts/acme/users/?limit=5", "//", "/a//"] {
-        assert_malformed(Draft { target, ..Draft::LIST }.request(), Malformed::Path).await;
+        assert_malformed(TestRequest { target, ..TestRequest::LIST }.request(), MalformedRequest::Path).await;
     }
     for target in ["/", "/?limit=5", "/a//b", "/a/../b", "/a%2fb", "/users?path=/a/"] {
-        let passed = present(&verifier(), Draft { target, ..Draft::LIST }.request()).await.unwrap();
+        let passed = present(&verifier(), TestRequest { target, ..TestRequest::LIST }.request()).await.unwrap();
         assert_eq!(passed.uri(), target, "as it was sent");
     }
 }
@@ -210,14 +214,14 @@ async fn a_signed_path_does_not_end_in_a_slash() {
 async fn a_signed_target_has_a_path() {
     // In authority form, as CONNECT sends it, and in asterisk form.
     for target in ["127.0.0.1:80", "management", "*"] {
-        assert_malformed(Draft { target, ..Draft::LIST }.request(), Malformed::Path).await;
+        assert_malformed(TestRequest { target, ..TestRequest::LIST }.request(), MalformedRequest::Path).await;
     }
 }
 
 #[tokio::test]
 async fn the_query_is_not_signed() {
-    let credential = Draft::LIST.credential();
+    let credential = TestRequest::LIST.credential();
     let target = format!("{USERS}?limit=5");
-    let request = Draft { target: &target, ..Draft::LIST }.carrying(credential).unwrap();
+    let request = TestRequest { target: &target, ..TestRequest::LIST }.carrying(credential).unwrap();
     assert_eq!(present(&verifier(), request).await.unwrap().uri(), &*target);
 }

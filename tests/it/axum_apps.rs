@@ -16,12 +16,12 @@ use tower_http::{
     cors::{Any, CorsLayer},
     trace::TraceLayer,
 };
-use tower_logentries_auth::{Access, Authenticated, Rejection, VerifyBody};
+use tower_logentries_auth::{Access, Authenticated, Rejection, verify::ResponseBody};
 
 use crate::support::{
     KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, bodies, hyper_client,
     server::serve,
-    verifying::{Draft, verifier, with_api_key},
+    verifying::{TestRequest, verifier, with_api_key},
 };
 
 async fn send(request: Request<Body>) -> Response<Incoming> {
@@ -38,18 +38,18 @@ async fn status(origin: &str, path: &str, key: &str) -> u16 {
 }
 
 /// The status of a signed request.
-async fn signed_status(origin: &str, draft: Draft<'_>) -> u16 {
+async fn signed_status(origin: &str, draft: TestRequest<'_>) -> u16 {
     send(draft.request_to(origin)).await.status().as_u16()
 }
 
 async fn tell(who: Authenticated) -> String {
-    format!("{} by {:?}", who.access, who.api_key_id)
+    format!("{} by {:?}", who.access, who.key_id)
 }
 
 #[tokio::test]
 async fn a_handler_extracts_who_is_there() {
     let origin = serve(Router::new().route(USERS, get(tell)).route(LOGS, get(tell)).layer(verifier())).await;
-    let by_owner = text(send(Draft::LIST.request_to(&origin)).await).await;
+    let by_owner = text(send(TestRequest::LIST.request_to(&origin)).await).await;
     assert_eq!(by_owner, format!("owner by Some({KEY_ID:?})"));
     let by_key = text(send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await).await;
     assert_eq!(by_key, "read-only by None");
@@ -58,7 +58,7 @@ async fn a_handler_extracts_who_is_there() {
 #[tokio::test]
 async fn the_extractor_says_what_is_missing_where_no_layer_is_around() {
     let origin = serve(Router::new().route(USERS, get(tell))).await;
-    let response = send(Draft::LIST.request_to(&origin)).await;
+    let response = send(TestRequest::LIST.request_to(&origin)).await;
     assert_eq!(response.status(), 500);
     let words = text(response).await;
     assert!(words.contains("no LogentriesVerifyLayer is around this route"), "{words}");
@@ -85,8 +85,8 @@ async fn a_path_without_a_route_is_refused_before_it_is_not_found() {
 async fn a_handler_gets_the_body_that_was_signed() {
     let app = Router::new().route(USERS, post(|body: Bytes| async { body })).layer(verifier());
     let origin = serve(app).await;
-    let response = send(Draft::CREATE.request_to(&origin)).await;
-    assert_eq!(text(response).await.as_bytes(), Draft::CREATE.body);
+    let response = send(TestRequest::CREATE.request_to(&origin)).await;
+    assert_eq!(text(response).await.as_bytes(), TestRequest::CREATE.body);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_handler_sees_the_credentials_marked_as_sensitive() {
     };
     let origin = serve(Router::new().route(USERS, get(sensitive)).route(LOGS, get(sensitive)).layer(verifier())).await;
     for (request, secret) in [
-        (Draft::LIST.request_to(&origin), &*Draft::LIST.credential()),
+        (TestRequest::LIST.request_to(&origin), &*TestRequest::LIST.credential()),
         (with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY), READ_ONLY_KEY),
     ] {
         let seen = text(send(request).await).await;
@@ -110,12 +110,12 @@ async fn a_handler_sees_the_credentials_marked_as_sensitive() {
 async fn under_nest_the_signature_covers_the_whole_path() {
     let inner = Router::new().route(USERS, get(tell)).layer(verifier());
     let origin = serve(Router::new().nest("/api/v1", inner)).await;
-    let nested = Draft { target: "/api/v1/management/accounts/acme/users", ..Draft::LIST };
+    let nested = TestRequest { target: "/api/v1/management/accounts/acme/users", ..TestRequest::LIST };
     assert_eq!(signed_status(&origin, nested).await, 200);
 
-    let for_the_inner_path = Draft::LIST.credential();
+    let for_the_inner_path = TestRequest::LIST.credential();
     let target = format!("{origin}{}", nested.target);
-    let request = Draft { target: &target, ..nested }.carrying(for_the_inner_path).unwrap();
+    let request = TestRequest { target: &target, ..nested }.carrying(for_the_inner_path).unwrap();
     assert_eq!(send(request).await.status(), 401);
 }
 
@@ -136,7 +136,7 @@ async fn under_nest_access_is_judged_by_the_path_that_is_left() {
     let layer_outside = serve(Router::new().nest("/api", inner()).layer(verifier())).await;
     assert_eq!(status(&layer_outside, "/api/management/logs", READ_ONLY_KEY).await, 403);
     assert_eq!(status(&layer_outside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 200);
-    let rule = |method: &Method, path: &str| Access::required(method, path.strip_prefix("/api").unwrap_or(path));
+    let rule = |method: &Method, path: &str| Access::required_for(method, path.strip_prefix("/api").unwrap_or(path));
     let with_rule = serve(Router::new().nest("/api", inner()).layer(verifier().access(rule))).await;
     assert_eq!(status(&with_rule, "/api/management/logs", READ_ONLY_KEY).await, 200);
     assert_eq!(status(&with_rule, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
@@ -154,7 +154,7 @@ async fn a_rule_for_access_gets_the_method_and_the_path_that_is_left() {
     let origin = serve(Router::new().nest("/management/accounts/{id}", users)).await;
     assert_eq!(status(&origin, "/management/accounts/acme/users?limit=5", READ_WRITE_KEY).await, 403);
     assert_eq!(*asked.lock().unwrap(), ["GET /users"]);
-    assert_eq!(signed_status(&origin, Draft::LIST).await, 200);
+    assert_eq!(signed_status(&origin, TestRequest::LIST).await, 200);
 }
 
 #[tokio::test]
@@ -186,14 +186,18 @@ async fn the_handler_still_sees_both_paths() {
 async fn a_layer_outside_reads_why_a_request_was_refused() {
     let reasons = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&reasons);
-    let read = move |response: Response<VerifyBody<Body>>| {
+    let read = move |response: Response<ResponseBody<Body>>| {
         let reason = response.extensions().get::<Rejection>().map(ToString::to_string);
         log.lock().unwrap().push(reason);
         response
     };
     let layers = ServiceBuilder::new().map_response(read).layer(verifier());
     let origin = serve(Router::new().route(USERS, get(|| async {})).layer(layers)).await;
-    for draft in [Draft { key_id: "nobody", ..Draft::LIST }, Draft { key: "another", ..Draft::LIST }, Draft::LIST] {
+    for draft in [
+        TestRequest { key_id: "nobody", ..TestRequest::LIST },
+        TestRequest { key: "another", ..TestRequest::LIST },
+        TestRequest::LIST,
+    ] {
         send(draft.request_to(&origin)).await;
     }
     send(with_api_key("GET", &format!("{origin}{TEAMS}"), READ_ONLY_KEY)).await;
@@ -229,8 +233,8 @@ async fn one_method_of_a_route_can_be_behind_the_layer() {
     let origin = serve(Router::new().route(USERS, open_reads)).await;
     let get = Request::get(format!("{origin}{USERS}")).body(Body::empty()).unwrap();
     assert_eq!(send(get).await.status(), 200);
-    assert_eq!(signed_status(&origin, Draft { key: "another", ..Draft::CREATE }).await, 401);
-    assert_eq!(signed_status(&origin, Draft::CREATE).await, 200);
+    assert_eq!(signed_status(&origin, TestRequest { key: "another", ..TestRequest::CREATE }).await, 401);
+    assert_eq!(signed_status(&origin, TestRequest::CREATE).await, 200);
 }
 
 #[tokio::test]

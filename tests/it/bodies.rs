@@ -6,7 +6,7 @@ use http::{HeaderValue, Request, Version};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{BoxError, Layer, ServiceExt};
-use tower_logentries_auth::{BodyDigest, BufferedBody, LogentriesAuthLayer, Rebuild};
+use tower_logentries_auth::{BodyDigest, BufferedBody, LogentriesAuthLayer, RebuildBody};
 
 use crate::support::{
     READ_WRITE_KEY, TEAMS, USERS,
@@ -18,7 +18,7 @@ use crate::support::{
 /// The request as a server gets it, over HTTP/2 where it says so. Its URI is a path.
 async fn arrives<R, B>(layer: LogentriesAuthLayer<R>, mut request: Request<B>) -> Received
 where
-    R: Rebuild<B> + Clone,
+    R: RebuildBody<B> + Clone,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     let (origin, recording) = server::record().await;
@@ -37,7 +37,7 @@ fn signed<B>(body: B) -> Request<B> {
 /// Fails unless this is `body`, signed and sent with its length. Of no body at all hyper gives none by itself.
 #[track_caller]
 fn assert_whole(received: &Received, body: &[u8], what: &str) {
-    assert_eq!(received.judge(), None, "{what}");
+    assert_eq!(received.signature_error(), None, "{what}");
     let length = received.header("content-length").unwrap_or("0");
     assert_eq!(length, body.len().to_string(), "{what}");
     assert_eq!(received.header("transfer-encoding"), None, "{what}");
@@ -138,7 +138,7 @@ async fn a_body_whose_digest_is_known_streams_and_is_signed_whatever_the_limit()
     let mut request = signed(long());
     request.extensions_mut().insert(BodyDigest::of(LONG));
     let received = arrives(limited(), request).await;
-    assert_eq!((received.judge(), received.header("transfer-encoding")), (None, Some("chunked")));
+    assert_eq!((received.signature_error(), received.header("transfer-encoding")), (None, Some("chunked")));
     assert_eq!(received.body, LONG);
 }
 
@@ -161,7 +161,7 @@ fn with_trailers() -> Request<Boxed> {
 async fn trailers_arrive_over_http_1() {
     let received = arrives(layer().rebuild_body(boxed), with_trailers()).await;
     assert_eq!((received.version, received.header("transfer-encoding")), (Version::HTTP_11, Some("chunked")));
-    assert_eq!((received.judge(), &received.body[..]), (None, &b"a body"[..]));
+    assert_eq!((received.signature_error(), &received.body[..]), (None, &b"a body"[..]));
     assert_eq!(received.trailers, Some(trailers()));
 }
 
@@ -170,6 +170,6 @@ async fn trailers_arrive_over_http_2() {
     let mut request = with_trailers();
     *request.version_mut() = Version::HTTP_2;
     let received = arrives(layer().rebuild_body(boxed), request).await;
-    assert_eq!((received.version, received.judge()), (Version::HTTP_2, None));
+    assert_eq!((received.version, received.signature_error()), (Version::HTTP_2, None));
     assert_eq!((&received.body[..], received.trailers), (&b"a body"[..], Some(trailers())));
 }

@@ -13,11 +13,11 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tower::{Layer, ServiceBuilder, ServiceExt, retry::RetryLayer};
-use tower_logentries_auth::{ClockCorrected, LogentriesAuthLayer, LogentriesVerifyLayer};
+use tower_logentries_auth::{LogentriesAuthLayer, LogentriesVerifyLayer, sign::ClockSkewCorrected};
 
 use crate::support::{
-    LOGS, THEN, USERS, at,
-    clock::{HandClock, RetryCorrected, date},
+    LOGS, SIGNED_AT, USERS, at,
+    clock::{ManualClock, RetryCorrected, date},
     credentials, hyper_client, layer_for,
     server::{record_and, verifier},
 };
@@ -28,14 +28,14 @@ fn verify_at(second: u64) -> LogentriesVerifyLayer<tower_logentries_auth::Creden
     LogentriesVerifyLayer::new(credentials()).clock(at(second))
 }
 
-/// A server that verifies, and whose clock is this far from [`THEN`].
+/// A server that verifies, and whose clock is this far from [`SIGNED_AT`].
 async fn server_off_by(seconds: i64) -> String {
-    verifier(verify_at(THEN.checked_add_signed(seconds).unwrap())).await
+    verifier(verify_at(SIGNED_AT.checked_add_signed(seconds).unwrap())).await
 }
 
-/// A server that refuses everything with 401, at this distance from [`THEN`].
+/// A server that refuses everything with 401, at this distance from [`SIGNED_AT`].
 async fn refusing_server_off_by(seconds: i64) -> String {
-    let date = date(THEN.checked_add_signed(seconds).unwrap());
+    let date = date(SIGNED_AT.checked_add_signed(seconds).unwrap());
     record_and(move |_| refusal(&date)).await.0
 }
 
@@ -51,14 +51,14 @@ async fn get(layer: &LogentriesAuthLayer, origin: &str, path: &str) -> Response<
 
 /// By how much a response says that the clock was corrected.
 fn corrected<T>(response: &Response<T>) -> Option<i64> {
-    response.extensions().get::<ClockCorrected>().map(ClockCorrected::offset)
+    response.extensions().get::<ClockSkewCorrected>().map(ClockSkewCorrected::offset_secs)
 }
 
 #[tokio::test]
 async fn a_server_that_is_ahead_or_behind_refuses_once() {
     for offset in [TWENTY_MINUTES, -TWENTY_MINUTES] {
         let origin = server_off_by(offset).await;
-        let layer = layer_for(&origin).clock(at(THEN));
+        let layer = layer_for(&origin).clock(at(SIGNED_AT));
         let clone = layer.clone();
 
         let refused = get(&layer, &origin, USERS).await;
@@ -68,8 +68,8 @@ async fn a_server_that_is_ahead_or_behind_refuses_once() {
         let accepted = get(&clone, &origin, USERS).await;
         assert_eq!(accepted.status(), StatusCode::OK, "the offset is every clone's");
         assert_eq!(corrected(&accepted), None);
-        assert_eq!(layer.clock_offset(&origin).unwrap(), offset);
-        assert_eq!(clone.clock_offset(&origin).unwrap(), offset);
+        assert_eq!(layer.clock_offset_secs(&origin).unwrap(), offset);
+        assert_eq!(clone.clock_offset_secs(&origin).unwrap(), offset);
     }
 }
 
@@ -80,7 +80,7 @@ async fn with_a_retry_no_request_fails_at_all() {
         let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let client = ServiceBuilder::new()
             .layer(RetryLayer::new(RetryCorrected { tries_left: 1 }))
-            .layer(layer_for(&origin).clock(at(THEN)))
+            .layer(layer_for(&origin).clock(at(SIGNED_AT)))
             .service(client);
         for body in ["", "a body that is signed twice"] {
             let request = Request::post(format!("{origin}{USERS}")).body(Full::from(body)).unwrap();
@@ -93,55 +93,55 @@ async fn with_a_retry_no_request_fails_at_all() {
 #[tokio::test]
 async fn the_offset_converges_and_a_refusal_for_another_reason_is_not_retried() {
     let origin = refusing_server_off_by(TWENTY_MINUTES).await;
-    let clock = HandClock::at(THEN);
+    let clock = ManualClock::at(SIGNED_AT);
     let layer = layer_for(&origin).clock(clock.reading());
     assert_eq!(corrected(&get(&layer, &origin, USERS).await), Some(TWENTY_MINUTES));
     for second in 1..4 {
-        clock.set(THEN + second);
+        clock.set(SIGNED_AT + second);
         assert_eq!(corrected(&get(&layer, &origin, USERS).await), None);
-        assert_eq!(layer.clock_offset(&origin).unwrap(), TWENTY_MINUTES);
+        assert_eq!(layer.clock_offset_secs(&origin).unwrap(), TWENTY_MINUTES);
     }
 }
 
 #[tokio::test]
 async fn the_offset_heals_when_the_local_clock_is_set_right() {
     let origin = server_off_by(TWENTY_MINUTES).await;
-    let clock = HandClock::at(THEN);
+    let clock = ManualClock::at(SIGNED_AT);
     let layer = layer_for(&origin).clock(clock.reading());
     get(&layer, &origin, USERS).await;
     assert_eq!(get(&layer, &origin, USERS).await.status(), StatusCode::OK);
 
-    clock.set(THEN.checked_add_signed(TWENTY_MINUTES).unwrap());
+    clock.set(SIGNED_AT.checked_add_signed(TWENTY_MINUTES).unwrap());
     let refused = get(&layer, &origin, USERS).await;
     assert_eq!((refused.status(), corrected(&refused)), (StatusCode::UNAUTHORIZED, Some(0)));
     assert_eq!(get(&layer, &origin, USERS).await.status(), StatusCode::OK);
-    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
+    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 0);
 }
 
 #[tokio::test]
 async fn two_origins_keep_offsets_of_their_own() {
     let (ahead, behind, right) =
         (server_off_by(TWENTY_MINUTES).await, server_off_by(-TWENTY_MINUTES).await, server_off_by(0).await);
-    let layer = layer_for(&ahead).trust_origin(&behind).unwrap().trust_origin(&right).unwrap().clock(at(THEN));
+    let layer = layer_for(&ahead).trust_origin(&behind).unwrap().trust_origin(&right).unwrap().clock(at(SIGNED_AT));
     let origins = [(&ahead, TWENTY_MINUTES), (&behind, -TWENTY_MINUTES), (&right, 0)];
     for (origin, offset) in origins {
         assert_eq!(corrected(&get(&layer, origin, USERS).await).unwrap_or(0), offset);
     }
     for (origin, offset) in origins {
         assert_eq!(get(&layer, origin, USERS).await.status(), StatusCode::OK);
-        assert_eq!(layer.clock_offset(origin).unwrap(), offset);
+        assert_eq!(layer.clock_offset_secs(origin).unwrap(), offset);
     }
 }
 
 #[tokio::test]
 async fn a_layer_that_does_not_correct_its_clock_stays_refused() {
     let origin = server_off_by(TWENTY_MINUTES).await;
-    let layer = layer_for(&origin).clock(at(THEN)).clock_correction(false);
+    let layer = layer_for(&origin).clock(at(SIGNED_AT)).correct_clock_skew(false);
     for _ in 0..2 {
         let refused = get(&layer, &origin, USERS).await;
         assert_eq!((refused.status(), corrected(&refused)), (StatusCode::UNAUTHORIZED, None));
     }
-    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
+    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 0);
 }
 
 #[tokio::test]
@@ -150,5 +150,5 @@ async fn the_verifying_layer_dates_its_refusals_by_its_own_clock() {
     let unauthenticated = Request::get(format!("{origin}{LOGS}")).body(Body::empty()).unwrap();
     let refused = hyper_client().request(unauthenticated).await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.headers()["date"], date(THEN.checked_add_signed(TWENTY_MINUTES).unwrap()).as_str());
+    assert_eq!(refused.headers()["date"], date(SIGNED_AT.checked_add_signed(TWENTY_MINUTES).unwrap()).as_str());
 }

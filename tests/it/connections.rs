@@ -32,13 +32,13 @@ async fn a_target_without_an_authority_is_sent_where_the_layer_is_told_that_it_g
     let connection = connect(&origin).await;
 
     let refused = layer.layer(connection.clone()).oneshot(request(USERS, host)).await.unwrap_err();
-    assert!(matches!(refused, AuthError::UnnamedOrigin), "{refused}");
+    assert!(matches!(refused, AuthError::MissingAuthority), "{refused}");
     assert!(recording.take().is_empty());
 
     let mut client = layer.assume_origin(&origin).unwrap().layer(connection);
     client.ready().await.unwrap().call(request(&format!("{USERS}/?limit=5"), host)).await.unwrap();
     let received = recording.only();
-    assert_eq!((received.judge(), received.target), (None, format!("{USERS}?limit=5")));
+    assert_eq!((received.signature_error(), received.target), (None, format!("{USERS}?limit=5")));
 
     let logs = Request::get(LOGS).header("host", host).body(Body::empty()).unwrap();
     client.ready().await.unwrap().call(logs).await.unwrap();

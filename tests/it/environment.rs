@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tower_logentries_auth::{Access, Credentials, LogentriesAuthLayer};
 
 use crate::support::{
-    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, assert_silent, child,
+    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, assert_no_secrets, child,
     inner::{key_of, pass, to_vendor},
 };
 
@@ -38,7 +38,7 @@ async fn read_with<V: AsRef<OsStr>>(variables: impl IntoIterator<Item = (&'stati
         reader.env_remove(name);
     }
     let ran = child::finish(reader.envs(variables)).await;
-    assert_silent(&format!("{ran:?}"));
+    assert_no_secrets(&format!("{ran:?}"));
     let read = ran.stdout.split_once("read: ").and_then(|(_, rest)| rest.lines().next());
     read.unwrap_or_else(|| panic!("{ran:?}")).to_owned()
 }

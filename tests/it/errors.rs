@@ -11,7 +11,7 @@ use http::{Request, request};
 use tower_logentries_auth::{Access, AuthError, Credentials, LogentriesAuthLayer};
 
 use crate::support::{
-    READ_ONLY_KEY, USERS, assert_silent,
+    READ_ONLY_KEY, USERS, assert_no_secrets,
     bodies::{Act, Scripted, trailers},
     inner::{VENDOR, pass},
     layer, whole_error,
@@ -113,7 +113,7 @@ async fn every_refusal_says_what_is_wrong_and_what_to_do() {
         let error = pass(&layer, request).await.unwrap_err();
         assert_eq!(error.to_string(), message);
         assert!(error.source().is_none(), "{error:?}");
-        assert_silent(&whole_error(&error));
+        assert_no_secrets(&whole_error(&error));
     }
 }
 
@@ -125,7 +125,7 @@ async fn a_body_that_fails_is_the_source_of_its_error() {
     let error = pass(&layer, request).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(root_cause(&error).downcast_ref::<io::Error>().unwrap().to_string(), "the disk is gone");
-    assert!(matches!(error, AuthError::Body { .. }));
+    assert!(matches!(error, AuthError::ReadBody { .. }));
 }
 
 /// The innermost cause: `axum::body::Body` wraps that of the body in it.

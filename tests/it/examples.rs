@@ -78,7 +78,7 @@ async fn reqwest_redirects_signs_each_hop_and_stops_before_a_foreign_one() {
     };
     let (origin, recording) = sent_to("/management/accounts/new/users".to_owned()).await;
     assert_wrote(&child::run("reqwest_redirects", &[&origin]).await, &["/new/users 200 OK", "moved"]);
-    assert_eq!(recording.take().iter().map(server::Received::judge).collect::<Vec<_>>(), [None, None]);
+    assert_eq!(recording.take().iter().map(server::Received::signature_error).collect::<Vec<_>>(), [None, None]);
 
     let (foreign, unreached) = server::record().await;
     let (origin, _) = sent_to(foreign).await;
@@ -121,7 +121,7 @@ async fn examples_without_keys_say_what_they_lack() {
         }
         let ran = child::finish(&mut command).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.stderr.contains("NothingInEnvironment"), "{ran:?}");
+        assert!(ran.stderr.contains("NoKeysInEnv"), "{ran:?}");
     }
 }
 
@@ -161,7 +161,7 @@ mod gen_signature {
         let path = &USERS[1..];
         let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "POST", path, r#"{"user":{}}"#]).await;
         let received = recording.only();
-        assert_eq!(received.judge(), None);
+        assert_eq!(received.signature_error(), None);
         assert_eq!((&*received.target, &received.body[..]), (USERS, &br#"{"user":{}}"#[..]));
         let shown = |name| format!("{name}: {}\n", received.header(name).unwrap());
         for name in ["content-type", "date", "authorization-api-key"] {
@@ -179,7 +179,7 @@ mod gen_signature {
 
     #[tokio::test]
     async fn fails_where_there_is_no_server() {
-        let (origin, _held) = server::nobody();
+        let (origin, _held) = server::refused_port();
         let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stderr.to_lowercase().contains("connection refused"), "{ran:?}");

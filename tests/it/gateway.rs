@@ -14,8 +14,8 @@ use crate::support::{
     bodies::channel,
     child::Served,
     hyper_client,
-    raw::soon,
-    server::{nobody, record, record_and, serve},
+    raw::with_timeout,
+    server::{record, record_and, refused_port, serve},
     sockets::Socket,
 };
 
@@ -36,7 +36,7 @@ async fn send(request: Request<Body>) -> (StatusCode, HeaderMap, String) {
 async fn send_raw(gateway: &Served, request: &str) -> String {
     let mut socket = Socket::connect(&gateway.origin).await;
     socket.send(request).await;
-    soon(socket.receive()).await
+    with_timeout(socket.receive()).await
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn a_request_without_keys_gets_the_key_of_its_resource() {
     let request = Request::post(format!("{}{USERS}", gateway.origin)).body(Body::from("a user")).unwrap();
     send(request).await;
     let received = recording.only();
-    assert_eq!(received.judge(), None);
+    assert_eq!(received.signature_error(), None);
     assert_eq!(received.body, "a user");
 }
 
@@ -72,7 +72,7 @@ async fn credentials_and_a_host_that_a_request_brings_are_replaced() {
         assert!(!format!("{:?}", received.headers.values().collect::<Vec<_>>()).contains("forged"), "{received:?}");
         match path {
             LOGS => assert_eq!(received.header("x-api-key"), Some(READ_ONLY_KEY)),
-            _ => assert_eq!(received.judge(), None),
+            _ => assert_eq!(received.signature_error(), None),
         }
     }
 }
@@ -138,7 +138,7 @@ async fn hop_by_hop_headers_stop_at_the_gateway_both_ways() {
     assert_no_hop_by_hop(&headers);
     let received = recording.only();
     assert_no_hop_by_hop(&received.headers);
-    assert_eq!(received.judge(), None);
+    assert_eq!(received.signature_error(), None);
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn bodies_stream_both_ways() {
 
 #[tokio::test]
 async fn an_upstream_that_can_not_be_reached_is_a_502_with_a_reason() {
-    let (upstream, _held) = nobody();
+    let (upstream, _held) = refused_port();
     let gateway = gateway_to(&upstream).await;
     for path in [LOGS, USERS] {
         let request = Request::get(format!("{}{path}", gateway.origin)).body(Body::empty()).unwrap();

@@ -18,13 +18,13 @@ use hyper_util::{
 use tokio::{net::TcpListener, time::timeout};
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    Authenticated, BufferedBody, KeyStore, LogentriesVerifyLayer, Rebuild, Rejection, VerifyBody,
+    Authenticated, BufferedBody, KeyStore, LogentriesVerifyLayer, RebuildBody, Rejection, verify::ResponseBody,
 };
 
 use crate::support::{
     READ_WRITE_KEY, TEAMS,
     bodies::{self, Act, Scripted},
-    verifying::{Draft, verifier, with_api_key},
+    verifying::{TestRequest, verifier, with_api_key},
 };
 
 /// The body type of the server.
@@ -68,23 +68,23 @@ fn trailers() -> HeaderMap {
     HeaderMap::from_iter([(http::header::ETAG, "kept".parse().unwrap())])
 }
 
-/// [`Draft::CREATE`] with a trailer behind its body.
+/// [`TestRequest::CREATE`] with a trailer behind its body.
 fn with_trailers(origin: &str) -> Request<Body> {
-    let mut request = Draft::CREATE.request_to(origin);
+    let mut request = TestRequest::CREATE.request_to(origin);
     // HTTP/1.1 announces them.
     request.headers_mut().insert("trailer", "etag".parse().unwrap());
-    request.map(|_| Body::new(Scripted::new([Act::Data(Draft::CREATE.body), Act::Trailers(trailers())])))
+    request.map(|_| Body::new(Scripted::new([Act::Data(TestRequest::CREATE.body), Act::Trailers(trailers())])))
 }
 
 #[tokio::test]
 async fn a_boxed_body_reaches_a_hyper_service_unchanged() {
     let origin = serve_boxed().await;
     for (version, client) in clients() {
-        let response = client.request(Draft::CREATE.request_to(&origin)).await.unwrap();
+        let response = client.request(TestRequest::CREATE.request_to(&origin)).await.unwrap();
         assert_eq!((response.version(), response.status().as_u16()), (version, 200));
-        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), Draft::CREATE.body);
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), TestRequest::CREATE.body);
 
-        let forged = Draft { key: "another-key", ..Draft::CREATE };
+        let forged = TestRequest { key: "another-key", ..TestRequest::CREATE };
         let response = client.request(forged.request_to(&origin)).await.unwrap();
         assert_eq!((response.version(), response.status().as_u16()), (version, 401));
     }
@@ -102,7 +102,7 @@ async fn trailers_reach_the_handler_where_a_closure_rebuilds_the_body() {
         // The echo announces none, so that HTTP/1.1 drops them on the way back.
         let returned = (version == Version::HTTP_2).then(trailers);
         assert_eq!(body.trailers(), returned.as_ref());
-        assert_eq!(body.to_bytes(), Draft::CREATE.body);
+        assert_eq!(body.to_bytes(), TestRequest::CREATE.body);
     }
 }
 
@@ -110,7 +110,7 @@ async fn trailers_reach_the_handler_where_a_closure_rebuilds_the_body() {
 async fn rebuilt<K, R, B>(layer: LogentriesVerifyLayer<K, R>, request: Request<B>) -> Result<B, Rejection>
 where
     K: KeyStore,
-    R: Rebuild<B> + Clone,
+    R: RebuildBody<B> + Clone,
     B: http_body::Body<Error: Into<BoxError>>,
 {
     let kept = Mutex::new(None);
@@ -126,7 +126,7 @@ where
 #[tokio::test]
 async fn trailers_are_refused_where_bytes_alone_rebuild_the_body() {
     let rejection = rebuilt(verifier(), with_trailers("")).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::Trailers), "{rejection:?}");
+    assert!(matches!(rejection, Rejection::UnsupportedTrailers), "{rejection:?}");
     assert_eq!(rejection.status(), 400);
 }
 
@@ -135,21 +135,21 @@ async fn a_closure_gets_the_bytes_and_the_trailers() {
     let layer = verifier().rebuild_body(|body: BufferedBody| Body::new(body));
     let body = rebuilt(layer, with_trailers("")).await.unwrap().collect().await.unwrap();
     assert_eq!(body.trailers(), Some(&trailers()));
-    assert_eq!(body.to_bytes(), Draft::CREATE.body);
+    assert_eq!(body.to_bytes(), TestRequest::CREATE.body);
 }
 
 #[tokio::test]
 async fn a_rebuilt_body_has_the_type_and_the_size_of_the_old_one() {
     let full: Full<Bytes> =
-        rebuilt(verifier(), Draft::CREATE.request().map(|_| Full::from(Draft::CREATE.body))).await.unwrap();
-    assert_eq!(full.size_hint().exact(), Some(Draft::CREATE.body.len() as u64));
-    assert_eq!(full.collect().await.unwrap().to_bytes(), Draft::CREATE.body);
+        rebuilt(verifier(), TestRequest::CREATE.request().map(|_| Full::from(TestRequest::CREATE.body))).await.unwrap();
+    assert_eq!(full.size_hint().exact(), Some(TestRequest::CREATE.body.len() as u64));
+    assert_eq!(full.collect().await.unwrap().to_bytes(), TestRequest::CREATE.body);
 }
 
 #[tokio::test]
 async fn a_body_is_neither_moved_nor_copied_where_it_came_in_one_piece() {
-    let bytes = Bytes::from_static(Draft::CREATE.body);
-    let full = rebuilt(verifier(), Draft::CREATE.request().map(|_| Full::new(bytes.clone()))).await.unwrap();
+    let bytes = Bytes::from_static(TestRequest::CREATE.body);
+    let full = rebuilt(verifier(), TestRequest::CREATE.request().map(|_| Full::new(bytes.clone()))).await.unwrap();
     assert_eq!(full.collect().await.unwrap().to_bytes().as_ptr(), bytes.as_ptr());
 }
 
@@ -174,13 +174,13 @@ async fn the_body_of_an_api_keys_request_streams_through() {
 async fn the_response_body_may_be_of_any_type() {
     struct NotABody;
     let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(NotABody)) });
-    let response: Response<VerifyBody<NotABody>> =
-        verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap();
+    let response: Response<ResponseBody<NotABody>> =
+        verifier().layer(service).oneshot(TestRequest::LIST.request()).await.unwrap();
     assert_eq!(response.status(), 200);
 
     let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(())) });
-    let forged = Draft { key: "another-key", ..Draft::LIST };
-    let response: Response<VerifyBody<()>> = verifier().layer(service).oneshot(forged.request()).await.unwrap();
+    let forged = TestRequest { key: "another-key", ..TestRequest::LIST };
+    let response: Response<ResponseBody<()>> = verifier().layer(service).oneshot(forged.request()).await.unwrap();
     assert_eq!(response.status(), 401);
 }
 
@@ -189,7 +189,7 @@ async fn the_error_of_the_inner_service_is_its_own() {
     #[derive(Debug, PartialEq)]
     struct OwnError;
     let service = service_fn(|_: Request<Body>| async { Err::<Response<Body>, _>(OwnError) });
-    assert_eq!(verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap_err(), OwnError);
+    assert_eq!(verifier().layer(service).oneshot(TestRequest::LIST.request()).await.unwrap_err(), OwnError);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_streaming_response_passes_frame_by_frame_with_its_trailers() {
         let response = Response::new(streaming.lock().unwrap().take().unwrap());
         async { Ok::<_, Infallible>(response) }
     });
-    let response = verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap();
+    let response = verifier().layer(service).oneshot(TestRequest::LIST.request()).await.unwrap();
     let mut body = pin!(response.into_body());
 
     assert!(body.frame().now_or_never().is_none(), "there is none yet");
@@ -220,7 +220,7 @@ async fn the_size_of_a_response_is_told_as_it_is() {
             let response = Response::new(body());
             async { Ok::<_, Infallible>(response) }
         });
-        let body = verifier().layer(service).oneshot(Draft::LIST.request()).await.unwrap().into_body();
+        let body = verifier().layer(service).oneshot(TestRequest::LIST.request()).await.unwrap().into_body();
         (body.size_hint().lower(), body.size_hint().upper(), body.is_end_stream())
     }
     assert_eq!(size(|| Full::new(Bytes::from("four"))).await, (4, Some(4), false));
@@ -235,13 +235,14 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
     let (mut service, mut handle) = tower_test::mock::spawn_layer::<_, Response<Body>, _>(verifier());
     handle.allow(1);
     std::future::poll_fn(|_| service.poll_ready()).await.unwrap();
-    let request =
-        Draft::CREATE.request().map(|_| Body::new(Scripted::new([Act::Pending, Act::Data(Draft::CREATE.body)])));
+    let request = TestRequest::CREATE
+        .request()
+        .map(|_| Body::new(Scripted::new([Act::Pending, Act::Data(TestRequest::CREATE.body)])));
     let response = tokio::spawn(service.call(request));
     let called = timeout(Duration::from_secs(20), handle.next_request()).await;
     let (request, answer) = called.unwrap().unwrap();
     let request: Request<Body> = request;
-    assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), Draft::CREATE.body);
+    assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), TestRequest::CREATE.body);
     answer.send_response(Response::new(Body::empty()));
     assert_eq!(response.await.unwrap().unwrap().status(), 200);
     assert!(service.poll_ready().is_pending(), "of one readiness one call was made");

@@ -12,14 +12,14 @@ use http::{Request, StatusCode};
 use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
 use tower_logentries_auth::{
-    Access, Accounts, ApiKey, ApiKeyDigest, Authenticated, Credentials, Found, KeyStore, LogentriesVerifyLayer,
-    OwnerKey, Presented, Rejection,
+    Access, ApiKey, ApiKeyDigest, Authenticated, Credentials, KeyStore, LogentriesVerifyLayer, OwnerKey, Rejection,
+    verify::{MemoryKeyStore, PresentedKey, StoredKey},
 };
 
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, credentials, hyper_client,
     server::serve,
-    verifying::{Draft, present, verifier, verifier_with, with_api_key},
+    verifying::{TestRequest, present, verifier, verifier_with, with_api_key},
 };
 
 /// Whom the layer takes the sender of this request for.
@@ -31,8 +31,8 @@ async fn sender<K: KeyStore>(
 }
 
 /// A store that finds the same for everything that is presented.
-fn always(found: Found) -> impl Fn(Presented) -> Ready<Result<Found, io::Error>> {
-    move |_| ready(Ok(found.clone()))
+fn always(found: StoredKey) -> impl Fn(PresentedKey) -> Ready<Result<Option<StoredKey>, io::Error>> {
+    move |_| ready(Ok(Some(found.clone())))
 }
 
 fn owner_key(key: &str) -> OwnerKey {
@@ -40,8 +40,8 @@ fn owner_key(key: &str) -> OwnerKey {
 }
 
 /// The keys of acme, of which it has two owner keys under one id; and of globex.
-fn accounts() -> Accounts {
-    let mut accounts = Accounts::new();
+fn accounts() -> MemoryKeyStore {
+    let mut accounts = MemoryKeyStore::new();
     accounts.insert("acme", &credentials()).unwrap();
     accounts.insert("acme", &Credentials::owner(KEY_ID, "acme-next-key").unwrap()).unwrap();
     let globex = Credentials::owner("globex-id", "globex-key").and_then(|keys| keys.with_read_write("globex-rw"));
@@ -51,75 +51,80 @@ fn accounts() -> Accounts {
 
 #[tokio::test]
 async fn credentials_are_a_store_that_names_no_account() {
-    let by_owner = sender(&verifier(), Draft::CREATE.request()).await.unwrap();
-    assert_eq!((by_owner.access, by_owner.api_key_id.as_deref()), (Access::Owner, Some(KEY_ID)));
+    let by_owner = sender(&verifier(), TestRequest::CREATE.request()).await.unwrap();
+    assert_eq!((by_owner.access, by_owner.key_id.as_deref()), (Access::Owner, Some(KEY_ID)));
     assert_eq!(by_owner.principal, None);
 
     let by_key = sender(&verifier(), with_api_key("GET", LOGS, READ_ONLY_KEY)).await.unwrap();
-    assert_eq!((by_key.access, by_key.api_key_id, by_key.principal), (Access::ReadOnly, None, None));
+    assert_eq!((by_key.access, by_key.key_id, by_key.principal), (Access::ReadOnly, None, None));
     let by_key = sender(&verifier(), with_api_key("GET", LOGS, READ_WRITE_KEY)).await.unwrap();
     assert_eq!(by_key.access, Access::ReadWrite, "what it gives, not what the resource takes");
 }
 
 #[tokio::test]
 async fn every_key_that_an_id_has_while_it_rotates_is_good() {
-    let layer = verifier_with(always(Found::owner_keys([owner_key("old"), owner_key(OWNER_KEY), owner_key("new")])));
+    let layer = verifier_with(always(StoredKey::owner([owner_key("old"), owner_key(OWNER_KEY), owner_key("new")])));
     for key in ["old", OWNER_KEY, "new"] {
-        let who = sender(&layer, Draft { key, ..Draft::CREATE }.request()).await.unwrap();
-        assert_eq!(who.api_key_id.as_deref(), Some(KEY_ID));
+        let who = sender(&layer, TestRequest { key, ..TestRequest::CREATE }.request()).await.unwrap();
+        assert_eq!(who.key_id.as_deref(), Some(KEY_ID));
     }
-    let rejection = sender(&layer, Draft { key: "retired", ..Draft::CREATE }.request()).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::WrongSignature), "{rejection:?}");
+    let rejection = sender(&layer, TestRequest { key: "retired", ..TestRequest::CREATE }.request()).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::InvalidSignature), "{rejection:?}");
 }
 
 #[tokio::test]
 async fn a_key_that_the_store_has_under_another_id_does_not_count() {
-    let layer = verifier_with(always(Found::owner_keys([OwnerKey::new("another-id", OWNER_KEY).unwrap()])));
-    let rejection = sender(&layer, Draft::CREATE.request()).await.unwrap_err();
+    let layer = verifier_with(always(StoredKey::owner([OwnerKey::new("another-id", OWNER_KEY).unwrap()])));
+    let rejection = sender(&layer, TestRequest::CREATE.request()).await.unwrap_err();
     assert!(matches!(rejection, Rejection::UnknownKey), "{rejection:?}");
 }
 
 #[tokio::test]
 async fn what_is_known_of_one_kind_of_key_does_not_vouch_for_the_other() {
-    let only_an_api_key = verifier_with(always(Found::api_key(Access::ReadWrite)));
-    assert!(matches!(sender(&only_an_api_key, Draft::CREATE.request()).await, Err(Rejection::UnknownKey)));
-    let only_an_owner_key = verifier_with(always(Found::owner_keys([owner_key(OWNER_KEY)])));
+    let only_an_api_key = verifier_with(always(StoredKey::api_key(Access::ReadWrite)));
+    assert!(matches!(sender(&only_an_api_key, TestRequest::CREATE.request()).await, Err(Rejection::UnknownKey)));
+    let only_an_owner_key = verifier_with(always(StoredKey::owner([owner_key(OWNER_KEY)])));
     let by_api_key = with_api_key("GET", LOGS, READ_ONLY_KEY);
     assert!(matches!(sender(&only_an_owner_key, by_api_key).await, Err(Rejection::UnknownKey)));
 }
 
 #[tokio::test]
 async fn an_api_key_never_gives_owner_access_whatever_the_store_says() {
-    let layer = verifier_with(always(Found::api_key(Access::Owner).api_key_id("key 7").principal("acme")));
+    let layer = verifier_with(always(StoredKey::api_key(Access::Owner).with_id("key 7").with_principal("acme")));
     match sender(&layer, with_api_key("GET", USERS, "any")).await.unwrap_err() {
-        Rejection::Forbidden { required, held } => assert_eq!((required, held), (Access::Owner, Access::ReadWrite)),
+        Rejection::Forbidden { required, granted } => {
+            assert_eq!((required, granted), (Access::Owner, Access::ReadWrite))
+        }
         rejection => panic!("{rejection:?}"),
     }
     let who = sender(&layer, with_api_key("GET", TEAMS, "any")).await.unwrap();
-    assert_eq!((who.api_key_id.as_deref(), who.principal.as_deref()), (Some("key 7"), Some("acme")));
+    assert_eq!((who.key_id.as_deref(), who.principal.as_deref()), (Some("key 7"), Some("acme")));
 }
 
 #[tokio::test]
 async fn an_owner_key_is_enough_for_every_resource() {
     for target in [LOGS, TEAMS, USERS] {
-        assert_eq!(sender(&verifier(), Draft { target, ..Draft::LIST }.request()).await.unwrap().access, Access::Owner);
+        assert_eq!(
+            sender(&verifier(), TestRequest { target, ..TestRequest::LIST }.request()).await.unwrap().access,
+            Access::Owner
+        );
     }
 }
 
 #[tokio::test]
 async fn a_store_is_shown_an_id_or_a_digest_and_nothing_secret() {
     let (show, mut shown) = mpsc::unbounded_channel();
-    let layer = verifier_with(move |presented: Presented| {
+    let layer = verifier_with(move |presented: PresentedKey| {
         show.send(presented.clone()).unwrap();
-        credentials().look_up(presented)
+        credentials().lookup(presented)
     });
-    sender(&layer, Draft::CREATE.request()).await.unwrap();
+    sender(&layer, TestRequest::CREATE.request()).await.unwrap();
     sender(&layer, with_api_key("GET", LOGS, READ_ONLY_KEY)).await.unwrap();
 
-    assert_eq!(shown.recv().await.unwrap(), Presented::OwnerKeyId(KEY_ID.into()));
+    assert_eq!(shown.recv().await.unwrap(), PresentedKey::OwnerKeyId(KEY_ID.into()));
     let presented = shown.recv().await.unwrap();
-    assert_eq!(presented, Presented::ApiKey(ApiKey::new(READ_ONLY_KEY).unwrap().digest()));
-    assert_eq!(presented, Presented::ApiKey(ApiKeyDigest::of(READ_ONLY_KEY)));
+    assert_eq!(presented, PresentedKey::ApiKey(ApiKey::new(READ_ONLY_KEY).unwrap().digest()));
+    assert_eq!(presented, PresentedKey::ApiKey(ApiKeyDigest::of(READ_ONLY_KEY)));
     assert!(!format!("{presented:?}").contains(READ_ONLY_KEY));
 }
 
@@ -132,14 +137,14 @@ struct Gated {
 
 impl KeyStore for Gated {
     type Error = fmt::Error;
-    type Future = futures_util::future::BoxFuture<'static, Result<Found, fmt::Error>>;
+    type Future = futures_util::future::BoxFuture<'static, Result<Option<StoredKey>, fmt::Error>>;
 
-    fn look_up(&self, presented: Presented) -> Self::Future {
+    fn lookup(&self, presented: PresentedKey) -> Self::Future {
         let Self { asked, gate } = self.clone();
         Box::pin(async move {
             asked.send(()).unwrap();
             gate.acquire().await.unwrap().forget();
-            Ok(credentials().look_up(presented).await.unwrap())
+            Ok(credentials().lookup(presented).await.unwrap())
         })
     }
 }
@@ -152,7 +157,7 @@ async fn a_look_up_may_take_its_time() {
     let origin = serve(app.layer(verifier_with(Gated { asked, gate: Arc::clone(&gate) }))).await;
 
     let pending: Vec<_> =
-        (0..3).map(|_| tokio::spawn(hyper_client().oneshot(Draft::LIST.request_to(&origin)))).collect();
+        (0..3).map(|_| tokio::spawn(hyper_client().oneshot(TestRequest::LIST.request_to(&origin)))).collect();
     for _ in &pending {
         asking.recv().await.unwrap();
     }
@@ -165,8 +170,8 @@ async fn a_look_up_may_take_its_time() {
 
 #[tokio::test]
 async fn a_look_up_that_fails_is_never_a_pass() {
-    let layer = verifier_with(|_| ready(Err::<Found, _>(io::Error::other("no connection"))));
-    for request in [Draft::CREATE.request(), with_api_key("GET", LOGS, READ_ONLY_KEY)] {
+    let layer = verifier_with(|_| ready(Err::<Option<StoredKey>, _>(io::Error::other("no connection"))));
+    for request in [TestRequest::CREATE.request(), with_api_key("GET", LOGS, READ_ONLY_KEY)] {
         let rejection = present(&layer, request).await.unwrap_err();
         assert_eq!(rejection.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
@@ -176,17 +181,17 @@ async fn a_look_up_that_fails_is_never_a_pass() {
 async fn accounts_name_the_account_that_a_key_belongs_to() {
     let layer = verifier_with(accounts());
     for (request, account) in [
-        (Draft::LIST.request(), "acme"),
-        (Draft { key: "acme-next-key", ..Draft::LIST }.request(), "acme"),
+        (TestRequest::LIST.request(), "acme"),
+        (TestRequest { key: "acme-next-key", ..TestRequest::LIST }.request(), "acme"),
         (with_api_key("GET", LOGS, READ_ONLY_KEY), "acme"),
-        (Draft { key_id: "globex-id", key: "globex-key", ..Draft::LIST }.request(), "globex"),
+        (TestRequest { key_id: "globex-id", key: "globex-key", ..TestRequest::LIST }.request(), "globex"),
         (with_api_key("GET", LOGS, "globex-rw"), "globex"),
     ] {
         let who = sender(&layer, request).await.unwrap();
         assert_eq!(who.principal.as_deref(), Some(account));
     }
-    let crossed = Draft { key_id: "globex-id", ..Draft::LIST };
-    assert!(matches!(sender(&layer, crossed.request()).await, Err(Rejection::WrongSignature)));
+    let crossed = TestRequest { key_id: "globex-id", ..TestRequest::LIST };
+    assert!(matches!(sender(&layer, crossed.request()).await, Err(Rejection::InvalidSignature)));
     assert!(matches!(sender(&layer, with_api_key("GET", LOGS, "nobody's")).await, Err(Rejection::UnknownKey)));
 }
 
@@ -227,7 +232,7 @@ async fn a_handler_can_hold_tenants_apart_by_the_principal() {
     let origin = serve(app.layer(verifier_with(accounts()))).await;
     for (account, status) in [("acme", 200), ("globex", 404)] {
         let target = format!("/management/accounts/{account}/users");
-        let by_acme = Draft { target: &target, ..Draft::LIST };
+        let by_acme = TestRequest { target: &target, ..TestRequest::LIST };
         let response = hyper_client().oneshot(by_acme.request_to(&origin)).await.unwrap();
         assert_eq!(response.status(), status, "{account}");
     }

@@ -6,7 +6,7 @@ mod told;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::support::{OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, THEN, USERS, clock::date, wire};
+use crate::support::{OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, USERS, clock::date, wire};
 
 /// The body of the signed requests in these tests.
 const BODY: &str = "a body";
@@ -14,7 +14,7 @@ const BODY: &str = "a body";
 /// The signatures of the signed requests in these tests: without a body, and with one.
 fn signatures() -> [String; 2] {
     [("GET", ""), ("POST", BODY)].map(|(method, body)| {
-        wire::signature(OWNER_KEY, method, "application/json", &date(THEN), USERS, body.as_bytes())
+        wire::signature(OWNER_KEY, method, "application/json", &date(SIGNED_AT), USERS, body.as_bytes())
     })
 }
 

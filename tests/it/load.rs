@@ -14,7 +14,8 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{
-    Accounts, AuthError, Authenticated, Credentials, CredentialsHandle, LogentriesAuthLayer, LogentriesVerifyLayer,
+    AuthError, Authenticated, Credentials, CredentialsHandle, LogentriesAuthLayer, LogentriesVerifyLayer,
+    verify::MemoryKeyStore,
 };
 
 use crate::support::{KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, hyper_client, server};
@@ -88,7 +89,7 @@ fn echo(access: &str, body: &[u8]) -> String {
 }
 
 async fn start_server() -> String {
-    let mut accounts = Accounts::new();
+    let mut accounts = MemoryKeyStore::new();
     for owner_key in OWNER_KEYS {
         accounts.insert("acme", &credentials(owner_key)).unwrap();
     }
@@ -141,7 +142,7 @@ async fn run(in_flight: usize) -> Vec<String> {
     let layer = LogentriesAuthLayer::new(credentials(OWNER_KEYS[0])).trust_origin(&origin).unwrap();
     let client = ServiceBuilder::new().layer(layer.clone()).map_request(tamper).service(hyper_client());
     let is_over = Arc::new(AtomicBool::new(false));
-    let rotation = tokio::spawn(rotate(layer.credentials(), is_over.clone()));
+    let rotation = tokio::spawn(rotate(layer.credentials_handle(), is_over.clone()));
     let answers = stream::iter(0..REQUESTS)
         .map(|n| tokio::spawn(send(client.clone(), origin.clone(), n)))
         .buffered(in_flight)

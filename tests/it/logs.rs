@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use axum::body::Body;
 use http::{Request, Response};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
-use tower_logentries_auth::{BodyDigest, LogentriesVerifyLayer, Untrusted};
+use tower_logentries_auth::{BodyDigest, LogentriesVerifyLayer, sign::UntrustedOrigins};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::support::{
-    KEY_ID, LOGS, TEAMS, THEN, USERS, at,
+    KEY_ID, LOGS, SIGNED_AT, TEAMS, USERS, at,
     bodies::{Act, Scripted},
     clock::date,
     credentials, layer_for,
@@ -27,7 +27,7 @@ fn ours(log: &str) -> Vec<String> {
 
 /// What the signing layer logs of one request.
 async fn of_sending(request: Request<Body>) -> Vec<String> {
-    let layer = layer_for(ORIGIN).untrusted(Untrusted::PassThrough);
+    let layer = layer_for(ORIGIN).untrusted_origins(UntrustedOrigins::StripCredentials);
     let server = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let (_, log) = Log::of(layer.layer(server).oneshot(request)).await;
     ours(&log)
@@ -75,7 +75,7 @@ async fn each_refusal_before_sending_is_a_warning() {
 
 /// What the verifying layer logs of one request.
 async fn of_receiving(request: Request<Body>) -> Vec<String> {
-    let layer = LogentriesVerifyLayer::new(credentials()).clock(at(THEN));
+    let layer = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT));
     let server = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let (_, log) = Log::of(layer.layer(server).oneshot(request)).await;
     ours(&log)
@@ -95,12 +95,12 @@ async fn the_verifying_layer_tells_whom_it_lets_in_and_warns_of_whom_it_does_not
 
 #[tokio::test]
 async fn each_change_of_the_offset_is_a_warning() {
-    let ahead = date(THEN + 1200);
+    let ahead = date(SIGNED_AT + 1200);
     let server = service_fn(move |_: Request<Body>| {
         let response = Response::builder().status(401).header("date", &ahead).body(Body::empty()).unwrap();
         async { Ok::<_, Infallible>(response) }
     });
-    let client = ServiceBuilder::new().layer(layer_for(ORIGIN).clock(at(THEN))).service(server);
+    let client = ServiceBuilder::new().layer(layer_for(ORIGIN).clock(at(SIGNED_AT))).service(server);
     let (_, log) = Log::of(async {
         client.clone().oneshot(post(USERS, "")).await.unwrap();
         client.clone().oneshot(post(USERS, "")).await.unwrap();
@@ -131,17 +131,17 @@ async fn neither_a_query_nor_a_body_is_told() {
 
 #[tokio::test]
 async fn a_subscriber_may_ask_the_layer_about_what_it_is_told() {
-    let layer = layer_for(ORIGIN).clock(at(THEN));
+    let layer = layer_for(ORIGIN).clock(at(SIGNED_AT));
     let asked = layer.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || {
-        asked.clock_offset(ORIGIN).unwrap();
+        asked.clock_offset_secs(ORIGIN).unwrap();
         std::io::sink()
     });
     let server = service_fn(async |_: Request<Body>| {
-        Response::builder().status(401).header("date", date(THEN + 1200)).body(Body::empty())
+        Response::builder().status(401).header("date", date(SIGNED_AT + 1200)).body(Body::empty())
     });
     let _guard = subscriber.set_default();
     let response = layer.layer(server).oneshot(post(USERS, "a user")).await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(layer.clock_offset(ORIGIN).unwrap(), 1200);
+    assert_eq!(layer.clock_offset_secs(ORIGIN).unwrap(), 1200);
 }

@@ -12,55 +12,58 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use http::Request;
-use tower_logentries_auth::{Found, KeyStore, LogentriesVerifyLayer, Malformed, Presented, Rejection};
+use tower_logentries_auth::{
+    KeyStore, LogentriesVerifyLayer, Rejection,
+    verify::{MalformedRequest, PresentedKey, StoredKey},
+};
 
 use crate::support::{
-    LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, THEN, USERS, at,
+    LOGS, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at,
     bodies::{Act, Scripted},
     credentials,
-    verifying::{DATE, Draft, Untouchable, present, verifier, verifier_with, with_api_key},
+    verifying::{DATE, PanicOnPoll, TestRequest, present, verifier, verifier_with, with_api_key},
 };
 
 /// A layer whose store counts how often it is asked.
 fn counted() -> (LogentriesVerifyLayer<impl KeyStore>, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    let layer = verifier_with(move |presented: Presented| {
+    let layer = verifier_with(move |presented: PresentedKey| {
         count.fetch_add(1, SeqCst);
-        credentials().look_up(presented)
+        credentials().lookup(presented)
     });
     (layer, asked)
 }
 
 /// The same request with a body that must not be read.
 fn unread(request: Request<Body>) -> Request<Body> {
-    request.map(|_| Body::new(Untouchable::default()))
+    request.map(|_| Body::new(PanicOnPoll::default()))
 }
 
 fn scripted(request: Request<Body>, acts: impl IntoIterator<Item = Act>) -> Request<Body> {
     request.map(|_| Body::new(Scripted::new(acts)))
 }
 
-/// The date of so many seconds from [`THEN`].
+/// The date of so many seconds from [`SIGNED_AT`].
 fn seconds_from_then(seconds: i64) -> String {
-    let second = THEN.checked_add_signed(seconds).unwrap();
+    let second = SIGNED_AT.checked_add_signed(seconds).unwrap();
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(second))
 }
 
 #[tokio::test]
 async fn a_malformed_request_is_refused_before_its_key_is_looked_up() {
-    let unknown = Draft { key_id: "nobody", ..Draft::CREATE };
+    let unknown = TestRequest { key_id: "nobody", ..TestRequest::CREATE };
     let stale = &*seconds_from_then(-100_000);
     let (layer, asked) = counted();
     for (request, expected) in [
-        (Draft { method: "LINK", date: stale, ..unknown }.request(), Malformed::Method),
-        (Draft { target: "/management/accounts/acme/", ..unknown }.request(), Malformed::Path),
-        (Draft { date: "now", ..unknown }.request(), Malformed::Date),
-        (Draft { date: stale, ..unknown }.carrying("nobody:nothing").unwrap(), Malformed::Credentials),
-        (with_api_key("GET", "/management//logs", "nobody's"), Malformed::Path),
+        (TestRequest { method: "LINK", date: stale, ..unknown }.request(), MalformedRequest::Method),
+        (TestRequest { target: "/management/accounts/acme/", ..unknown }.request(), MalformedRequest::Path),
+        (TestRequest { date: "now", ..unknown }.request(), MalformedRequest::Date),
+        (TestRequest { date: stale, ..unknown }.carrying("nobody:nothing").unwrap(), MalformedRequest::Credentials),
+        (with_api_key("GET", "/management//logs", "nobody's"), MalformedRequest::Path),
     ] {
         let rejection = present(&layer, unread(request)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::Malformed(malformed) if malformed == expected), "{rejection:?}");
+        assert!(matches!(rejection, Rejection::MalformedRequest(malformed) if malformed == expected), "{rejection:?}");
     }
     assert_eq!(asked.load(SeqCst), 0);
 }
@@ -68,20 +71,20 @@ async fn a_malformed_request_is_refused_before_its_key_is_looked_up() {
 #[tokio::test]
 async fn a_stale_request_is_refused_before_its_key_is_looked_up() {
     let (layer, asked) = counted();
-    let stale = Draft { date: &seconds_from_then(-301), key_id: "nobody", ..Draft::CREATE };
+    let stale = TestRequest { date: &seconds_from_then(-301), key_id: "nobody", ..TestRequest::CREATE };
     let rejection = present(&layer, unread(stale.request())).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::DateOutsideWindow), "{rejection:?}");
+    assert!(matches!(rejection, Rejection::DateOutOfTolerance), "{rejection:?}");
     assert_eq!(asked.load(SeqCst), 0);
 
-    present(&layer, Draft::CREATE.request()).await.unwrap();
+    present(&layer, TestRequest::CREATE.request()).await.unwrap();
     assert_eq!(asked.load(SeqCst), 1, "once for each request of good form");
 }
 
 #[tokio::test]
 async fn an_unknown_key_is_refused_before_the_body_is_read() {
-    let over_the_limit = Untouchable { claimed: 1 << 40 };
+    let over_the_limit = PanicOnPoll { claimed: 1 << 40 };
     for request in [
-        Draft { key_id: "nobody", ..Draft::CREATE }.request(),
+        TestRequest { key_id: "nobody", ..TestRequest::CREATE }.request(),
         with_api_key("POST", TEAMS, "nobody's"),
         with_api_key("POST", USERS, "nobody's"),
     ] {
@@ -102,18 +105,18 @@ async fn a_key_that_is_too_weak_is_refused_before_the_body_is_read() {
 
 #[tokio::test]
 async fn a_store_that_fails_is_told_before_the_body_is_read() {
-    let layer = verifier_with(|_| ready(Err::<Found, _>("no connection")));
-    let rejection = present(&layer, unread(Draft::CREATE.request())).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::KeysUnavailable { .. }), "{rejection:?}");
+    let layer = verifier_with(|_| ready(Err::<Option<StoredKey>, _>("no connection")));
+    let rejection = present(&layer, unread(TestRequest::CREATE.request())).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::KeyStoreUnavailable { .. }), "{rejection:?}");
 }
 
 #[tokio::test]
 async fn a_body_that_claims_to_be_over_the_limit_is_refused_before_it_is_read() {
-    let request = Draft::CREATE.request().map(|_| Body::new(Untouchable { claimed: 65 }));
+    let request = TestRequest::CREATE.request().map(|_| Body::new(PanicOnPoll { claimed: 65 }));
     let rejection = present(&verifier().body_limit(64), request).await.unwrap_err();
     assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 64 }), "{rejection:?}");
 
-    let request = Draft::CREATE.request().map(|_| Body::new(Untouchable { claimed: 16 * 1024 * 1024 + 1 }));
+    let request = TestRequest::CREATE.request().map(|_| Body::new(PanicOnPoll { claimed: 16 * 1024 * 1024 + 1 }));
     let rejection = present(&verifier(), request).await.unwrap_err();
     assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 16_777_216 }), "{rejection:?}");
 }
@@ -122,7 +125,7 @@ async fn a_body_that_claims_to_be_over_the_limit_is_refused_before_it_is_read() 
 async fn a_body_that_grows_over_the_limit_is_refused_whatever_its_signature() {
     // Not a byte more is waited for: the script stalls there.
     let acts = [Act::Data(b"12345678"), Act::Pending, Act::Data(b"9"), Act::Stall];
-    for draft in [Draft::CREATE, Draft { key: "another-key", ..Draft::CREATE }] {
+    for draft in [TestRequest::CREATE, TestRequest { key: "another-key", ..TestRequest::CREATE }] {
         let rejection = present(&verifier().body_limit(8), scripted(draft.request(), acts.clone())).await.unwrap_err();
         assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 8 }), "{rejection:?}");
     }
@@ -130,13 +133,13 @@ async fn a_body_that_grows_over_the_limit_is_refused_whatever_its_signature() {
 
 #[tokio::test]
 async fn a_body_of_just_the_limit_passes() {
-    let draft = Draft { body: b"12345678", ..Draft::CREATE };
+    let draft = TestRequest { body: b"12345678", ..TestRequest::CREATE };
     let chunks = [Act::Data(b"1234"), Act::Pending, Act::Data(b"5678")];
     for request in [draft.request(), scripted(draft.request(), chunks)] {
         let passed = present(&verifier().body_limit(8), request).await.unwrap();
         assert_eq!(passed.body(), "12345678");
     }
-    let empty = present(&verifier().body_limit(0), Draft::LIST.request()).await.unwrap();
+    let empty = present(&verifier().body_limit(0), TestRequest::LIST.request()).await.unwrap();
     assert_eq!(empty.body(), "");
 }
 
@@ -153,29 +156,32 @@ async fn a_date_passes_up_to_the_tolerance_either_way_and_not_a_second_beyond() 
     let default = 300;
     for (layer, tolerance) in [
         (verifier(), default),
-        (verifier().tolerance(Duration::from_secs(7)), 7),
-        (verifier().tolerance(Duration::ZERO), 0),
-        (verifier().tolerance(Duration::from_millis(1999)), 1),
-        (verifier().tolerance(Duration::from_secs(1_000_000_000)), 1_000_000_000),
+        (verifier().date_tolerance(Duration::from_secs(7)), 7),
+        (verifier().date_tolerance(Duration::ZERO), 0),
+        (verifier().date_tolerance(Duration::from_millis(1999)), 1),
+        (verifier().date_tolerance(Duration::from_secs(1_000_000_000)), 1_000_000_000),
     ] {
         for sign in [-1, 1] {
             let inside = seconds_from_then(sign * tolerance);
-            let draft = Draft { date: &inside, ..Draft::CREATE };
+            let draft = TestRequest { date: &inside, ..TestRequest::CREATE };
             assert!(present(&layer, draft.request()).await.is_ok(), "{inside} within {tolerance} s");
 
             let outside = seconds_from_then(sign * (tolerance + 1));
-            let draft = Draft { date: &outside, ..Draft::CREATE };
+            let draft = TestRequest { date: &outside, ..TestRequest::CREATE };
             let rejection = present(&layer, draft.request()).await.unwrap_err();
-            assert!(matches!(rejection, Rejection::DateOutsideWindow), "{outside} within {tolerance} s: {rejection:?}");
+            assert!(
+                matches!(rejection, Rejection::DateOutOfTolerance),
+                "{outside} within {tolerance} s: {rejection:?}"
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn a_tolerance_of_all_time_takes_any_date_there_is() {
-    let layer = verifier().tolerance(Duration::MAX);
+    let layer = verifier().date_tolerance(Duration::MAX);
     for date in ["Thu, 01 Jan 1970 00:00:00 GMT", DATE, "Fri, 31 Dec 9999 23:59:59 GMT"] {
-        assert!(present(&layer, Draft { date, ..Draft::CREATE }.request()).await.is_ok(), "{date}");
+        assert!(present(&layer, TestRequest { date, ..TestRequest::CREATE }.request()).await.is_ok(), "{date}");
     }
 }
 
@@ -190,9 +196,9 @@ async fn an_api_key_takes_no_date() {
 async fn a_clock_that_no_date_can_name_refuses_signatures_and_takes_api_keys() {
     let before_1970 = || SystemTime::UNIX_EPOCH - Duration::from_secs(1);
     for layer in [verifier().clock(before_1970), verifier().clock(at(253_402_300_800))] {
-        let layer = layer.tolerance(Duration::MAX);
-        let rejection = present(&layer, Draft::LIST.request()).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::DateOutsideWindow), "{rejection:?}");
+        let layer = layer.date_tolerance(Duration::MAX);
+        let rejection = present(&layer, TestRequest::LIST.request()).await.unwrap_err();
+        assert!(matches!(rejection, Rejection::DateOutOfTolerance), "{rejection:?}");
         assert!(present(&layer, with_api_key("GET", LOGS, READ_ONLY_KEY)).await.is_ok());
     }
 }

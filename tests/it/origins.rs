@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header::HOST};
 use http_body_util::{BodyExt, Full};
-use tower_logentries_auth::{Access, AuthError, OriginError, Untrusted};
+use tower_logentries_auth::{
+    Access, AuthError,
+    sign::{InvalidOrigin, UntrustedOrigins},
+};
 
 use crate::support::{
-    LOGS, USERS, assert_silent,
+    LOGS, USERS, assert_no_secrets,
     inner::{VENDOR, key_of, pass, to_vendor},
     layer, whole_error,
 };
@@ -78,7 +81,7 @@ async fn nobody_else_gets_anything() {
 async fn a_target_that_could_be_read_as_two_hosts_gets_nothing() {
     for origin in UNCLEAR {
         let error = pass(&layer(), to(origin)).await.unwrap_err();
-        assert!(matches!(error, AuthError::UnclearOrigin), "{origin}: {error}");
+        assert!(matches!(error, AuthError::InvalidAuthority), "{origin}: {error}");
         assert!(!whole_error(&error).contains("password"), "{error:?}");
     }
 }
@@ -88,7 +91,7 @@ async fn an_authority_without_a_scheme_gets_nothing() {
     let mut request = to_vendor(Method::CONNECT, "");
     *request.uri_mut() = "rest.logentries.com:443".parse().unwrap();
     let error = pass(&layer(), request).await.unwrap_err();
-    assert!(matches!(error, AuthError::UnclearOrigin), "{error}");
+    assert!(matches!(error, AuthError::InvalidAuthority), "{error}");
 }
 
 #[tokio::test]
@@ -125,7 +128,7 @@ async fn trust_adds_up() {
 
 #[tokio::test]
 async fn what_passes_to_a_stranger_loses_its_credentials_and_nothing_else() {
-    let layer = layer().untrusted(Untrusted::PassThrough);
+    let layer = layer().untrusted_origins(UntrustedOrigins::StripCredentials);
     let body = Bytes::from_static(b"a body that stays where it is");
     for origin in STRANGERS.into_iter().chain(UNCLEAR) {
         let request = Request::post(format!("{origin}{USERS}/?limit=5"))
@@ -151,14 +154,14 @@ async fn what_passes_to_a_stranger_loses_its_credentials_and_nothing_else() {
 
 #[tokio::test]
 async fn passing_strangers_through_trusts_no_one_and_forgives_nothing_else() {
-    let layer = layer().untrusted(Untrusted::PassThrough);
+    let layer = layer().untrusted_origins(UntrustedOrigins::StripCredentials);
     assert_eq!(key_of(&pass(&layer, to(VENDOR)).await.unwrap()), Some(Access::ReadOnly));
     let mut elsewhere = to(VENDOR);
     elsewhere.headers_mut().insert(HOST, HeaderValue::from_static("evil.example"));
     let error = pass(&layer, elsewhere).await.unwrap_err();
     assert!(matches!(error, AuthError::HostMismatch { .. }), "{error}");
     let error = pass(&layer, to("")).await.unwrap_err();
-    assert!(matches!(error, AuthError::UnnamedOrigin), "{error}");
+    assert!(matches!(error, AuthError::MissingAuthority), "{error}");
 }
 
 /// The key that a request to the vendor goes with under these Host headers.
@@ -230,10 +233,10 @@ const NO_ORIGINS: [&str; 25] = [
 
 #[test]
 fn a_text_that_names_no_origin_is_refused_and_not_repeated() {
-    let setters: [fn(&str) -> Option<OriginError>; 3] = [
+    let setters: [fn(&str) -> Option<InvalidOrigin>; 3] = [
         |text| layer().trust_origin(text).err(),
         |text| layer().assume_origin(text).err(),
-        |text| layer().clock_offset(text).err(),
+        |text| layer().clock_offset_secs(text).err(),
     ];
     let message = "not an origin: pass a scheme, a host and, where it is not the default, a port, \
                    as in https://rest.logentries.com or http://127.0.0.1:8080 (a host outside ASCII in its xn-- form)";
@@ -252,5 +255,5 @@ fn the_layer_shows_whom_it_trusts_and_no_key() {
     let layer = layer().trust_origin("http://127.0.0.1:8080").unwrap();
     let debug = format!("{layer:?}");
     assert!(debug.contains("http://127.0.0.1:8080"), "{debug}");
-    assert_silent(&format!("{debug} {layer:#?} {:?}", layer.credentials()));
+    assert_no_secrets(&format!("{debug} {layer:#?} {:?}", layer.credentials_handle()));
 }

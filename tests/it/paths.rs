@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use proptest::{collection::vec, prelude::*, sample::select};
-use tower_logentries_auth::{Malformed, Rejection};
+use tower_logentries_auth::{Rejection, verify::MalformedRequest};
 
 use crate::support::{
     READ_WRITE_KEY, USERS,
@@ -53,7 +53,7 @@ async fn no_spelling_of_an_owner_resource_passes_with_a_weaker_key() {
         let outcome = present(&verifier(), with_api_key("GET", &path, READ_WRITE_KEY)).await;
         let Err(rejection) = outcome else { panic!("{path} passed") };
         assert!(
-            matches!(rejection, Rejection::Malformed(Malformed::Path) | Rejection::Forbidden { .. }),
+            matches!(rejection, Rejection::MalformedRequest(MalformedRequest::Path) | Rejection::Forbidden { .. }),
             "{rejection:?}"
         );
     }
@@ -82,7 +82,7 @@ async fn the_way_out_of_a_lesser_resource_is_closed() {
         "/./management/accounts/acme/users",
     ] {
         let rejection = present(&verifier(), with_api_key("GET", path, READ_WRITE_KEY)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::Malformed(Malformed::Path)), "{path}: {rejection:?}");
+        assert!(matches!(rejection, Rejection::MalformedRequest(MalformedRequest::Path)), "{path}: {rejection:?}");
     }
 }
 
@@ -98,7 +98,7 @@ async fn octets_that_are_no_text_are_refused() {
         "/management/logs/%c3/%bc",
     ] {
         let rejection = present(&verifier(), with_api_key("GET", path, READ_WRITE_KEY)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::Malformed(Malformed::Path)), "{path}: {rejection:?}");
+        assert!(matches!(rejection, Rejection::MalformedRequest(MalformedRequest::Path)), "{path}: {rejection:?}");
     }
 }
 

@@ -9,10 +9,10 @@ use tower::{Layer, ServiceExt};
 use tower_logentries_auth::{Access, LogentriesAuthLayer, Rejection};
 
 use crate::support::{
-    KEY_ID, OWNER_KEY, READ_WRITE_KEY, THEN, USERS, at,
+    KEY_ID, OWNER_KEY, READ_WRITE_KEY, SIGNED_AT, USERS, at,
     bodies::{Act, Scripted},
     credentials,
-    verifying::{DATE, Draft, METHODS, mirror, present, verifier},
+    verifying::{DATE, METHODS, TestRequest, mirror, present, verifier},
     wire,
 };
 
@@ -31,9 +31,9 @@ struct Signable {
 }
 
 impl Signable {
-    fn draft(&self) -> Draft<'_> {
+    fn draft(&self) -> TestRequest<'_> {
         let Self { method, target, content_type, body } = self;
-        Draft { method, target, content_type, body, ..Draft::LIST }
+        TestRequest { method, target, content_type, body, ..TestRequest::LIST }
     }
 }
 
@@ -83,11 +83,11 @@ fn with_a_bit_flipped(signable: &Signable, field: Field, at: proptest::sample::I
     let good = |id: &str, signature: &str| format!("{id}:{signature}");
     let credential = good(KEY_ID, &signature);
     let request = match field {
-        Field::Method => Draft { method: &text(draft.method)?, ..draft }.carrying(credential),
-        Field::Path => Draft { target: &format!("{}{query}", text(path)?), ..draft }.carrying(credential),
-        Field::ContentType => Draft { content_type: &text(draft.content_type)?, ..draft }.carrying(credential),
-        Field::Date => Draft { date: &text(draft.date)?, ..draft }.carrying(credential),
-        Field::Body => Draft { body: &flipped(draft.body)?, ..draft }.carrying(credential),
+        Field::Method => TestRequest { method: &text(draft.method)?, ..draft }.carrying(credential),
+        Field::Path => TestRequest { target: &format!("{}{query}", text(path)?), ..draft }.carrying(credential),
+        Field::ContentType => TestRequest { content_type: &text(draft.content_type)?, ..draft }.carrying(credential),
+        Field::Date => TestRequest { date: &text(draft.date)?, ..draft }.carrying(credential),
+        Field::Body => TestRequest { body: &flipped(draft.body)?, ..draft }.carrying(credential),
         Field::KeyId => draft.carrying(good(&text(KEY_ID)?, &signature)),
         Field::Signature => draft.carrying(good(KEY_ID, &text(&signature)?)),
     };
@@ -108,7 +108,7 @@ proptest! {
     #[test]
     fn what_the_signing_layer_sends_passes_the_verifying_layer(signable in signable()) {
         let stack = LogentriesAuthLayer::new(credentials())
-            .clock(at(THEN))
+            .clock(at(SIGNED_AT))
             .layer(verifier().layer(tower::service_fn(mirror)));
         let request = Request::builder()
             .method(signable.method)
@@ -123,7 +123,7 @@ proptest! {
     #[test]
     fn how_a_body_is_cut_into_chunks_does_not_matter(chunks in vec(vec(any::<u8>(), 0..1500), 0..8)) {
         let body = chunks.concat();
-        let request = Draft { body: &body, ..Draft::CREATE }.request();
+        let request = TestRequest { body: &body, ..TestRequest::CREATE }.request();
         let acts = chunks.into_iter().map(|chunk| Act::Bytes(chunk.into()));
         let passed = outcome(request.map(|_| Body::new(Scripted::new(acts)))).unwrap();
         prop_assert_eq!(passed.body(), &body);
@@ -144,9 +144,9 @@ proptest! {
     #[test]
     fn another_key_or_another_body_is_refused(signable in signable(), key in "[!-~]{1,80}", body in vec(any::<u8>(), 0..100)) {
         prop_assume!(key != OWNER_KEY && body != signable.body);
-        let by_another_key = outcome(Draft { key: &key, ..signable.draft() }.request());
+        let by_another_key = outcome(TestRequest { key: &key, ..signable.draft() }.request());
         prop_assert!(by_another_key.is_err());
-        let request = Draft { body: &body, ..signable.draft() }.carrying(signable.draft().credential());
+        let request = TestRequest { body: &body, ..signable.draft() }.carrying(signable.draft().credential());
         prop_assert!(outcome(request.unwrap()).is_err());
     }
 }
@@ -214,7 +214,7 @@ proptest! {
         target in "/\\PC{0,30}",
         date in prop_oneof![Just(DATE.to_owned()), "[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"],
     ) {
-        let draft = Draft { target: &target, date: &date, ..Draft::LIST };
+        let draft = TestRequest { target: &target, date: &date, ..TestRequest::LIST };
         if let Ok(request) = draft.carrying(draft.credential()) {
             let passed = outcome(request).is_ok();
             prop_assert!(!passed || date == DATE);
@@ -223,7 +223,7 @@ proptest! {
 }
 
 /// Every other way to cut the octets that were signed into method, content type, date and path.
-fn other_readings(signed: &str, original: &Draft<'_>) -> impl Iterator<Item = (String, String, String, String)> {
+fn other_readings(signed: &str, original: &TestRequest<'_>) -> impl Iterator<Item = (String, String, String, String)> {
     let original = [original.method, original.content_type, original.date, &original.target[1..]].map(str::to_owned);
     let len = signed.len();
     let cuts = (1..=9).flat_map(move |a| (a..=len).flat_map(move |b| (b..=len).map(move |c| (a, b, c))));
@@ -236,19 +236,20 @@ fn other_readings(signed: &str, original: &Draft<'_>) -> impl Iterator<Item = (S
 fn no_two_accepted_requests_share_a_canonical_string() {
     let two_dates = format!("text/plain{DATE}");
     for draft in [
-        Draft { target: "/a/b", ..Draft::LIST },
-        Draft { target: "/a/b", ..Draft::CREATE },
-        Draft { target: "/GETapplication/json", content_type: "", ..Draft::CREATE },
-        Draft { target: "/a", content_type: &two_dates, ..Draft::CREATE },
-        Draft { target: "/a", content_type: "POST", method: "OPTIONS", ..Draft::CREATE },
+        TestRequest { target: "/a/b", ..TestRequest::LIST },
+        TestRequest { target: "/a/b", ..TestRequest::CREATE },
+        TestRequest { target: "/GETapplication/json", content_type: "", ..TestRequest::CREATE },
+        TestRequest { target: "/a", content_type: &two_dates, ..TestRequest::CREATE },
+        TestRequest { target: "/a", content_type: "POST", method: "OPTIONS", ..TestRequest::CREATE },
     ] {
-        let Draft { method, target, content_type, date, .. } = draft;
+        let TestRequest { method, target, content_type, date, .. } = draft;
         let signed = [method, content_type, date, &target[1..]].concat();
         let credential = draft.credential();
         assert!(outcome(draft.request()).is_ok(), "{draft:?}");
         let mut tried = 0;
         for (method, content_type, date, target) in other_readings(&signed, &draft) {
-            let other = Draft { method: &method, content_type: &content_type, date: &date, target: &target, ..draft };
+            let other =
+                TestRequest { method: &method, content_type: &content_type, date: &date, target: &target, ..draft };
             let Ok(request) = other.carrying(&credential) else { continue };
             assert_eq!(other.credential(), credential, "one signature is good for both: {other:?}");
             assert!(outcome(request).is_err(), "{other:?}");
@@ -261,14 +262,14 @@ fn no_two_accepted_requests_share_a_canonical_string() {
 #[test]
 fn characters_that_move_between_the_path_and_the_digest_are_refused() {
     // The digest is the last 44 characters and a body's own, so that no move leaves the string as it was.
-    let credential = Draft::CREATE.credential();
+    let credential = TestRequest::CREATE.credential();
     let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
     for moved in 1..=digest.len() {
         let longer = format!("{USERS}{}", &digest[..moved]);
         let shorter = &USERS[..USERS.len().saturating_sub(moved).max(1)];
         for target in [&*longer, shorter] {
-            for body in [Draft::CREATE.body, b"", digest.as_bytes()] {
-                let request = Draft { target, body, ..Draft::CREATE }.carrying(&credential).unwrap();
+            for body in [TestRequest::CREATE.body, b"", digest.as_bytes()] {
+                let request = TestRequest { target, body, ..TestRequest::CREATE }.carrying(&credential).unwrap();
                 assert!(outcome(request).is_err(), "{target}");
             }
         }

@@ -7,13 +7,16 @@ use bytes::Bytes;
 use http::Response;
 use tokio::{sync::mpsc, time::timeout};
 use tower::ServiceBuilder;
-use tower_logentries_auth::{KeyStore, Presented, Rejection, VerifyBody};
+use tower_logentries_auth::{
+    KeyStore, Rejection,
+    verify::{PresentedKey, ResponseBody},
+};
 
 use crate::support::{
     READ_ONLY_KEY, USERS, credentials,
     server::serve,
     sockets::{Socket, status},
-    verifying::{DATE, Draft, verifier_with},
+    verifying::{DATE, TestRequest, verifier_with},
 };
 
 /// What went on in a server, as it happened.
@@ -30,11 +33,11 @@ enum Event {
 async fn watched() -> (String, mpsc::UnboundedReceiver<Event>) {
     let (tell, events) = mpsc::unbounded_channel();
     let (asked, handled, refused) = (tell.clone(), tell.clone(), tell);
-    let store = move |presented: Presented| {
+    let store = move |presented: PresentedKey| {
         asked.send(Event::Asked).unwrap();
-        credentials().look_up(presented)
+        credentials().lookup(presented)
     };
-    let outside = move |response: Response<VerifyBody<Body>>| {
+    let outside = move |response: Response<ResponseBody<Body>>| {
         response.extensions().get().cloned().map(|rejection| refused.send(Event::Refused(rejection)));
         response
     };
@@ -48,9 +51,9 @@ async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
     timeout(Duration::from_secs(20), events.recv()).await.unwrap().unwrap()
 }
 
-/// The head of [`Draft::CREATE`], but for how its body is framed.
+/// The head of [`TestRequest::CREATE`], but for how its body is framed.
 fn head(framing: &str) -> String {
-    let credential = Draft::CREATE.credential();
+    let credential = TestRequest::CREATE.credential();
     format!(
         "POST {USERS} HTTP/1.1\r\nHost: x\r\nDate: {DATE}\r\nContent-Type: application/json\r\n\
          authorization-api-key: {credential}\r\n{framing}\r\n\r\n"
@@ -58,12 +61,12 @@ fn head(framing: &str) -> String {
 }
 
 fn with_length() -> String {
-    head(&format!("Content-Length: {}", Draft::CREATE.body.len()))
+    head(&format!("Content-Length: {}", TestRequest::CREATE.body.len()))
 }
 
 /// A request just as the vendor's command line client writes it: Python's `requests`, with three headers of its own.
-fn as_the_vendors_client(draft: &Draft<'_>) -> Vec<u8> {
-    let Draft { method, target, body, .. } = draft;
+fn as_the_vendors_client(draft: &TestRequest<'_>) -> Vec<u8> {
+    let TestRequest { method, target, body, .. } = draft;
     let length = match (*method, body.len()) {
         ("GET", 0) => String::new(),
         (_, length) => format!("Content-Length: {length}\r\n"),
@@ -101,7 +104,7 @@ async fn what_the_vendors_client_sends_is_accepted() {
         ("PATCH", &key, disable),
         ("DELETE", &key, b""),
     ] {
-        socket.send(as_the_vendors_client(&Draft { method, target, body, ..Draft::LIST })).await;
+        socket.send(as_the_vendors_client(&TestRequest { method, target, body, ..TestRequest::LIST })).await;
         assert_eq!(status(&socket.receive().await), 200, "{method} {target}");
         assert!(matches!(next(&mut events).await, Event::Asked));
         assert!(matches!(next(&mut events).await, Event::Handled(got) if got == body), "{method} {target}");
@@ -121,12 +124,12 @@ async fn a_claim_of_2_gib_is_refused_at_once() {
 async fn a_slow_body_is_waited_for() {
     let (origin, mut events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
-    let (first, rest) = Draft::CREATE.body.split_at(3);
+    let (first, rest) = TestRequest::CREATE.body.split_at(3);
     socket.send(with_length()).await;
     socket.send(first).await;
     assert!(matches!(next(&mut events).await, Event::Asked));
     socket.send(rest).await;
-    assert!(matches!(next(&mut events).await, Event::Handled(body) if body == Draft::CREATE.body));
+    assert!(matches!(next(&mut events).await, Event::Handled(body) if body == TestRequest::CREATE.body));
     assert_eq!(status(&socket.receive().await), 200);
 }
 
@@ -135,7 +138,7 @@ async fn a_chunked_body_is_accepted_chunk_by_chunk() {
     let (origin, mut events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
     socket.send(head("Transfer-Encoding: chunked")).await;
-    for chunk in Draft::CREATE.body.chunks(5) {
+    for chunk in TestRequest::CREATE.body.chunks(5) {
         socket.send(format!("{:x}\r\n", chunk.len())).await;
         socket.send(chunk).await;
         socket.send("\r\n").await;
@@ -143,13 +146,13 @@ async fn a_chunked_body_is_accepted_chunk_by_chunk() {
     socket.send("0\r\n\r\n").await;
     assert_eq!(status(&socket.receive().await), 200);
     assert!(matches!(next(&mut events).await, Event::Asked));
-    assert!(matches!(next(&mut events).await, Event::Handled(body) if body == Draft::CREATE.body));
+    assert!(matches!(next(&mut events).await, Event::Handled(body) if body == TestRequest::CREATE.body));
 }
 
 #[tokio::test]
 async fn a_body_that_is_cut_off_reaches_no_handler_and_breaks_nothing() {
     let (origin, mut events) = watched().await;
-    let (body, length) = (Draft::CREATE.body, Draft::CREATE.body.len());
+    let (body, length) = (TestRequest::CREATE.body, TestRequest::CREATE.body.len());
     let half = String::from_utf8(body[..length / 2].to_vec()).unwrap();
     let chunked = head("Transfer-Encoding: chunked");
     for octets in [
@@ -167,7 +170,7 @@ async fn a_body_that_is_cut_off_reaches_no_handler_and_breaks_nothing() {
         let answer = timeout(Duration::from_secs(20), socket.cut()).await.unwrap();
         assert!(answer.is_empty() || status(&answer) == 400, "{octets}: {answer}");
         while let Ok(event) = events.try_recv() {
-            assert!(matches!(event, Event::Refused(Rejection::Body { .. })), "{octets}: {event:?}");
+            assert!(matches!(event, Event::Refused(Rejection::ReadBody { .. })), "{octets}: {event:?}");
         }
     }
     let mut socket = Socket::connect(&origin).await;
@@ -182,14 +185,14 @@ async fn a_chunk_of_no_size_reaches_no_handler() {
     let mut socket = Socket::connect(&origin).await;
     socket.send(head("Transfer-Encoding: chunked") + "2\r\n{}\r\nsurely\r\n").await;
     assert!(matches!(next(&mut events).await, Event::Asked));
-    assert!(matches!(next(&mut events).await, Event::Refused(Rejection::Body { .. })));
+    assert!(matches!(next(&mut events).await, Event::Refused(Rejection::ReadBody { .. })));
     assert_eq!(status(&socket.receive().await), 400);
 }
 
 #[tokio::test]
 async fn a_doubled_header_is_refused() {
     let (origin, _events) = watched().await;
-    let credential = Draft::LIST.credential();
+    let credential = TestRequest::LIST.credential();
     let lines = [
         format!("Date: {DATE}\r\n"),
         "Content-Type: application/json\r\n".to_owned(),
@@ -214,7 +217,7 @@ async fn a_doubled_header_is_refused() {
 async fn blanks_around_a_header_are_not_part_of_it() {
     let (origin, _events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
-    let credential = Draft::LIST.credential();
+    let credential = TestRequest::LIST.credential();
     let headers =
         format!("dAtE:{DATE}\t \r\ncontent-TYPE:   application/json \r\nAuthorization-API-Key:\t{credential} \r\n");
     socket.send(format!("GET {USERS} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await;
@@ -224,7 +227,7 @@ async fn blanks_around_a_header_are_not_part_of_it() {
 #[tokio::test]
 async fn every_way_to_write_a_target_is_read_as_its_path() {
     let (origin, _events) = watched().await;
-    let credential = Draft::LIST.credential();
+    let credential = TestRequest::LIST.credential();
     let headers =
         format!("Host: x\r\nDate: {DATE}\r\nContent-Type: application/json\r\nauthorization-api-key: {credential}");
     for (target, expected) in [

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use axum::body::Body;
 use http::{Request, Response};
-use tower_logentries_auth::{AuthError, LogentriesAuth};
+use tower_logentries_auth::{AuthError, sign::LogentriesAuth};
 use tower_test::mock::{self, Handle, Mock, Spawn};
 
 use crate::support::{
@@ -101,7 +101,7 @@ async fn nothing_reaches_the_service_below_for_a_body_that_fails() {
     handle.allow(1);
     assert!(is_ready(&mut service));
     let error = service.call(write(Scripted::new([Data(b"half"), Fail("the disk is gone")]))).await.unwrap_err();
-    assert!(matches!(error, AuthError::Body { .. }), "{error}");
+    assert!(matches!(error, AuthError::ReadBody { .. }), "{error}");
     drop(service);
     assert!(handle.next_request().await.is_none());
 }

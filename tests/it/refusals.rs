@@ -8,7 +8,10 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_logentries_auth::{Found, KeyStore, LogentriesVerifyLayer, Presented, Rejection};
+use tower_logentries_auth::{
+    KeyStore, LogentriesVerifyLayer, Rejection,
+    verify::{PresentedKey, StoredKey},
+};
 
 use crate::support::{
     LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS,
@@ -16,7 +19,7 @@ use crate::support::{
     credentials,
     server::serve,
     sockets::Socket,
-    verifying::{DATE, Draft, verifier_with, with_api_key},
+    verifying::{DATE, TestRequest, verifier_with, with_api_key},
     whole_error,
 };
 
@@ -25,9 +28,9 @@ const STORE_FAILURE: &str = "postgres://admin:s3cret@db refused";
 
 /// All three keys; the id `down` makes the look-up fail. Bodies of up to 64 bytes.
 fn layer() -> LogentriesVerifyLayer<impl KeyStore<Future: Send> + Send + Sync + 'static> {
-    let store = |presented: Presented| match &presented {
-        Presented::OwnerKeyId(id) if &**id == "down" => ready(Err(io::Error::other(STORE_FAILURE))),
-        _ => ready(Ok::<Found, _>(credentials().look_up(presented).into_inner().unwrap())),
+    let store = |presented: PresentedKey| match &presented {
+        PresentedKey::OwnerKeyId(id) if &**id == "down" => ready(Err(io::Error::other(STORE_FAILURE))),
+        _ => ready(Ok::<Option<StoredKey>, _>(credentials().lookup(presented).into_inner().unwrap())),
     };
     verifier_with(store).body_limit(64)
 }
@@ -42,27 +45,27 @@ async fn refuse(request: Request<Body>) -> Response<Bytes> {
 }
 
 fn create(acts: impl IntoIterator<Item = Act>) -> Request<Body> {
-    Draft::CREATE.request().map(|_| Body::new(Scripted::new(acts)))
+    TestRequest::CREATE.request().map(|_| Body::new(Scripted::new(acts)))
 }
 
 /// A request for every kind of refusal; its name, status, code and message.
 fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static str)> {
     let anonymous = Request::get(LOGS).body(Body::empty()).unwrap();
     let both = Request::get(LOGS).header("x-api-key", "a").header("authorization-api-key", "b:c").body(Body::empty());
-    let unsigned = Draft::CREATE.carrying("f2a5b1de:c2lnbmF0dXJl").unwrap();
-    let stale = Draft { date: "Thu, 17 Aug 2017 20:00:00 GMT", ..Draft::CREATE }.request();
-    let undated = Draft { date: "yesterday", ..Draft::CREATE }.request();
-    let untyped = Draft { content_type: "text/pl\u{e4}in", ..Draft::CREATE }.request();
-    let unheard_of = Draft { method: "PROPFIND", ..Draft::CREATE }.request();
-    let slashed = Draft { target: "/management/accounts/acme/", ..Draft::CREATE }.request();
-    let by_nobody = Draft { key_id: "nobody", ..Draft::CREATE }.request();
-    let forged = Draft { key: "another-key", ..Draft::CREATE }.request();
-    let while_down = Draft { key_id: "down", ..Draft::CREATE }.request();
+    let unsigned = TestRequest::CREATE.carrying("f2a5b1de:c2lnbmF0dXJl").unwrap();
+    let stale = TestRequest { date: "Thu, 17 Aug 2017 20:00:00 GMT", ..TestRequest::CREATE }.request();
+    let undated = TestRequest { date: "yesterday", ..TestRequest::CREATE }.request();
+    let untyped = TestRequest { content_type: "text/pl\u{e4}in", ..TestRequest::CREATE }.request();
+    let unheard_of = TestRequest { method: "PROPFIND", ..TestRequest::CREATE }.request();
+    let slashed = TestRequest { target: "/management/accounts/acme/", ..TestRequest::CREATE }.request();
+    let by_nobody = TestRequest { key_id: "nobody", ..TestRequest::CREATE }.request();
+    let forged = TestRequest { key: "another-key", ..TestRequest::CREATE }.request();
+    let while_down = TestRequest { key_id: "down", ..TestRequest::CREATE }.request();
     let broken = create([Act::Data(b"half"), Act::Fail("connection reset by 10.0.0.7")]);
-    let short = Draft::CREATE.request().map(|_| Body::new(Scripted::new([Act::Data(b"half")]).claiming(8)));
+    let short = TestRequest::CREATE.request().map(|_| Body::new(Scripted::new([Act::Data(b"half")]).claiming(8)));
     let trailed =
         create([Act::Data(b"{}"), Act::Trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]))]);
-    let long = Draft { body: &[b' '; 65], ..Draft::CREATE }.request();
+    let long = TestRequest { body: &[b' '; 65], ..TestRequest::CREATE }.request();
     let unknown = "the key is unknown or the signature is wrong";
     let doubled = "send one x-api-key or one authorization-api-key header";
     let form = "authorization-api-key takes a key id, a colon and the base64 of 20 bytes";
@@ -73,34 +76,34 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
     vec![
         (
             anonymous,
-            "NoCredentials",
+            "MissingCredentials",
             401,
             "unauthorized",
             "send an x-api-key header, or Date and authorization-api-key",
         ),
         (with_api_key("GET", LOGS, "nobody's"), "UnknownKey", 401, "unauthorized", unknown),
         (by_nobody, "UnknownKey", 401, "unauthorized", unknown),
-        (forged, "WrongSignature", 401, "unauthorized", unknown),
-        (stale, "DateOutsideWindow", 401, "unauthorized", "the Date is too far from the time here"),
+        (forged, "InvalidSignature", 401, "unauthorized", unknown),
+        (stale, "DateOutOfTolerance", 401, "unauthorized", "the Date is too far from the time here"),
         (
             with_api_key("GET", TEAMS, READ_ONLY_KEY),
-            "Forbidden { required: ReadWrite, held: ReadOnly }",
+            "Forbidden { required: ReadWrite, granted: ReadOnly }",
             403,
             "forbidden",
             "the key does not give access to this resource",
         ),
-        (both.unwrap(), "Malformed(DoubledCredentials)", 400, "bad_request", doubled),
-        (unsigned, "Malformed(Credentials)", 400, "bad_request", form),
-        (undated, "Malformed(Date)", 400, "bad_request", date),
-        (untyped, "Malformed(ContentType)", 400, "bad_request", content_type),
-        (unheard_of, "Malformed(Method)", 400, "bad_request", "this method can't be signed"),
-        (slashed, "Malformed(Path)", 400, "bad_request", path),
-        (with_api_key("GET", "/a//b", READ_WRITE_KEY), "Malformed(Path)", 400, "bad_request", path),
+        (both.unwrap(), "MalformedRequest(DuplicateCredentials)", 400, "bad_request", doubled),
+        (unsigned, "MalformedRequest(Credentials)", 400, "bad_request", form),
+        (undated, "MalformedRequest(Date)", 400, "bad_request", date),
+        (untyped, "MalformedRequest(ContentType)", 400, "bad_request", content_type),
+        (unheard_of, "MalformedRequest(Method)", 400, "bad_request", "this method can't be signed"),
+        (slashed, "MalformedRequest(Path)", 400, "bad_request", path),
+        (with_api_key("GET", "/a//b", READ_WRITE_KEY), "MalformedRequest(Path)", 400, "bad_request", path),
         (broken, "Body {", 400, "bad_request", "the body could not be read"),
-        (short, "BodyLength { read: 4 }", 400, "bad_request", "the body is not of the size that it claims"),
+        (short, "BodyLengthMismatch { read: 4 }", 400, "bad_request", "the body is not of the size that it claims"),
         (trailed, "Trailers", 400, "bad_request", "trailers are not accepted here"),
         (long, "BodyTooLarge { limit: 64 }", 413, "body_too_large", "the body is too large"),
-        (while_down, "KeysUnavailable {", 503, "unavailable", "keys can't be looked up at the moment"),
+        (while_down, "KeyStoreUnavailable {", 503, "unavailable", "keys can't be looked up at the moment"),
     ]
 }
 
@@ -160,7 +163,7 @@ async fn a_reason_names_its_cause_and_no_secret() {
         let cause = rejection.source().map(ToString::to_string);
         match name {
             "Body {" => assert!(whole_error(rejection).contains("connection reset by 10.0.0.7"), "{rejection:?}"),
-            "KeysUnavailable {" => {
+            "KeyStoreUnavailable {" => {
                 let source = rejection.source().unwrap().downcast_ref::<io::Error>();
                 assert_eq!(source.unwrap().to_string(), STORE_FAILURE);
             }
@@ -175,17 +178,17 @@ async fn a_reason_names_its_cause_and_no_secret() {
 
 #[tokio::test]
 async fn a_wrong_signature_is_not_told_from_an_unknown_key_nor_where_it_differs() {
-    let credential = Draft::CREATE.credential();
+    let credential = TestRequest::CREATE.credential();
     let changed = [
-        Draft { method: "PUT", ..Draft::CREATE },
-        Draft { target: "/management/accounts/acme/owners", ..Draft::CREATE },
-        Draft { content_type: "text/plain", ..Draft::CREATE },
-        Draft { date: "Thu, 17 Aug 2017 20:16:25 GMT", ..Draft::CREATE },
-        Draft { body: b"{}", ..Draft::CREATE },
+        TestRequest { method: "PUT", ..TestRequest::CREATE },
+        TestRequest { target: "/management/accounts/acme/owners", ..TestRequest::CREATE },
+        TestRequest { content_type: "text/plain", ..TestRequest::CREATE },
+        TestRequest { date: "Thu, 17 Aug 2017 20:16:25 GMT", ..TestRequest::CREATE },
+        TestRequest { body: b"{}", ..TestRequest::CREATE },
     ];
     let mut requests: Vec<_> = changed.iter().map(|draft| draft.carrying(&credential).unwrap()).collect();
-    requests.push(Draft { key: "another-key", ..Draft::CREATE }.request());
-    requests.push(Draft { key_id: "nobody", ..Draft::CREATE }.request());
+    requests.push(TestRequest { key: "another-key", ..TestRequest::CREATE }.request());
+    requests.push(TestRequest { key_id: "nobody", ..TestRequest::CREATE }.request());
     let mut answers = Vec::new();
     for request in requests {
         let response = refuse(request).await;
@@ -199,7 +202,10 @@ async fn a_wrong_signature_is_not_told_from_an_unknown_key_nor_where_it_differs(
 async fn an_unknown_key_and_a_wrong_signature_get_the_same_octets_over_the_wire() {
     let origin = serve(Router::new().layer(layer())).await;
     let mut answers = Vec::new();
-    for draft in [Draft { key_id: "nobody", ..Draft::CREATE }, Draft { key: "another-key", ..Draft::CREATE }] {
+    for draft in [
+        TestRequest { key_id: "nobody", ..TestRequest::CREATE },
+        TestRequest { key: "another-key", ..TestRequest::CREATE },
+    ] {
         let mut socket = Socket::connect(&origin).await;
         let head = format!(
             "POST {USERS} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ndate: {DATE}\r\ncontent-length: {}\r\n",

@@ -25,7 +25,7 @@ use tower::{
 use tower_logentries_auth::LogentriesAuthLayer;
 
 use crate::support::{
-    LOGS, READ_WRITE_KEY, THEN, USERS, at, layer_for,
+    LOGS, READ_WRITE_KEY, SIGNED_AT, USERS, at, layer_for,
     server::{Received, Recording, record_and},
 };
 
@@ -45,7 +45,7 @@ async fn busy() -> (String, Recording) {
 /// A clock that is a second further whenever it is read.
 fn ticking() -> impl Fn() -> SystemTime + Send + Sync + 'static {
     let read = AtomicU64::new(0);
-    move || at(THEN)() + Duration::from_secs(read.fetch_add(1, Ordering::Relaxed))
+    move || at(SIGNED_AT)() + Duration::from_secs(read.fetch_add(1, Ordering::Relaxed))
 }
 
 fn ticking_layer(origin: &str) -> LogentriesAuthLayer {
@@ -96,7 +96,7 @@ fn assert_signed_afresh(attempts: &[Received], body: &str) {
     assert_eq!(attempts.len(), ATTEMPTS);
     for attempt in attempts {
         // The judge insists on one of each header.
-        assert_eq!((attempt.judge(), &*attempt.body), (None, body.as_bytes()));
+        assert_eq!((attempt.signature_error(), &*attempt.body), (None, body.as_bytes()));
     }
     let dates: HashSet<_> = attempts.iter().map(|attempt| attempt.header("date")).collect();
     assert_eq!(dates.len(), ATTEMPTS);
@@ -156,7 +156,7 @@ async fn a_request_that_can_not_be_had_again_is_sent_once() {
     let client = ServiceBuilder::new().layer(never).layer(ticking_layer(&origin)).service(http());
     let response = client.oneshot(stale(format!("{origin}{USERS}"), "a user")).await.unwrap();
     assert_eq!(response.status(), 503);
-    assert_eq!(recording.only().judge(), None);
+    assert_eq!(recording.only().signature_error(), None);
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn inside_of_the_layer_every_attempt_has_the_date_of_the_first() {
     let client = ServiceBuilder::new().layer(ticking_layer(&origin)).layer(while_busy()).service(http());
     client.oneshot(stale(format!("{origin}{USERS}"), "a user")).await.unwrap();
     let [first, second, third]: [_; ATTEMPTS] = recording.take().try_into().unwrap();
-    assert_eq!(first.judge(), None);
+    assert_eq!(first.signature_error(), None);
     assert_eq!((&first.headers, &first.headers), (&second.headers, &third.headers));
 }
 
@@ -244,6 +244,6 @@ mod with_reqwest {
         let response = client.oneshot(request(&origin, streaming())).await.unwrap();
         assert_eq!(response.status(), 503);
         let received = recording.only();
-        assert_eq!((received.judge(), &*received.body), (None, &b"a user"[..]));
+        assert_eq!((received.signature_error(), &*received.body), (None, &b"a user"[..]));
     }
 }

@@ -17,8 +17,9 @@ use tokio::{
 };
 use tower::{Layer, Service, ServiceExt};
 use tower_logentries_auth::{
-    Access, Accounts, ApiKeyDigest, Credentials, Found, LogentriesAuth, LogentriesAuthLayer, LogentriesVerifyLayer,
-    OwnerKey, Presented,
+    Access, ApiKeyDigest, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer, OwnerKey,
+    sign::LogentriesAuth,
+    verify::{MemoryKeyStore, PresentedKey, StoredKey},
 };
 
 use crate::support::{KEY_ID, LOGS, OWNER_KEY, TEAMS, USERS, hyper_client, layer_for, server, wire};
@@ -42,7 +43,7 @@ async fn replaced_keys_are_those_of_every_clone_at_once() {
     let (origin, recording) = server::record().await;
     let layer = layer_for(&origin);
     let (clone, service) = (layer.clone(), layer.layer(hyper_client()));
-    let handle = layer.credentials();
+    let handle = layer.credentials_handle();
     let clients = [service.clone(), service, clone.layer(hyper_client())];
     for n in 0..3 {
         handle.replace(generation(n));
@@ -67,18 +68,18 @@ async fn a_request_under_way_keeps_its_id_and_its_key() {
     // The key is chosen, the body still to come.
     let response = client.call(Request::post(format!("{origin}{USERS}")).body(body).unwrap());
 
-    layer.credentials().replace(generation(1));
+    layer.credentials_handle().replace(generation(1));
     sender.send(Bytes::from_static(b"late")).unwrap();
     response.await.unwrap();
     let received = recording.only();
     assert_eq!(received.body, "late");
-    assert_eq!(wire::judge(KEY_ID, OWNER_KEY, "POST", USERS, &received.headers, b"late"), None);
+    assert_eq!(wire::signature_error(KEY_ID, OWNER_KEY, "POST", USERS, &received.headers, b"late"), None);
 }
 
 #[tokio::test]
 async fn two_keys_of_one_id_are_both_good_while_they_rotate() {
     let keys = ["the old key", "the new key"].map(|key| key.replace(' ', "-"));
-    let mut accounts = Accounts::new();
+    let mut accounts = MemoryKeyStore::new();
     for key in &keys {
         accounts.insert("acme", &Credentials::owner(KEY_ID, key).unwrap()).unwrap();
     }
@@ -86,7 +87,7 @@ async fn two_keys_of_one_id_are_both_good_while_they_rotate() {
     let layer = layer_for(&origin);
     let client = layer.layer(hyper_client());
     let status = async |key: &str| {
-        layer.credentials().replace(Credentials::owner(KEY_ID, key).unwrap());
+        layer.credentials_handle().replace(Credentials::owner(KEY_ID, key).unwrap());
         let request = Request::post(format!("{origin}{USERS}")).body(Body::from("body")).unwrap();
         client.clone().oneshot(request).await.unwrap().status()
     };
@@ -124,7 +125,7 @@ async fn no_request_is_refused_while_the_keys_are_replaced_a_thousand_times() {
             answers = answers.acquire_many(ANSWERS_A_GENERATION) => answers.unwrap().forget(),
             Some(failed) = tasks.join_next() => failed.unwrap(),
         }
-        layer.credentials().replace(generation(n));
+        layer.credentials_handle().replace(generation(n));
     }
     is_over.store(true, Ordering::Relaxed);
     tasks.join_all().await;
@@ -147,12 +148,12 @@ where
 }
 
 /// A store that knows the keys of every generation.
-async fn every_generation(presented: Presented) -> Result<Found, std::convert::Infallible> {
+async fn every_generation(presented: PresentedKey) -> Result<Option<StoredKey>, std::convert::Infallible> {
     Ok(match presented {
-        Presented::OwnerKeyId(id) => Found::owner_keys([OwnerKey::new(&id, &owner_key(&id)).unwrap()]),
-        Presented::ApiKey(digest) if (0..=GENERATIONS).any(|n| ApiKeyDigest::of(api_key(n)) == digest) => {
-            Found::api_key(Access::ReadWrite)
+        PresentedKey::OwnerKeyId(id) => Some(StoredKey::owner([OwnerKey::new(&id, &owner_key(&id)).unwrap()])),
+        PresentedKey::ApiKey(digest) if (0..=GENERATIONS).any(|n| ApiKeyDigest::of(api_key(n)) == digest) => {
+            Some(StoredKey::api_key(Access::ReadWrite))
         }
-        _ => Found::nothing(),
+        _ => None,
     })
 }

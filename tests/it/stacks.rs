@@ -14,7 +14,7 @@ use tower_http::trace::TraceLayer;
 use tower_logentries_auth::{AuthError, LogentriesAuthLayer};
 
 use crate::support::{
-    LOGS, USERS, assert_silent,
+    LOGS, USERS, assert_no_secrets,
     bodies::{
         Act::{self, Data, Pending, Stall},
         Scripted, trailers,
@@ -53,7 +53,7 @@ where
     let (by_key, signed): (Vec<_>, Vec<_>) = received.iter().partition(|r| r.header("x-api-key").is_some());
     assert_eq!((by_key.len(), signed.len()), (6, 6));
     for request in signed {
-        assert_eq!((request.judge(), &request.body[..]), (None, &b"a body"[..]));
+        assert_eq!((request.signature_error(), &request.body[..]), (None, &b"a body"[..]));
     }
 }
 
@@ -103,7 +103,7 @@ async fn a_boxed_stack_can_be_cloned_and_sent_to_another_thread() {
     let boxed = BoxCloneSyncService::new(stack);
     let request = request(&origin, 0);
     tokio::spawn(boxed.clone().oneshot(request)).await.unwrap().unwrap();
-    assert_eq!(recording.only().judge(), None);
+    assert_eq!(recording.only().signature_error(), None);
 }
 
 /// A stack whose only permit lies below the layer.
@@ -133,7 +133,7 @@ async fn a_caller_that_gives_up_while_the_body_is_read_gives_the_permit_back() {
 
     drop(stalled);
     send(&mut client, request(&origin, 0)).await.unwrap();
-    assert_eq!(recording.only().judge(), None);
+    assert_eq!(recording.only().signature_error(), None);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_refused_request_gives_the_permit_back() {
         assert!(recording.take().is_empty());
     }
     send(&mut client, request(&origin, 0)).await.unwrap();
-    assert_eq!(recording.only().judge(), None);
+    assert_eq!(recording.only().signature_error(), None);
 }
 
 /// What a caller does who has no use for an error but to pass it on.
@@ -213,12 +213,12 @@ async fn a_connection_that_is_refused_is_told_by_the_clients_own_error() {
     let client = ServiceBuilder::new().layer(layer_for(&origin)).service(hyper_client());
     let error = client.oneshot(request(&origin, 0)).await.unwrap_err();
     assert!(error.service_error::<hyper_util::client::legacy::Error>().unwrap().is_connect(), "{error:?}");
-    assert_silent(&whole_error(&error));
+    assert_no_secrets(&whole_error(&error));
 }
 
 #[tokio::test]
 async fn neither_the_service_nor_its_future_shows_a_key() {
     let mut client = ServiceBuilder::new().layer(layer_for(VENDOR)).service(hyper_client());
     let future = client.ready().await.unwrap().call(post(VENDOR, [Stall]));
-    assert_silent(&format!("{client:?} {client:#?} {future:?}"));
+    assert_no_secrets(&format!("{client:?} {client:#?} {future:?}"));
 }

@@ -11,7 +11,7 @@ use tower_logentries_auth::{
 
 use crate::support::{
     at, hyper_client, server,
-    verifying::{Draft, present},
+    verifying::{TestRequest, present},
     wire,
 };
 
@@ -114,13 +114,13 @@ async fn the_verifying_layer_accepts_what_the_vectors_say() {
         let credentials = Credentials::owner(&vector.api_key_id, &vector.api_key).unwrap();
         let layer = LogentriesVerifyLayer::new(credentials).clock(move || second);
         let body = vector.body();
-        let draft = Draft {
+        let draft = TestRequest {
             method: &vector.method,
             target: &vector.target,
             content_type: vector.content_type.as_deref().unwrap_or_default(),
             date: &vector.date,
             body: &body,
-            ..Draft::LIST
+            ..TestRequest::LIST
         };
         let request = draft.carrying(&vector.authorization_api_key).unwrap();
         let passed = present(&layer, request).await.unwrap_or_else(|rejection| panic!("{}: {rejection}", vector.name));
@@ -130,5 +130,5 @@ async fn the_verifying_layer_accepts_what_the_vectors_say() {
 
 #[test]
 fn the_clock_of_these_tests_stands_at_the_time_of_the_vectors() {
-    assert_eq!(httpdate::fmt_http_date(at(crate::support::THEN)()), "Thu, 17 Aug 2017 20:16:24 GMT");
+    assert_eq!(httpdate::fmt_http_date(at(crate::support::SIGNED_AT)()), "Thu, 17 Aug 2017 20:16:24 GMT");
 }

@@ -1,22 +1,22 @@
 //! Answers that must not move the clock.
 
 use http::HeaderValue;
-use tower_logentries_auth::Untrusted;
+use tower_logentries_auth::sign::UntrustedOrigins;
 
 use super::*;
 
 /// A `Date` 20 minutes ahead of the client's, which a refusal would be believed with.
 fn ahead() -> String {
-    date(THEN.checked_add_signed(TWENTY_MINUTES).unwrap())
+    date(SIGNED_AT.checked_add_signed(TWENTY_MINUTES).unwrap())
 }
 
 /// Lets a server give this answer, and returns the offset that the layer then has for it.
 async fn offset_after(answer: impl Fn() -> Response<Body> + Clone + Send + Sync + 'static) -> i64 {
     let (origin, _) = record_and(move |_| answer()).await;
-    let layer = layer_for(&origin).clock(at(THEN));
+    let layer = layer_for(&origin).clock(at(SIGNED_AT));
     let response = get(&layer, &origin, USERS).await;
-    assert_eq!(corrected(&response), (layer.clock_offset(&origin).unwrap() != 0).then_some(TWENTY_MINUTES));
-    layer.clock_offset(&origin).unwrap()
+    assert_eq!(corrected(&response), (layer.clock_offset_secs(&origin).unwrap() != 0).then_some(TWENTY_MINUTES));
+    layer.clock_offset_secs(&origin).unwrap()
 }
 
 #[tokio::test]
@@ -81,17 +81,19 @@ async fn an_answer_from_a_cache_moves_nothing() {
 #[tokio::test]
 async fn the_refusal_of_an_api_key_moves_nothing() {
     let origin = refusing_server_off_by(TWENTY_MINUTES).await;
-    let layer = layer_for(&origin).clock(at(THEN));
+    let layer = layer_for(&origin).clock(at(SIGNED_AT));
     assert_eq!(corrected(&get(&layer, &origin, LOGS).await), None);
-    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
+    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 0);
 }
 
 #[tokio::test]
 async fn the_refusal_of_an_untrusted_origin_moves_nothing() {
     let origin = refusing_server_off_by(TWENTY_MINUTES).await;
-    let layer = LogentriesAuthLayer::new(credentials()).untrusted(Untrusted::PassThrough).clock(at(THEN));
+    let layer = LogentriesAuthLayer::new(credentials())
+        .untrusted_origins(UntrustedOrigins::StripCredentials)
+        .clock(at(SIGNED_AT));
     assert_eq!(corrected(&get(&layer, &origin, USERS).await), None);
-    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
+    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 0);
 }
 
 #[cfg(feature = "reqwest-middleware")]
@@ -104,16 +106,16 @@ async fn a_redirect_to_a_foreign_origin_moves_nothing() {
     let (origin, _) =
         record_and(move |_| Response::builder().status(307).header("location", &location).body(Body::empty()).unwrap())
             .await;
-    let layer = layer_for(&origin).trust_origin(&foreign).unwrap().clock(at(THEN));
+    let layer = layer_for(&origin).trust_origin(&foreign).unwrap().clock(at(SIGNED_AT));
     let client = layer.layer(crate::support::clients::builder().redirect(Policy::default()).build().unwrap());
 
     let request = |origin| reqwest::Request::new(http::Method::GET, format!("{origin}{USERS}").parse().unwrap());
     let response = client.clone().oneshot(request(&origin)).await.unwrap();
     assert_eq!((response.status(), response.url().as_str()), (StatusCode::UNAUTHORIZED, &*format!("{foreign}{USERS}")));
-    assert_eq!(layer.clock_offset(&origin).unwrap(), 0);
-    assert_eq!(layer.clock_offset(&foreign).unwrap(), 0);
+    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 0);
+    assert_eq!(layer.clock_offset_secs(&foreign).unwrap(), 0);
 
     // The same server, asked directly, is believed: that is what the redirect was held back from.
     client.oneshot(request(&foreign)).await.unwrap();
-    assert_eq!(layer.clock_offset(&foreign).unwrap(), TWENTY_MINUTES);
+    assert_eq!(layer.clock_offset_secs(&foreign).unwrap(), TWENTY_MINUTES);
 }

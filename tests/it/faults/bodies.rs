@@ -19,7 +19,7 @@ use crate::support::{
     bodies::{Act, Scripted},
     clock::date,
     credentials, hyper_client, layer_for,
-    raw::soon,
+    raw::with_timeout,
     server, whole_error, wire,
 };
 
@@ -51,9 +51,9 @@ async fn send_bad_then_good(
     let sent = timeout(patience, client.clone().oneshot(request)).await;
 
     let good = Request::post(format!("{origin}{USERS}")).body(Body::from("good")).unwrap();
-    assert_eq!(soon(client.oneshot(good)).await.unwrap().status(), 200);
+    assert_eq!(with_timeout(client.oneshot(good)).await.unwrap().status(), 200);
     let received = recording.take();
-    assert_eq!((received.last().unwrap().judge(), &*received.last().unwrap().body), (None, &b"good"[..]));
+    assert_eq!((received.last().unwrap().signature_error(), &*received.last().unwrap().body), (None, &b"good"[..]));
     (sent.ok().map(|sent| sent.map(drop)), received.len())
 }
 
@@ -62,12 +62,12 @@ async fn a_body_that_is_no_good_is_never_signed() {
     for (what, body) in bad_bodies() {
         let (sent, received) = send_bad_then_good(USERS, None, (what, body)).await;
         match (what, sent) {
-            ("fails", Some(Err(error @ AuthError::Body { .. }))) => {
+            ("fails", Some(Err(error @ AuthError::ReadBody { .. }))) => {
                 assert!(whole_error(&error).contains("the disk is gone"), "{error:?}");
             }
             ("stalls", None) => {}
-            ("ends early", Some(Err(AuthError::BodyLength { read: 5 }))) => {}
-            ("goes on", Some(Err(AuthError::BodyLength { read: 13 }))) => {}
+            ("ends early", Some(Err(AuthError::BodyLengthMismatch { read: 5 }))) => {}
+            ("goes on", Some(Err(AuthError::BodyLengthMismatch { read: 13 }))) => {}
             other => panic!("{other:?}"),
         }
         assert_eq!(received, 1, "{what}: the good one alone arrives");
@@ -98,7 +98,7 @@ async fn the_chunks_of_a_body_that_fails_are_let_go() {
     let client = ServiceBuilder::new().layer(layer_for("http://localhost")).service(hyper_client());
     let request = Request::post(format!("http://localhost{USERS}")).body(Body::new(body)).unwrap();
     let error = client.oneshot(request).await.unwrap_err();
-    assert!(matches!(error, AuthError::Body { .. }));
+    assert!(matches!(error, AuthError::ReadBody { .. }));
     assert!(!guard.is_held());
 }
 
@@ -114,7 +114,7 @@ async fn a_body_that_is_no_good_never_reaches_the_verified_service() {
         .service(inner);
     let send = async |digest, body| {
         let request = Request::post(format!("http://localhost{USERS}")).extension(digest).body(body).unwrap();
-        soon(client.clone().oneshot(request)).await.unwrap().status()
+        with_timeout(client.clone().oneshot(request)).await.unwrap().status()
     };
     for (what, body) in bad_bodies() {
         let sent = send(BodyDigest::of(b"some body"), Body::new(body));
@@ -151,7 +151,7 @@ async fn send_part_of(body: &[u8], sent: usize, origin: &str) -> TcpStream {
 
 async fn status_line(mut stream: TcpStream) -> String {
     let mut answer = [0; 12];
-    soon(stream.read_exact(&mut answer)).await.unwrap();
+    with_timeout(stream.read_exact(&mut answer)).await.unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 

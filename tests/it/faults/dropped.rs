@@ -10,7 +10,10 @@ use axum::body::Body;
 use futures_util::FutureExt;
 use http::{Request, Response};
 use tower::{Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
-use tower_logentries_auth::{Found, LogentriesVerifyLayer, OwnerKey, Presented};
+use tower_logentries_auth::{
+    LogentriesVerifyLayer, OwnerKey,
+    verify::{PresentedKey, StoredKey},
+};
 
 use super::{Guard, wait};
 use crate::support::{
@@ -28,9 +31,9 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 }
 
 /// A store that takes its time.
-async fn look_up(_: Presented) -> Result<Found, Infallible> {
+async fn lookup(_: PresentedKey) -> Result<Option<StoredKey>, Infallible> {
     wait().await;
-    Ok(Found::owner_keys([OwnerKey::new(KEY_ID, OWNER_KEY).unwrap()]))
+    Ok(Some(StoredKey::owner([OwnerKey::new(KEY_ID, OWNER_KEY).unwrap()])))
 }
 
 /// A request whose body waits before each chunk, and the guard of its chunks.
@@ -78,7 +81,7 @@ fn the_signing_layer_lets_go_of_everything_wherever_it_is_dropped() {
 
 #[test]
 fn the_verifying_layer_lets_go_of_everything_wherever_it_is_dropped() {
-    let verify = LogentriesVerifyLayer::new(look_up);
+    let verify = LogentriesVerifyLayer::new(lookup);
     let inner = ServiceBuilder::new().layer(verify.clone()).concurrency_limit(1).service_fn(answer);
     let around = ServiceBuilder::new().concurrency_limit(1).layer(verify).service_fn(answer);
     // Over a signing layer: two waits of the body there, one of the store, two of the inner service. The body that was
@@ -90,7 +93,7 @@ fn the_verifying_layer_lets_go_of_everything_wherever_it_is_dropped() {
 /// The same where the body waits below the verifying layer: signed for its digest, it streams through the signing one.
 #[test]
 fn the_verifying_layer_lets_go_of_a_body_that_it_waits_for() {
-    let verify = LogentriesVerifyLayer::new(look_up);
+    let verify = LogentriesVerifyLayer::new(lookup);
     let server = ServiceBuilder::new().concurrency_limit(1).layer(verify).concurrency_limit(1).service_fn(answer);
     let client = ServiceBuilder::new()
         .map_request(|mut request: Request<Body>| {

@@ -16,7 +16,7 @@ use http::{Request, Response};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{AuthError, LogentriesVerifyLayer};
 
-use crate::support::{USERS, credentials, layer_for, raw::soon};
+use crate::support::{USERS, credentials, layer_for, raw::with_timeout};
 
 const ORIGIN: &str = "http://localhost";
 
@@ -31,20 +31,20 @@ enum Mood {
 }
 
 #[derive(Debug, Clone)]
-struct Moody {
+struct FaultyService {
     mood: Mood,
     /// How often it was polled for readiness, by any clone.
     polls: Arc<AtomicUsize>,
     calls: Arc<AtomicUsize>,
 }
 
-impl Moody {
+impl FaultyService {
     fn new(mood: Mood) -> Self {
         Self { mood, polls: Arc::default(), calls: Arc::default() }
     }
 }
 
-impl<B> Service<Request<B>> for Moody {
+impl<B> Service<Request<B>> for FaultyService {
     type Response = Response<Body>;
     type Error = io::Error;
     type Future = futures_util::future::Either<Ready<io::Result<Response<Body>>>, Panics>;
@@ -89,14 +89,15 @@ fn post() -> Request<Body> {
 fn signing(
     mood: Mood,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = AuthError, Future: Send> + Clone {
-    let inner = Moody::new(mood);
+    let inner = FaultyService::new(mood);
     ServiceBuilder::new().concurrency_limit(1).layer(layer_for(ORIGIN)).concurrency_limit(1).service(inner)
 }
 
 /// The same on the server's side, behind a signing layer of its own so that requests get that far.
 fn verifying(mood: Mood) -> impl Service<Request<Body>, Response: Send, Error = AuthError, Future: Send> + Clone {
     let verify = LogentriesVerifyLayer::new(credentials());
-    let inner = ServiceBuilder::new().concurrency_limit(1).layer(verify).concurrency_limit(1).service(Moody::new(mood));
+    let inner =
+        ServiceBuilder::new().concurrency_limit(1).layer(verify).concurrency_limit(1).service(FaultyService::new(mood));
     ServiceBuilder::new().layer(layer_for(ORIGIN)).service(inner)
 }
 
@@ -105,13 +106,13 @@ async fn fails_once<S>(client: S) -> String
 where
     S: Service<Request<Body>, Response: Send, Error = AuthError, Future: Send> + Clone + Send + 'static,
 {
-    let failed = soon(tokio::spawn(client.clone().oneshot(post()))).await;
+    let failed = with_timeout(tokio::spawn(client.clone().oneshot(post()))).await;
     let said = match failed {
         Ok(Ok(_)) => "passed".to_owned(),
         Ok(Err(error)) => error.service_error::<io::Error>().expect("the error of the inner service").to_string(),
         Err(join) => (*join.into_panic().downcast::<&str>().unwrap()).to_owned(),
     };
-    assert!(soon(client.oneshot(post())).await.is_ok(), "after {said}");
+    assert!(with_timeout(client.oneshot(post())).await.is_ok(), "after {said}");
     said
 }
 
@@ -159,7 +160,7 @@ async fn a_clock_and_a_rule_that_panic_once_leave_the_layer_whole() {
     });
     for layer in [with_clock, with_rule] {
         let inner = ServiceBuilder::new().concurrency_limit(1).layer(layer).concurrency_limit(1);
-        let said = fails_once(inner.service(Moody::new(Mood::NotReady))).await;
+        let said = fails_once(inner.service(FaultyService::new(Mood::NotReady))).await;
         assert_eq!(said, "not today");
     }
 }

@@ -11,7 +11,7 @@ use tower_logentries_auth::AuthError;
 
 use crate::support::{
     USERS, layer_for,
-    raw::{Fault, fails_once, soon},
+    raw::{Fault, fails_once, with_timeout},
     server,
 };
 
@@ -33,10 +33,10 @@ async fn works<S>(client: S, origin: &str, recording: &server::Recording)
 where
     S: Service<Request<Body>, Response = Response<Incoming>, Error = AuthError>,
 {
-    let response = soon(client.oneshot(post(origin, "again"))).await.unwrap();
+    let response = with_timeout(client.oneshot(post(origin, "again"))).await.unwrap();
     assert_eq!(response.status(), 200);
     let received = recording.only();
-    assert_eq!((received.judge(), &*received.body), (None, &b"again"[..]));
+    assert_eq!((received.signature_error(), &*received.body), (None, &b"again"[..]));
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_server_that_fails_is_the_service_s_error_and_the_next_request_works()
         for is_http2 in [false, true] {
             let (origin, recording) = fails_once(fault).await;
             let client = client(&origin, is_http2);
-            let error = soon(client.clone().oneshot(post(&origin, "a body"))).await.unwrap_err();
+            let error = with_timeout(client.clone().oneshot(post(&origin, "a body"))).await.unwrap_err();
             let source = error.service_error::<hyper_util::client::legacy::Error>();
             assert!(source.is_some(), "{fault:?} {is_http2} {error:?}");
             works(client, &origin, &recording).await;
@@ -72,10 +72,10 @@ async fn a_server_that_never_answers_is_left_to_the_timeout_of_the_caller() {
 async fn a_connection_closed_as_the_next_request_comes_costs_that_request_alone() {
     let (origin, recording) = fails_once(Fault::CloseOnTheSecond).await;
     let client = client(&origin, false);
-    let first = soon(client.clone().oneshot(post(&origin, Body::empty()))).await.unwrap();
+    let first = with_timeout(client.clone().oneshot(post(&origin, Body::empty()))).await.unwrap();
     assert_eq!(first.status(), 200);
     drop(first);
-    let second = soon(client.clone().oneshot(post(&origin, "a body"))).await;
+    let second = with_timeout(client.clone().oneshot(post(&origin, "a body"))).await;
     assert!(matches!(second, Err(AuthError::Service { .. })), "{second:?}");
     works(client, &origin, &recording).await;
 }
@@ -89,13 +89,13 @@ async fn an_answer_that_comes_before_the_body_is_read_is_the_answer() {
         let client = client(&origin, is_http2);
         for _ in 0..3 {
             let body = vec![7; 8 * 1024 * 1024];
-            match soon(client.clone().oneshot(post(&origin, body))).await {
+            match with_timeout(client.clone().oneshot(post(&origin, body))).await {
                 Ok(response) => assert_eq!(response.status(), 418),
                 // The server may close first: that is told too, and costs no permit.
                 Err(error) => assert!(matches!(error, AuthError::Service { .. }), "{error:?}"),
             }
         }
-        let response = soon(client.oneshot(post(&origin, "again"))).await.unwrap();
+        let response = with_timeout(client.oneshot(post(&origin, "again"))).await.unwrap();
         assert_eq!(response.status(), 418);
     }
 }

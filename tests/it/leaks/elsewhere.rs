@@ -10,14 +10,14 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header::HOST};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_logentries_auth::{AuthError, LogentriesAuthLayer, Untrusted};
+use tower_logentries_auth::{AuthError, LogentriesAuthLayer, sign::UntrustedOrigins};
 
 use super::{signatures, told::requests};
-use crate::support::{KEY_ID, READ_WRITE_KEY, THEN, at, credentials, hyper_client, server, whole_error};
+use crate::support::{KEY_ID, READ_WRITE_KEY, SIGNED_AT, at, credentials, hyper_client, server, whole_error};
 
 /// A layer that trusts the vendor, and two origins on loopback.
-fn layer(untrusted: Untrusted) -> LogentriesAuthLayer {
-    let layer = LogentriesAuthLayer::new(credentials()).clock(at(THEN)).untrusted(untrusted);
+fn layer(untrusted: UntrustedOrigins) -> LogentriesAuthLayer {
+    let layer = LogentriesAuthLayer::new(credentials()).clock(at(SIGNED_AT)).untrusted_origins(untrusted);
     layer.trust_origin("http://127.0.0.1:8080").and_then(|layer| layer.trust_origin("http://[::1]:8080")).unwrap()
 }
 
@@ -39,7 +39,7 @@ impl Below {
 }
 
 /// Sends requests of every access to `origin`, with credentials that their caller left in them, and sees what goes on.
-async fn send_to(origin: &str, host: Option<&'static str>, untrusted: Untrusted) -> Below {
+async fn send_to(origin: &str, host: Option<&'static str>, untrusted: UntrustedOrigins) -> Below {
     let below = Arc::new(Mutex::new(Below::default()));
     let kept = Arc::clone(&below);
     let inner = service_fn(move |request: Request<Body>| {
@@ -68,9 +68,9 @@ fn leave_credentials(headers: &mut HeaderMap) {
 async fn sent_to(origins: &[&str]) -> String {
     let mut text = String::new();
     for origin in origins {
-        let refused = send_to(origin, None, Untrusted::Refuse).await;
+        let refused = send_to(origin, None, UntrustedOrigins::Reject).await;
         assert_eq!(refused.requests, 0, "{origin}: {}", refused.text);
-        let passed = send_to(origin, None, Untrusted::PassThrough).await;
+        let passed = send_to(origin, None, UntrustedOrigins::StripCredentials).await;
         assert_eq!(passed.requests, 4, "{origin}: {}", passed.text);
         text += &refused.text;
         text += &passed.text;
@@ -80,7 +80,7 @@ async fn sent_to(origins: &[&str]) -> String {
 
 /// The counterpart of all that follows.
 pub(super) async fn sent_to_the_vendor() -> String {
-    let sent = send_to("https://REST.logentries.com:443", Some("rest.logentries.com"), Untrusted::Refuse).await;
+    let sent = send_to("https://REST.logentries.com:443", Some("rest.logentries.com"), UntrustedOrigins::Reject).await;
     assert_eq!(sent.requests, 4, "{}", sent.text);
     sent.text
 }
@@ -163,7 +163,7 @@ fn get_url(origin: &str) -> reqwest::Request {
 #[cfg(feature = "reqwest-middleware")]
 pub(super) async fn urls() -> String {
     let below = service_fn(async |_: reqwest::Request| Ok::<_, Infallible>(Response::new(())));
-    let client = ServiceBuilder::new().layer(layer(Untrusted::Refuse)).service(below);
+    let client = ServiceBuilder::new().layer(layer(UntrustedOrigins::Reject)).service(below);
     let mut text = String::new();
     for origin in [
         "https://rest.l\u{43e}gentries.com",
@@ -187,7 +187,7 @@ pub(super) async fn urls() -> String {
 /// A Host header that names another authority than the target: nothing is sent, whatever becomes of untrusted origins.
 pub(super) async fn host_header() -> String {
     let mut text = String::new();
-    for untrusted in [Untrusted::Refuse, Untrusted::PassThrough] {
+    for untrusted in [UntrustedOrigins::Reject, UntrustedOrigins::StripCredentials] {
         for host in
             ["evil.example", "rest.logentries.com@evil.example", "rest.logentries.com.", "rest.logentries.com:80", ""]
         {
@@ -214,10 +214,10 @@ async fn redirecting() -> (String, server::Recording) {
 /// A layer that follows redirects around ours: the foreign server is asked, without credentials.
 pub(super) async fn redirect() -> String {
     let (origin, recording) = redirecting().await;
-    let layer = LogentriesAuthLayer::new(credentials()).clock(at(THEN)).trust_origin(&origin).unwrap();
+    let layer = LogentriesAuthLayer::new(credentials()).clock(at(SIGNED_AT)).trust_origin(&origin).unwrap();
     let client = ServiceBuilder::new()
         .layer(FollowRedirectLayer::new())
-        .layer(layer.clone().untrusted(Untrusted::PassThrough))
+        .layer(layer.clone().untrusted_origins(UntrustedOrigins::StripCredentials))
         .service(hyper_client());
     let refusing = ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer).service(hyper_client());
     let mut below = Below::default();
@@ -240,7 +240,7 @@ pub(super) async fn redirect() -> String {
 pub(super) async fn redirect_answered_to_reqwest() -> String {
     let (origin, recording) = redirecting().await;
     let client = ServiceBuilder::new()
-        .layer(LogentriesAuthLayer::new(credentials()).clock(at(THEN)).trust_origin(&origin).unwrap())
+        .layer(LogentriesAuthLayer::new(credentials()).clock(at(SIGNED_AT)).trust_origin(&origin).unwrap())
         .service(crate::support::clients::builder().build().unwrap());
     let request = get_url(&origin);
     let response = client.oneshot(request).await.unwrap();

@@ -8,7 +8,7 @@ use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, HttpMakeClassifier, 
 use tower_logentries_auth::LogentriesVerifyLayer;
 
 use super::told::requests;
-use crate::support::{THEN, at, credentials, layer_for, log::Log, server};
+use crate::support::{SIGNED_AT, at, credentials, layer_for, log::Log, server};
 
 /// The layer that logs requests and responses, headers included.
 fn talkative() -> TraceLayer<HttpMakeClassifier> {
@@ -21,8 +21,8 @@ fn talkative() -> TraceLayer<HttpMakeClassifier> {
 /// the verifying one. Above the verifying layer no header is known to be sensitive yet: tower-http's
 /// `SetSensitiveRequestHeadersLayer` is for that.
 async fn exchange(is_http2: bool) -> String {
-    let keys = LogentriesVerifyLayer::new(credentials()).clock(at(THEN));
-    let late = LogentriesVerifyLayer::new(credentials()).clock(at(THEN + 10_000));
+    let keys = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT));
+    let late = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT + 10_000));
     let app = Router::new().fallback(|body: String| async { body }).layer(talkative());
     let origins = [server::serve(app.clone().layer(keys)).await, server::serve(app.layer(late)).await];
     let http = Client::builder(TokioExecutor::new()).http2_only(is_http2).build_http::<Body>();
@@ -30,7 +30,7 @@ async fn exchange(is_http2: bool) -> String {
         for origin in origins {
             let client = ServiceBuilder::new()
                 .layer(talkative())
-                .layer(layer_for(&origin).clock(at(THEN)))
+                .layer(layer_for(&origin).clock(at(SIGNED_AT)))
                 .layer(talkative())
                 .service(http.clone());
             for request in requests(&origin).into_iter().chain([untrusted()]) {

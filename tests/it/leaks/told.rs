@@ -11,11 +11,14 @@ use futures_util::FutureExt;
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-use tower_logentries_auth::*;
+use tower_logentries_auth::{
+    verify::{MemoryKeyStore, PresentedKey, ResponseBody, StoredKey},
+    *,
+};
 
 use super::{BODY, signatures};
 use crate::support::{
-    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, THEN, USERS, at,
+    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at,
     bodies::{Act, Scripted},
     clock::date,
     credentials, hyper_client, layer_for, whole_error,
@@ -42,8 +45,8 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 
 pub(super) async fn debug_and_display() -> String {
     let mut text = values();
-    let layer = layer_for(ORIGIN).clock(at(THEN)).access(|_, _| Access::Owner).rebuild_body(Body::new);
-    text += &debug!(layer, layer.credentials(), layer.layer(()), layer_for(ORIGIN), layer_for(ORIGIN).layer(()));
+    let layer = layer_for(ORIGIN).clock(at(SIGNED_AT)).access(|_, _| Access::Owner).rebuild_body(Body::new);
+    text += &debug!(layer, layer.credentials_handle(), layer.layer(()), layer_for(ORIGIN), layer_for(ORIGIN).layer(()));
     // A store of the user's own, whose Debug tells everything.
     #[derive(Debug, Clone)]
     struct Careless(#[expect(dead_code)] [&'static str; 3]);
@@ -66,23 +69,23 @@ pub(super) async fn debug_and_display() -> String {
 fn values() -> String {
     let key = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
     let api_keys = [READ_WRITE_KEY, READ_ONLY_KEY].map(|key| ApiKey::new(key).unwrap());
-    let mut accounts = Accounts::new();
+    let mut accounts = MemoryKeyStore::new();
     accounts.insert("acme", &credentials()).unwrap();
-    let found = Found::owner_keys([key.clone()]).api_key_id("name").principal("acme");
-    let presented = Presented::ApiKey(api_keys[0].digest());
-    let now = date(THEN);
+    let found = StoredKey::owner([key.clone()]).with_id("name").with_principal("acme");
+    let presented = PresentedKey::ApiKey(api_keys[0].digest());
+    let now = date(SIGNED_AT);
     let canonical = CanonicalRequest::new(&Method::GET, USERS, Some("application/json"), &now, BodyDigest::EMPTY);
     let signature = key.sign(&canonical);
     // `Display` of a signature is how it is sent: that one is meant.
     assert_eq!(signature.to_string(), signatures()[0]);
     debug!(credentials(), key, api_keys, api_keys.each_ref().map(ApiKey::digest), accounts, found, presented, canonical)
-        + &debug!(signature, BodyDigest::of(BODY), FromBytes)
+        + &debug!(signature, BodyDigest::of(BODY), RebuildFromBytes)
         + &format!("{canonical} {} ", BodyDigest::of(BODY))
 }
 
 /// What the services, futures, requests and responses of one exchange say.
 async fn futures(request: Request<Body>) -> String {
-    let verify = LogentriesVerifyLayer::new(credentials()).clock(at(THEN));
+    let verify = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT));
     let show = |request: Request<Body>| {
         let text = debug!(request, request.headers());
         (request, text)
@@ -94,7 +97,7 @@ async fn futures(request: Request<Body>) -> String {
     let sent = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
     let below = sent.clone();
     let mut client = ServiceBuilder::new()
-        .layer(layer_for(ORIGIN).clock(at(THEN)))
+        .layer(layer_for(ORIGIN).clock(at(SIGNED_AT)))
         .map_request(move |request| {
             let (request, text) = show(request);
             below.lock().unwrap().push_str(&text);
@@ -113,7 +116,7 @@ async fn futures(request: Request<Body>) -> String {
 
 pub(super) async fn errors() -> String {
     let mut text = made_wrong();
-    let layer = layer_for(ORIGIN).clock(at(THEN)).body_limit(1_000);
+    let layer = layer_for(ORIGIN).clock(at(SIGNED_AT)).body_limit(1_000);
     let refuse = async |layer: LogentriesAuthLayer, request: Request<Body>| {
         let error = layer.layer(hyper_client()).oneshot(request).await.unwrap_err();
         whole_error(&error)
@@ -133,12 +136,25 @@ pub(super) async fn errors() -> String {
     text += &refuse(none, requests(ORIGIN).remove(3)).await;
     let no_time = layer.clock(|| std::time::UNIX_EPOCH - std::time::Duration::from_secs(1));
     text += &refuse(no_time, requests(ORIGIN).remove(3)).await;
-    for variant in ["UntrustedOrigin", "UnclearOrigin", "UnnamedOrigin", "HostMismatch", "NoKey", "UnsignableMethod"] {
+    for variant in [
+        "UntrustedOrigin",
+        "InvalidAuthority",
+        "MissingAuthority",
+        "HostMismatch",
+        "InsufficientAccess",
+        "UnsupportedMethod",
+    ] {
         assert!(text.contains(variant), "{variant} {text}");
     }
-    for variant in
-        ["DoubledContentType", "MalformedContentType", "BodyTooLarge", "Body {", "BodyLength", "Clock", "Service"]
-    {
+    for variant in [
+        "DuplicateContentType",
+        "InvalidContentType",
+        "BodyTooLarge",
+        "Body {",
+        "BodyLengthMismatch",
+        "Clock",
+        "Service",
+    ] {
         assert!(text.contains(variant), "{variant} {text}");
     }
     text
@@ -159,7 +175,7 @@ fn made_wrong() -> String {
             text += &whole_error(&layer_for(ORIGIN).trust_origin(&bad).unwrap_err());
         }
     }
-    let mut accounts = Accounts::new();
+    let mut accounts = MemoryKeyStore::new();
     accounts.insert("acme", &credentials()).unwrap();
     text + &whole_error(&accounts.insert("globex", &credentials()).unwrap_err())
 }
@@ -183,7 +199,8 @@ fn bad_requests() -> Vec<Request<Body>> {
 /// What the verifying layer says to those whom it refuses, and of them.
 pub(super) async fn rejections() -> String {
     let [empty, _] = signatures();
-    let failing = |_: Presented| async { Err::<Found, _>(std::io::Error::other("the database is gone")) };
+    let failing =
+        |_: PresentedKey| async { Err::<Option<StoredKey>, _>(std::io::Error::other("the database is gone")) };
     let mut text = String::new();
     for (name, value) in [
         ("x-api-key", READ_WRITE_KEY.to_owned()),
@@ -194,23 +211,28 @@ pub(super) async fn rejections() -> String {
         ("authorization-api-key", empty),
     ] {
         let request =
-            || Request::put(USERS).header(name, &*value).header("date", date(THEN)).body(Body::empty()).unwrap();
-        let verify = LogentriesVerifyLayer::new(credentials()).clock(at(THEN));
+            || Request::put(USERS).header(name, &*value).header("date", date(SIGNED_AT)).body(Body::empty()).unwrap();
+        let verify = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT));
         text += &rejected(verify.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
-        let late = verify.clock(at(THEN + 1_000));
+        let late = verify.clock(at(SIGNED_AT + 1_000));
         text += &rejected(late.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
-        let failing = LogentriesVerifyLayer::new(failing).clock(at(THEN));
+        let failing = LogentriesVerifyLayer::new(failing).clock(at(SIGNED_AT));
         text += &rejected(failing.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
     }
-    for variant in
-        ["UnknownKey", "WrongSignature", "DateOutsideWindow", "Forbidden", "Malformed", "the database is gone"]
-    {
+    for variant in [
+        "UnknownKey",
+        "InvalidSignature",
+        "DateOutOfTolerance",
+        "Forbidden",
+        "MalformedRequest",
+        "the database is gone",
+    ] {
         assert!(text.contains(variant), "{variant} {text}");
     }
     text
 }
 
-async fn rejected(response: Response<VerifyBody<Body>>) -> String {
+async fn rejected(response: Response<ResponseBody<Body>>) -> String {
     assert!(!response.status().is_success());
     let rejection = response.extensions().get::<Rejection>().unwrap();
     let text = whole_error(rejection) + &debug!(response);

@@ -11,15 +11,15 @@ use std::{
 
 use http::{Request, Response};
 use tower::retry::Policy;
-use tower_logentries_auth::ClockCorrected;
+use tower_logentries_auth::sign::ClockSkewCorrected;
 
 use super::at;
 
 /// A clock that stands still until it is set.
 #[derive(Debug, Clone)]
-pub(crate) struct HandClock(Arc<AtomicU64>);
+pub(crate) struct ManualClock(Arc<AtomicU64>);
 
-impl HandClock {
+impl ManualClock {
     pub(crate) fn at(second: u64) -> Self {
         Self(Arc::new(second.into()))
     }
@@ -39,7 +39,7 @@ pub(crate) fn date(second: u64) -> String {
     httpdate::fmt_http_date(at(second)())
 }
 
-/// Tries once more where the clock was corrected, as the documentation of [`ClockCorrected`] has it.
+/// Tries once more where the clock was corrected, as the documentation of [`ClockSkewCorrected`] has it.
 #[derive(Debug, Clone)]
 pub(crate) struct RetryCorrected {
     pub(crate) tries_left: usize,
@@ -49,7 +49,7 @@ impl<B: Clone, T, E> Policy<Request<B>, Response<T>, E> for RetryCorrected {
     type Future = Ready<()>;
 
     fn retry(&mut self, _: &mut Request<B>, result: &mut Result<Response<T>, E>) -> Option<Ready<()>> {
-        let is_corrected = result.as_ref().is_ok_and(|r| r.extensions().get::<ClockCorrected>().is_some());
+        let is_corrected = result.as_ref().is_ok_and(|r| r.extensions().get::<ClockSkewCorrected>().is_some());
         self.tries_left = self.tries_left.checked_sub(1).filter(|_| is_corrected)?;
         Some(ready(()))
     }

@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::Full;
 use tokio::sync::mpsc;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
-use tower_logentries_auth::{Access, AuthError, LogentriesAuthLayer, Rebuild};
+use tower_logentries_auth::{Access, AuthError, LogentriesAuthLayer, RebuildBody};
 
 use super::{KEY_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, wire};
 
@@ -22,7 +22,7 @@ pub(crate) fn to_vendor(method: Method, target: &str) -> Request<Full<Bytes>> {
 /// The request as the service below `layer` gets it. Where it is refused, that service has got nothing.
 pub(crate) async fn pass<R, B>(layer: &LogentriesAuthLayer<R>, request: Request<B>) -> Result<Request<B>, AuthError>
 where
-    R: Rebuild<B> + Clone,
+    R: RebuildBody<B> + Clone,
     B: Body<Error: Into<BoxError>>,
 {
     let (send, mut sent) = mpsc::unbounded_channel();
@@ -42,9 +42,9 @@ where
 }
 
 /// What is wrong with the signature of a request as the service below got it, of which `body` is the body.
-pub(crate) fn judge<B>(request: &Request<B>, body: &[u8]) -> Option<String> {
+pub(crate) fn signature_error<B>(request: &Request<B>, body: &[u8]) -> Option<String> {
     let target = request.uri().path_and_query().unwrap().as_str();
-    wire::judge(KEY_ID, OWNER_KEY, request.method().as_str(), target, request.headers(), body)
+    wire::signature_error(KEY_ID, OWNER_KEY, request.method().as_str(), target, request.headers(), body)
 }
 
 /// Whose key a request without a body goes with.
@@ -54,7 +54,7 @@ pub(crate) fn key_of<B>(request: &Request<B>) -> Option<Access> {
         (Some(READ_ONLY_KEY), None) => Some(Access::ReadOnly),
         (Some(READ_WRITE_KEY), None) => Some(Access::ReadWrite),
         (None, Some(_)) => {
-            assert_eq!(judge(request, b""), None);
+            assert_eq!(signature_error(request, b""), None);
             Some(Access::Owner)
         }
         (None, None) => None,

@@ -38,7 +38,7 @@ pub(crate) const TEAMS: &str = "/management/accounts/acme/teams";
 pub(crate) const USERS: &str = "/management/accounts/acme/users";
 
 /// The time of most vectors: `Thu, 17 Aug 2017 20:16:24 GMT`.
-pub(crate) const THEN: u64 = 1_503_000_984;
+pub(crate) const SIGNED_AT: u64 = 1_503_000_984;
 
 /// All three keys.
 pub(crate) fn credentials() -> Credentials {
@@ -81,7 +81,7 @@ pub(crate) fn whole_error(error: &(dyn Error + 'static)) -> String {
 
 /// Fails where `text` shows one of the keys.
 #[track_caller]
-pub(crate) fn assert_silent(text: &str) {
+pub(crate) fn assert_no_secrets(text: &str) {
     for secret in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {
         assert!(!text.contains(secret), "{text}");
     }

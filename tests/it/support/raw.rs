@@ -95,6 +95,6 @@ async fn serve(stream: TcpStream, recording: Recording) {
 }
 
 /// Stops a test that would hang otherwise.
-pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+pub(crate) async fn with_timeout<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(60), future).await.expect("it hangs")
 }

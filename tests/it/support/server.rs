@@ -27,7 +27,7 @@ pub(crate) async fn serve(app: Router) -> String {
 }
 
 /// The origin of a port that refuses connections as long as the socket is held.
-pub(crate) fn nobody() -> (String, TcpSocket) {
+pub(crate) fn refused_port() -> (String, TcpSocket) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     (format!("http://{}", socket.local_addr().unwrap()), socket)
@@ -57,9 +57,9 @@ impl Received {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// What is wrong with its signature by [`KEY_ID`] and [`OWNER_KEY`], as [`wire::judge`] tells.
-    pub(crate) fn judge(&self) -> Option<String> {
-        wire::judge(KEY_ID, OWNER_KEY, &self.method, &self.target, &self.headers, &self.body)
+    /// What is wrong with its signature by [`KEY_ID`] and [`OWNER_KEY`], as [`wire::signature_error`] tells.
+    pub(crate) fn signature_error(&self) -> Option<String> {
+        wire::signature_error(KEY_ID, OWNER_KEY, &self.method, &self.target, &self.headers, &self.body)
     }
 }
 

@@ -14,18 +14,18 @@ use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{Credentials, KeyStore, LogentriesVerifyLayer, Rejection};
 
-use super::{KEY_ID, OWNER_KEY, THEN, USERS, at, credentials, wire};
+use super::{KEY_ID, OWNER_KEY, SIGNED_AT, USERS, at, credentials, wire};
 
-/// The date of [`THEN`].
+/// The date of [`SIGNED_AT`].
 pub(crate) const DATE: &str = "Thu, 17 Aug 2017 20:16:24 GMT";
 
 /// All methods that can be signed.
 pub(crate) const METHODS: [&str; 10] =
     ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
 
-/// A request to be signed. Tests change one field of [`Draft::LIST`] or [`Draft::CREATE`].
+/// A request to be signed. Tests change one field of [`TestRequest::LIST`] or [`TestRequest::CREATE`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Draft<'a> {
+pub(crate) struct TestRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,
     /// Empty for none.
@@ -36,9 +36,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) key: &'a str,
 }
 
-impl Draft<'_> {
+impl TestRequest<'_> {
     /// Lists the users of an account.
-    pub(crate) const LIST: Draft<'static> = Draft {
+    pub(crate) const LIST: TestRequest<'static> = TestRequest {
         method: "GET",
         target: USERS,
         content_type: "application/json",
@@ -48,8 +48,8 @@ impl Draft<'_> {
         key: OWNER_KEY,
     };
     /// Adds one.
-    pub(crate) const CREATE: Draft<'static> =
-        Draft { method: "POST", body: br#"{"user":{"email":"john@smyth.com"}}"#, ..Draft::LIST };
+    pub(crate) const CREATE: TestRequest<'static> =
+        TestRequest { method: "POST", body: br#"{"user":{"email":"john@smyth.com"}}"#, ..TestRequest::LIST };
 
     /// The value of `authorization-api-key`, as the wire rules say.
     pub(crate) fn credential(&self) -> String {
@@ -65,7 +65,7 @@ impl Draft<'_> {
     /// The request, signed, for the server at `origin`.
     pub(crate) fn request_to(&self, origin: &str) -> Request<Body> {
         let target = format!("{origin}{}", self.target);
-        Draft { target: &target, ..*self }.carrying(self.credential()).unwrap()
+        TestRequest { target: &target, ..*self }.carrying(self.credential()).unwrap()
     }
 
     /// The request under a credential that was made for another one; an error where it can't be written at all.
@@ -87,14 +87,14 @@ pub(crate) fn with_api_key(method: &str, target: &str, key: &str) -> Request<Bod
     Request::builder().method(method).uri(target).header("x-api-key", key).body(Body::empty()).unwrap()
 }
 
-/// A verifying layer with all three keys, whose clock stands at [`THEN`].
+/// A verifying layer with all three keys, whose clock stands at [`SIGNED_AT`].
 pub(crate) fn verifier() -> LogentriesVerifyLayer<Credentials> {
     verifier_with(credentials())
 }
 
-/// A verifying layer with these keys, whose clock stands at [`THEN`].
+/// A verifying layer with these keys, whose clock stands at [`SIGNED_AT`].
 pub(crate) fn verifier_with<K>(keys: K) -> LogentriesVerifyLayer<K> {
-    LogentriesVerifyLayer::new(keys).clock(at(THEN))
+    LogentriesVerifyLayer::new(keys).clock(at(SIGNED_AT))
 }
 
 /// The request as the service behind `layer` got it, or why it did not.
@@ -123,11 +123,11 @@ pub(crate) async fn mirror(request: Request<Body>) -> Result<Response<Body>, Inf
 
 /// A body that must not be read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Untouchable {
+pub(crate) struct PanicOnPoll {
     pub(crate) claimed: u64,
 }
 
-impl http_body::Body for Untouchable {
+impl http_body::Body for PanicOnPoll {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -26,7 +26,7 @@ fn query_path(target: &str) -> String {
 }
 
 /// Says what is wrong with a request as it arrived, or nothing where its signature is good.
-pub(crate) fn judge(
+pub(crate) fn signature_error(
     key_id: &str,
     key: &str,
     method: &str,

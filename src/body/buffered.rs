@@ -1,0 +1,125 @@
+//! A body that was read, kept in memory.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header::MaxSizeReached};
+use http_body::{Body, Frame, SizeHint};
+
+/// A body that was read to be signed or verified: the same bytes in the same chunks, and the trailers.
+///
+/// `rebuild_body` of either layer receives it and returns the service's own body type. It implements [`Body`], so boxing
+/// it is often enough. [`Bytes`] can be made from it, which joins the chunks and discards the trailers.
+///
+/// `size_hint` is exact, so the body is sent with `Content-Length`. A body with trailers has no exact size, because
+/// HTTP/1 sends trailers only with chunked encoding. Chunks are not copied, except those under 512 bytes after the first.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::{BodyExt, combinators::BoxBody};
+/// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuthLayer};
+///
+/// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).rebuild_body(
+///     |body: BufferedBody| -> BoxBody<Bytes, std::io::Error> { body.map_err(|never| match never {}).boxed() },
+/// );
+/// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+/// ```
+#[derive(Default)]
+pub struct BufferedBody {
+    /// Kept apart from the rest, so that a body in one piece takes no allocation. Empty if no byte is left.
+    first: Bytes,
+    rest: VecDeque<Bytes>,
+    len: usize,
+    trailers: Option<Box<HeaderMap>>,
+}
+
+impl BufferedBody {
+    /// Returns the trailers that the body ended with, if any.
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_deref()
+    }
+
+    /// Returns how many bytes are left.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        let len = chunk.len();
+        if self.len == 0 {
+            self.first = chunk;
+        } else {
+            self.rest.push_back(chunk);
+        }
+        self.len += len;
+    }
+
+    pub(super) fn push_trailers(&mut self, more: HeaderMap) -> Result<(), MaxSizeReached> {
+        let Some(trailers) = &mut self.trailers else {
+            self.trailers = Some(Box::new(more));
+            return Ok(());
+        };
+        more.iter().try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        let chunk = match mem::take(&mut self.first) {
+            first if first.is_empty() => self.rest.pop_front()?,
+            first => first,
+        };
+        self.len -= chunk.len();
+        Some(chunk)
+    }
+}
+
+impl Body for BufferedBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let frame = self.next().map(Frame::data);
+        Poll::Ready(frame.or_else(|| self.trailers.take().map(|trailers| Frame::trailers(*trailers))).map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.len == 0 && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.len as u64);
+        if self.trailers.is_none() {
+            hint.set_exact(self.len as u64);
+        }
+        hint
+    }
+}
+
+/// Joins the chunks, copying where there is more than one. Trailers are discarded.
+impl From<BufferedBody> for Bytes {
+    fn from(mut body: BufferedBody) -> Self {
+        if body.rest.is_empty() {
+            return body.first;
+        }
+        let mut joined = BytesMut::with_capacity(body.len);
+        while let Some(chunk) = body.next() {
+            joined.extend_from_slice(&chunk);
+        }
+        joined.freeze()
+    }
+}
+
+impl fmt::Debug for BufferedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BufferedBody")
+            .field("len", &self.len)
+            .field("trailers", &self.trailers.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,137 @@
+//! The future that reads a body to its end, hashes it as it arrives, and holds it to a limit.
+
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use sha2::{Digest, Sha256};
+use tower::BoxError;
+
+use super::{BodyError, BufferedBody};
+use crate::BodyDigest;
+
+/// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.
+const MAX_HASH_PER_POLL: usize = 1024 * 1024;
+/// What a frame counts for beside its bytes, so that a body of empty frames yields as well.
+const FRAME_COST: usize = 256;
+/// Chunks shorter than this are joined: kept apart, their bookkeeping would outweigh their bytes.
+const MIN_CHUNK: usize = 512;
+
+pin_project! {
+    /// Reads a body to its end, hashing its chunks as they arrive.
+    pub(crate) struct Collect<B> {
+        #[pin]
+        body: B,
+        claimed: SizeHint,
+        limit: usize,
+        read: BufferedBody,
+        // Short chunks, not yet joined into one.
+        short: BytesMut,
+        sha256: Sha256,
+        unhashed: Bytes,
+    }
+}
+
+impl<B: Body> Collect<B> {
+    /// Reads up to `limit` bytes. A body that claims more is an error before it is read.
+    pub(crate) fn new(body: B, limit: usize) -> Self {
+        let claimed = body.size_hint();
+        let read = BufferedBody::default();
+        let (short, sha256, unhashed) = (BytesMut::new(), Sha256::new(), Bytes::new());
+        Self { body, claimed, limit, read, short, sha256, unhashed }
+    }
+}
+
+impl<B: Body> Future for Collect<B>
+where
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<(BufferedBody, BodyDigest), BodyError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.claimed.lower() > self.limit as u64 {
+            return Poll::Ready(Err(BodyError::TooLarge { limit: self.limit }));
+        }
+        let mut budget = MAX_HASH_PER_POLL;
+        loop {
+            let rest = mem::take(self.as_mut().project().unhashed);
+            self.as_mut().hash(&rest, &mut budget);
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match ready!(self.as_mut().project().body.poll_frame(cx)) {
+                Some(Ok(frame)) => self.as_mut().take(frame, &mut budget)?,
+                Some(Err(error)) => return Poll::Ready(Err(BodyError::Read(error.into()))),
+                None => return Poll::Ready(self.finish()),
+            }
+            budget = budget.saturating_sub(FRAME_COST);
+        }
+    }
+}
+
+impl<B: Body> Collect<B> {
+    /// Hashes as much of a chunk as this poll may, and keeps the rest for the next.
+    fn hash(self: Pin<&mut Self>, chunk: &Bytes, budget: &mut usize) {
+        let this = self.project();
+        let now = chunk.len().min(*budget);
+        this.sha256.update(chunk.get(..now).unwrap_or(chunk));
+        *budget -= now;
+        if now < chunk.len() {
+            *this.unhashed = chunk.slice(now..);
+        }
+    }
+
+    fn take(mut self: Pin<&mut Self>, frame: Frame<B::Data>, budget: &mut usize) -> Result<(), BodyError> {
+        match frame.into_data() {
+            Ok(mut data) => {
+                let this = self.as_mut().project();
+                let len = this.read.len() + this.short.len();
+                if data.remaining() > *this.limit - len {
+                    return Err(BodyError::TooLarge { limit: *this.limit });
+                }
+                let chunk = data.copy_to_bytes(data.remaining());
+                self.as_mut().hash(&chunk, budget);
+                self.keep(chunk);
+            }
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                self.project().read.push_trailers(trailers).map_err(|full| BodyError::Read(full.into()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keep(self: Pin<&mut Self>, chunk: Bytes) {
+        let this = self.project();
+        if chunk.len() < MIN_CHUNK && this.read.len() > 0 {
+            this.short.extend_from_slice(&chunk);
+        } else if !chunk.is_empty() {
+            flush(this.short, this.read);
+            this.read.push(chunk);
+        }
+    }
+
+    fn finish(self: Pin<&mut Self>) -> Result<(BufferedBody, BodyDigest), BodyError> {
+        let this = self.project();
+        flush(this.short, this.read);
+        let read = mem::take(this.read);
+        let len = read.len() as u64;
+        if len < this.claimed.lower() || this.claimed.upper().is_some_and(|upper| len > upper) {
+            return Err(BodyError::LengthMismatch { read: read.len() });
+        }
+        let digest = BodyDigest::from_sha256(this.sha256.finalize_reset().into());
+        Ok((read, digest))
+    }
+}
+
+fn flush(short: &mut BytesMut, read: &mut BufferedBody) {
+    if !short.is_empty() {
+        read.push(short.split().freeze());
+    }
+}

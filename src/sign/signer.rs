@@ -1,0 +1,249 @@
+//! What happens to one request, in order: its origin is checked, its key chosen, its body read if it must be, and it is
+//! signed.
+//!
+//! The tower service and the reqwest middleware both run [`Signer::prepare`], and [`Signer::sign_buffered`] after reading a
+//! body. They differ only in how they wait.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
+};
+use http_body::Body;
+
+use super::{
+    AuthError, HttpRequest, UntrustedOrigins,
+    request::RequestOverrides,
+    skew::{OriginClock, OriginClocks, SkewCheck},
+};
+use crate::{
+    BodyDigest, BufferedBody, CanonicalRequest, CredentialsHandle, OwnerKey, RebuildBody, Signature,
+    access::AccessRule,
+    body::{BodyError, Collect},
+    canonical,
+    clock::Clock,
+    credentials::Key,
+    headers::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, single_value},
+    origin::{Origin, OriginRef, Target},
+    trace,
+};
+
+/// Everything that is set on a layer. Clones share what is behind a handle: the credentials and the clocks of origins.
+#[derive(Debug, Clone)]
+pub(crate) struct Signer {
+    pub(super) credentials: CredentialsHandle,
+    pub(super) origin_clocks: OriginClocks,
+    pub(super) body_limit: usize,
+    pub(super) trusted_origins: Vec<Origin>,
+    pub(super) untrusted_origins: UntrustedOrigins,
+    pub(super) assumed_origin: Option<Origin>,
+    pub(super) access: AccessRule,
+    pub(super) default_content_type: Option<HeaderValue>,
+    pub(super) clock: Clock,
+    pub(super) corrects_clock_skew: bool,
+}
+
+/// A request whose origin was checked and whose key was chosen.
+pub(crate) enum Prepared {
+    /// It can be sent.
+    Ready(Option<SkewCheck>),
+    /// Its body has to be read before it can be signed.
+    NeedsBody(PendingSignature),
+}
+
+/// What a request is going to be signed with: the key that was current when it arrived, and the clock of its origin.
+pub(crate) struct PendingSignature {
+    key: OwnerKey,
+    origin: Arc<OriginClock>,
+    is_buffered: bool,
+}
+
+impl Signer {
+    /// Checks where the request goes, chooses its key, and signs it unless its body has to be read for that.
+    pub(crate) fn prepare<Req: HttpRequest>(
+        &self,
+        request: &mut Req,
+        overrides: RequestOverrides,
+    ) -> Result<Prepared, AuthError> {
+        let Some(origin) = self.trusted_destination(request)? else {
+            request.headers_mut().remove(&X_API_KEY);
+            request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+            trace::credentials_stripped();
+            return Ok(Prepared::Ready(None));
+        };
+        let by_rule = || self.access.required_for(request.method(), request.path());
+        let required = overrides.access.unwrap_or_else(by_rule);
+        match self.credentials.least(required).ok_or(AuthError::InsufficientAccess { required })? {
+            Key::Api(key) => {
+                request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+                request.headers_mut().insert(&X_API_KEY, key);
+                trace::sending_with_api_key(required, request.body());
+                Ok(Prepared::Ready(None))
+            }
+            Key::Owner(key) => {
+                let body = SignableBody::of(request.body(), overrides.digest);
+                let is_buffered = matches!(body, SignableBody::Unread);
+                let pending = PendingSignature { key, origin: self.origin_clocks.of(origin), is_buffered };
+                self.normalize(request, &body)?;
+                match body {
+                    SignableBody::Empty => Ok(Prepared::Ready(self.sign(request, pending, BodyDigest::EMPTY)?)),
+                    SignableBody::Hashed(digest) => Ok(Prepared::Ready(self.sign(request, pending, digest)?)),
+                    SignableBody::Unread => Ok(Prepared::NeedsBody(pending)),
+                }
+            }
+        }
+    }
+
+    /// Returns the trusted origin that the request goes to, or `None` if it is sent without credentials.
+    fn trusted_destination<'a, Req: HttpRequest>(
+        &'a self,
+        request: &'a Req,
+    ) -> Result<Option<OriginRef<'a>>, AuthError> {
+        let origin = match (request.target(), &self.assumed_origin) {
+            (Target::Origin(origin), _) => origin,
+            (Target::MissingAuthority, Some(assumed)) => assumed.as_ref(),
+            (Target::MissingAuthority, None) => return Err(AuthError::MissingAuthority),
+            (Target::Invalid, _) => return self.untrusted_origin(AuthError::InvalidAuthority),
+        };
+        if !self.trusts(origin) {
+            return self.untrusted_origin(AuthError::UntrustedOrigin { origin: origin.to_string() });
+        }
+        if !origin.agrees_with_host(request.headers()) {
+            return Err(AuthError::HostMismatch { origin: origin.to_string() });
+        }
+        Ok(Some(origin))
+    }
+
+    fn trusts(&self, origin: OriginRef<'_>) -> bool {
+        origin.is_rapid7() || self.trusted_origins.iter().any(|trusted| trusted.as_ref() == origin)
+    }
+
+    fn untrusted_origin<T>(&self, error: AuthError) -> Result<Option<T>, AuthError> {
+        match self.untrusted_origins {
+            UntrustedOrigins::StripCredentials => Ok(None),
+            UntrustedOrigins::Reject => Err(error),
+        }
+    }
+
+    /// Brings what will be signed into the form in which it arrives, or fails if that is impossible.
+    fn normalize<Req: HttpRequest>(&self, request: &mut Req, body: &SignableBody) -> Result<(), AuthError> {
+        if !canonical::is_unambiguous(request.method()) {
+            return Err(AuthError::UnsupportedMethod { method: request.method().clone() });
+        }
+        if !request.path().starts_with('/') {
+            return Err(AuthError::MissingPath);
+        }
+        request.trim_path();
+        let headers = request.headers_mut();
+        headers.remove(&X_API_KEY);
+        body.normalize_framing(headers);
+        self.ensure_content_type(headers)
+    }
+
+    fn ensure_content_type(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
+        let present =
+            single_value(headers, &CONTENT_TYPE).map_err(|DuplicateHeader| AuthError::DuplicateContentType)?;
+        match (present, &self.default_content_type) {
+            (Some(present), _) => validate_content_type(present),
+            (None, None) => Ok(()),
+            (None, Some(default)) => {
+                validate_content_type(default)?;
+                headers.insert(CONTENT_TYPE, default.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts to read a body that has to be signed.
+    pub(crate) fn collect<B: Body>(&self, body: B) -> Collect<B> {
+        Collect::new(body, self.body_limit)
+    }
+
+    /// Rebuilds a request around the body that was read, and signs it.
+    pub(crate) fn sign_buffered<Req: HttpRequest>(
+        &self,
+        head: Req::Head,
+        (body, digest): (BufferedBody, BodyDigest),
+        pending: PendingSignature,
+        rebuild: &impl RebuildBody<Req::Body>,
+    ) -> Result<(Req, Option<SkewCheck>), AuthError> {
+        let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
+        let mut request = Req::join(head, body);
+        let skew_check = self.sign(&mut request, pending, digest)?;
+        Ok((request, skew_check))
+    }
+
+    /// Signs the request with the current second as its date.
+    fn sign<Req: HttpRequest>(
+        &self,
+        request: &mut Req,
+        pending: PendingSignature,
+        digest: BodyDigest,
+    ) -> Result<Option<SkewCheck>, AuthError> {
+        let PendingSignature { key, origin, is_buffered } = pending;
+        let now = self.clock.now().ok_or(AuthError::ClockOutOfRange)?;
+        let (date, used) = origin.date(now, self.corrects_clock_skew).ok_or(AuthError::ClockOutOfRange)?;
+
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let date_text = date.to_str().unwrap_or_default();
+        let canonical = CanonicalRequest::for_path(request.method(), request.path(), content_type, date_text, digest);
+        let credential = credential(&key, key.sign(&canonical));
+
+        let headers = request.headers_mut();
+        headers.insert(&AUTHORIZATION_API_KEY, credential);
+        headers.insert(DATE, date);
+        trace::sending_signed(key.id(), request.body(), is_buffered, used);
+        Ok(self.corrects_clock_skew.then(|| SkewCheck { clock: self.clock.clone(), origin, used }))
+    }
+}
+
+/// What is known of a body before it is read.
+enum SignableBody {
+    Empty,
+    Hashed(BodyDigest),
+    Unread,
+}
+
+impl SignableBody {
+    fn of(body: Option<&impl Body>, digest: Option<BodyDigest>) -> Self {
+        match (body.filter(|body| !body.is_end_stream()), digest) {
+            (None, _) => Self::Empty,
+            // A body that claims to be empty is read, whatever a digest left over from a redirect says of it.
+            (Some(body), Some(digest)) if body.size_hint().upper() != Some(0) => Self::Hashed(digest),
+            _ => Self::Unread,
+        }
+    }
+
+    /// Removes framing that no longer fits: hyper obeys what a caller set, and truncates the body.
+    fn normalize_framing(&self, headers: &mut HeaderMap) {
+        if let Self::Hashed(_) = self {
+            return;
+        }
+        headers.remove(TRANSFER_ENCODING);
+        // hyper omits the length of an empty body, which some servers require.
+        if headers.remove(CONTENT_LENGTH).is_some() && matches!(self, Self::Empty) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+    }
+}
+
+/// Checks that a Content-Type arrives as it was signed: a receiver trims blanks, and an empty one is signed like none.
+fn validate_content_type(value: &HeaderValue) -> Result<(), AuthError> {
+    match value.to_str() {
+        Ok(text) if !text.is_empty() && text.trim_ascii() == text => Ok(()),
+        _ => Err(AuthError::InvalidContentType),
+    }
+}
+
+/// Builds `key-id:signature` in one allocation of exactly its size.
+fn credential(key: &OwnerKey, signature: Signature) -> HeaderValue {
+    let mut text = Vec::with_capacity(key.id().len() + 1 + Signature::LEN);
+    text.extend_from_slice(key.id().as_bytes());
+    text.push(b':');
+    text.extend_from_slice(&signature.to_base64());
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).expect("ids and base64 are visible ASCII");
+    value.set_sensitive(true);
+    value
+}

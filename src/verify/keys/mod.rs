@@ -1,0 +1,147 @@
+//! Where a verifier's keys come from.
+
+mod memory;
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use tower::BoxError;
+
+pub use self::memory::{DuplicateKeyError, MemoryKeyStore};
+use crate::{Access, ApiKeyDigest, Credentials, OwnerKey};
+
+/// A store of the keys that requests are authenticated with.
+///
+/// Lookups are asynchronous. An error is answered with `503 Service Unavailable`.
+///
+/// [`Credentials`] are a store of one account's keys, [`MemoryKeyStore`] is one of many accounts', and so is a function:
+///
+/// ```
+/// use tower_logentries_auth::{
+///     LogentriesVerifyLayer, OwnerKey,
+///     verify::{PresentedKey, StoredKey},
+/// };
+///
+/// # struct Row { account: String, label: String, secret: String }
+/// # #[derive(Clone)] struct Database;
+/// # impl Database { async fn owner_keys(&self, _: &str) -> Result<Vec<Row>, std::io::Error> { Ok(vec![]) } }
+/// # let database = Database;
+/// let layer = LogentriesVerifyLayer::new(move |presented: PresentedKey| {
+///     let database = database.clone();
+///     async move {
+///         let PresentedKey::OwnerKeyId(id) = presented else { return Ok(None) };
+///         // An id belongs to one account, which has two keys under it while they rotate.
+///         let rows = database.owner_keys(&id).await?;
+///         let Some(account) = rows.first().map(|row| row.account.clone()) else { return Ok(None) };
+///         let keys: Result<Vec<_>, _> = rows
+///             .iter()
+///             .filter(|row| row.account == account)
+///             .map(|row| Ok::<_, tower::BoxError>(OwnerKey::new(&id, &row.secret)?.with_label(&*row.label)))
+///             .collect();
+///         Ok::<_, tower::BoxError>(Some(StoredKey::owner(keys?).with_principal(account)))
+///     }
+/// });
+/// ```
+pub trait KeyStore {
+    /// The error of a lookup. It is kept in [`Rejection::KeyStoreUnavailable`](super::Rejection::KeyStoreUnavailable), and
+    /// never sent to the client.
+    type Error: Into<BoxError>;
+    /// The future of a lookup.
+    type Future: Future<Output = Result<Option<StoredKey>, Self::Error>>;
+
+    /// Looks a key up. Resolves to `None` if the key is unknown.
+    fn lookup(&self, presented: PresentedKey) -> Self::Future;
+}
+
+/// What a key store is asked for. The signature and the API key itself stay with the layer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PresentedKey {
+    /// The id of an owner key.
+    OwnerKeyId(Arc<str>),
+    /// The digest of an API key.
+    ApiKey(ApiKeyDigest),
+}
+
+/// What a key store knows about a key: either owner keys that share an id, or an API key.
+#[derive(Debug, Clone)]
+pub struct StoredKey {
+    pub(super) grant: Grant,
+    pub(super) id: Option<Arc<str>>,
+    pub(super) principal: Option<Arc<str>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Grant {
+    Owner(Vec<OwnerKey>),
+    ApiKey(Access),
+}
+
+impl StoredKey {
+    /// Creates an entry of the owner keys that share an id: one, or several while they rotate. Keys with another id than
+    /// the one that was presented are ignored.
+    pub fn owner(keys: impl IntoIterator<Item = OwnerKey>) -> Self {
+        Self { grant: Grant::Owner(keys.into_iter().collect()), id: None, principal: None }
+    }
+
+    /// Creates an entry of an API key that grants this access: at most [`Access::ReadWrite`], because an owner's resource
+    /// requires a signature.
+    pub fn api_key(access: Access) -> Self {
+        Self { grant: Grant::ApiKey(access.min(Access::ReadWrite)), id: None, principal: None }
+    }
+
+    /// Sets the id under which a handler sees an API key, in [`Authenticated::key_id`](super::Authenticated::key_id). An
+    /// owner key has its own.
+    pub fn with_id(self, id: impl Into<Arc<str>>) -> Self {
+        Self { id: Some(id.into()), ..self }
+    }
+
+    /// Sets the account that the key belongs to, for [`Authenticated::principal`](super::Authenticated::principal).
+    pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
+        Self { principal: Some(account.into()), ..self }
+    }
+}
+
+impl<F, L, E> KeyStore for F
+where
+    F: Fn(PresentedKey) -> L,
+    L: Future<Output = Result<Option<StoredKey>, E>>,
+    E: Into<BoxError>,
+{
+    type Error = E;
+    type Future = L;
+
+    fn lookup(&self, presented: PresentedKey) -> L {
+        self(presented)
+    }
+}
+
+impl<K: KeyStore + ?Sized> KeyStore for Arc<K> {
+    type Error = K::Error;
+    type Future = K::Future;
+
+    fn lookup(&self, presented: PresentedKey) -> K::Future {
+        K::lookup(self, presented)
+    }
+}
+
+/// The keys of one account, which is not named.
+impl KeyStore for Credentials {
+    type Error = Infallible;
+    type Future = Ready<Result<Option<StoredKey>, Infallible>>;
+
+    fn lookup(&self, presented: PresentedKey) -> Self::Future {
+        ready(Ok(match presented {
+            PresentedKey::OwnerKeyId(id) => {
+                self.owner_key().filter(|key| key.id() == &*id).map(|key| StoredKey::owner([key.clone()]))
+            }
+            PresentedKey::ApiKey(digest) => {
+                let known = self.api_keys().filter(|(key, _)| *key == digest).map(|(_, access)| access);
+                known.max().map(StoredKey::api_key)
+            }
+        }))
+    }
+}

@@ -1,0 +1,40 @@
+//! The strict path check of requests with an API key: their access is judged by the path, so that every parser has to
+//! read the same segments in it.
+
+/// Returns whether every parser reads the same segments in this path: each is plain, and only the last may be empty.
+pub(super) fn is_unambiguous_path(path: &str) -> bool {
+    let Some(path) = path.strip_prefix('/') else { return path == "*" };
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path.is_empty() || path.split('/').all(is_plain)
+}
+
+/// Neither empty nor a dot segment, and UTF-8 once it is decoded: to some an overlong `%c0%af` is a slash.
+fn is_plain(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..") && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok())
+}
+
+/// Decodes a segment in which each octet is written in the only way that it can be.
+fn decode(segment: &str) -> Option<Vec<u8>> {
+    let mut parts = segment.split('%');
+    let mut octets = literal(parts.next()?)?.to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        octets.push(encoded(hex)?);
+        octets.extend_from_slice(literal(rest)?);
+    }
+    Some(octets)
+}
+
+/// Octets that stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
+fn literal(text: &str) -> Option<&[u8]> {
+    let stands_for_itself = |byte: u8| byte.is_ascii_graphic() && !br#";\"<>^`{|}"#.contains(&byte);
+    text.bytes().all(stands_for_itself).then_some(text.as_bytes())
+}
+
+/// A percent-encoded octet that has no meaning in a path and does need to be encoded.
+fn encoded(hex: &str) -> Option<u8> {
+    let byte = hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u8::from_str_radix(hex, 16).ok())??;
+    let needs_none = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let means_something = byte.is_ascii_control() || b"/\\;?#%".contains(&byte);
+    (!needs_none && !means_something).then_some(byte)
+}

@@ -1,0 +1,88 @@
+//! What is checked before a key is looked up: the form of a request and of its credentials.
+//!
+//! The canonical string has no separators. These checks make sure that it can be split in one way only.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
+
+use super::{
+    PresentedKey,
+    path::is_unambiguous_path,
+    rejection::{MalformedRequest, Rejection},
+};
+use crate::{
+    ApiKeyDigest, Signature, canonical, clock,
+    headers::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, single_value},
+};
+
+/// The credentials of a well-formed request.
+pub(super) enum PresentedCredentials {
+    ApiKey(ApiKeyDigest),
+    Owner { id: Arc<str>, signature: Signature, date: u64 },
+}
+
+impl PresentedCredentials {
+    /// Parses the credentials, and rejects whatever another reader could parse differently.
+    pub(super) fn parse<ReqBody>(request: &Request<ReqBody>) -> Result<Self, Rejection> {
+        let headers = request.headers();
+        let credentials =
+            |name| single_value(headers, name).map_err(|DuplicateHeader| MalformedRequest::DuplicateCredentials);
+        match (credentials(&X_API_KEY)?, credentials(&AUTHORIZATION_API_KEY)?) {
+            (None, None) => Err(Rejection::MissingCredentials),
+            (Some(_), Some(_)) => Err(MalformedRequest::DuplicateCredentials.into()),
+            (Some(key), None) => {
+                let paths = [request.uri().path(), signed_path(request)];
+                if !paths.into_iter().all(is_unambiguous_path) {
+                    return Err(MalformedRequest::Path.into());
+                }
+                Ok(Self::ApiKey(ApiKeyDigest::of(key)))
+            }
+            (None, Some(credential)) => {
+                let date = check_signable(request.method(), signed_path(request), headers)?;
+                Self::parse_owner(credential.as_bytes(), date).ok_or(MalformedRequest::Credentials.into())
+            }
+        }
+    }
+
+    fn parse_owner(credential: &[u8], date: u64) -> Option<Self> {
+        let (id, signature) = str::from_utf8(credential).ok()?.split_once(':')?;
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
+            return None;
+        }
+        Some(Self::Owner { id: id.into(), signature: signature.parse().ok()?, date })
+    }
+
+    /// What the key store is asked for.
+    pub(super) fn key(&self) -> PresentedKey {
+        match self {
+            Self::ApiKey(digest) => PresentedKey::ApiKey(*digest),
+            Self::Owner { id, .. } => PresentedKey::OwnerKeyId(Arc::clone(id)),
+        }
+    }
+}
+
+/// Returns the path that the client signed: under axum's `nest`, the one that still has its prefix.
+pub(super) fn signed_path<ReqBody>(request: &Request<ReqBody>) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+        return original.path();
+    }
+    request.uri().path()
+}
+
+/// Checks what is signed, and returns the date in seconds since 1970.
+fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<u64, MalformedRequest> {
+    if !canonical::is_unambiguous(method) {
+        return Err(MalformedRequest::Method);
+    }
+    if !path.starts_with('/') || path != "/" && path.ends_with('/') {
+        return Err(MalformedRequest::Path);
+    }
+    // An empty Content-Type is signed like none at all.
+    let content_type = single_value(headers, &CONTENT_TYPE).map_err(|DuplicateHeader| MalformedRequest::ContentType)?;
+    if content_type.is_some_and(|value| value.to_str().unwrap_or_default().is_empty()) {
+        return Err(MalformedRequest::ContentType);
+    }
+    clock::date_of(headers).ok_or(MalformedRequest::Date)
+}

@@ -1,0 +1,119 @@
+//! What is decided about one request, in order: its head is authenticated, its key authorized, its digest verified.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{
+    Request,
+    header::{CONTENT_TYPE, DATE},
+};
+
+use super::{
+    Authenticated, Rejection, StoredKey,
+    keys::Grant,
+    presented::{PresentedCredentials, signed_path},
+};
+use crate::{
+    Access, BodyDigest, CanonicalRequest, OwnerKey, Signature,
+    access::AccessRule,
+    clock::Clock,
+    headers::{AUTHORIZATION_API_KEY, X_API_KEY},
+};
+
+/// Everything that is set on a layer.
+#[derive(Debug, Clone)]
+pub(super) struct Verifier {
+    pub(super) body_limit: usize,
+    pub(super) date_tolerance: Duration,
+    pub(super) access: AccessRule,
+    pub(super) clock: Clock,
+}
+
+/// What the stored key allows, before the body is read.
+pub(super) enum Authorization {
+    /// The API key grants enough access.
+    Granted(Authenticated),
+    /// The owner key is known. The signature is still to be verified.
+    AwaitingSignature(UnverifiedSignature),
+}
+
+/// A signature, and the keys of which one must have made it.
+pub(super) struct UnverifiedSignature {
+    id: Arc<str>,
+    signature: Signature,
+    keys: Vec<OwnerKey>,
+    principal: Option<Arc<str>>,
+}
+
+impl Verifier {
+    /// Parses the credentials of a request, and checks the date of a signed one.
+    pub(super) fn authenticate<ReqBody>(&self, request: &Request<ReqBody>) -> Result<PresentedCredentials, Rejection> {
+        let credentials = PresentedCredentials::parse(request)?;
+        match credentials {
+            PresentedCredentials::Owner { date, .. } if !self.is_within_tolerance(date) => {
+                Err(Rejection::DateOutOfTolerance)
+            }
+            credentials => Ok(credentials),
+        }
+    }
+
+    fn is_within_tolerance(&self, date: u64) -> bool {
+        self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs())
+    }
+
+    /// Decides by what the store knows of the key, without looking at the body.
+    pub(super) fn authorize<ReqBody>(
+        &self,
+        request: &Request<ReqBody>,
+        credentials: PresentedCredentials,
+        stored: Option<StoredKey>,
+    ) -> Result<Authorization, Rejection> {
+        let StoredKey { grant, id, principal } = stored.ok_or(Rejection::UnknownKey)?;
+        match (credentials, grant) {
+            (PresentedCredentials::Owner { id, signature, .. }, Grant::Owner(mut keys)) => {
+                keys.retain(|key| key.id() == &*id);
+                if keys.is_empty() {
+                    return Err(Rejection::UnknownKey);
+                }
+                Ok(Authorization::AwaitingSignature(UnverifiedSignature { id, signature, keys, principal }))
+            }
+            (PresentedCredentials::ApiKey(_), Grant::ApiKey(granted)) => {
+                let path = request.uri().path();
+                let required = self.access.required_below(request.method(), path, signed_path(request));
+                if granted < required {
+                    return Err(Rejection::Forbidden { required, granted });
+                }
+                Ok(Authorization::Granted(Authenticated { access: granted, key_id: id, key_label: None, principal }))
+            }
+            (PresentedCredentials::Owner { .. }, Grant::ApiKey(_))
+            | (PresentedCredentials::ApiKey(_), Grant::Owner(_)) => Err(Rejection::UnknownKey),
+        }
+    }
+}
+
+impl UnverifiedSignature {
+    /// Checks that one of the keys made the signature, for this request and a body of this digest.
+    pub(super) fn verify<ReqBody>(
+        self,
+        request: &Request<ReqBody>,
+        digest: BodyDigest,
+    ) -> Result<Authenticated, Rejection> {
+        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let date = text(DATE).unwrap_or_default();
+        let (method, path) = (request.method(), signed_path(request));
+        let canonical = CanonicalRequest::for_path(method, path, text(CONTENT_TYPE), date, digest);
+        let Self { id, signature, keys, principal } = self;
+        let signer = keys.iter().find(|key| key.verify(&canonical, &signature)).ok_or(Rejection::InvalidSignature)?;
+        let key_label = signer.label().cloned();
+        Ok(Authenticated { access: Access::Owner, key_id: Some(id), key_label, principal })
+    }
+}
+
+/// Leaves in the request what the inner service may know, and marks what it must not log.
+pub(super) fn attach_identity<ReqBody>(request: &mut Request<ReqBody>, identity: Authenticated) {
+    for name in [&X_API_KEY, &AUTHORIZATION_API_KEY] {
+        if let Some(value) = request.headers_mut().get_mut(name) {
+            value.set_sensitive(true);
+        }
+    }
+    request.extensions_mut().insert(identity);
+}
