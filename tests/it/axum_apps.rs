@@ -61,7 +61,7 @@ async fn the_extractor_says_what_is_missing_where_no_layer_is_around() {
     let response = send(TestRequest::LIST.request_to(&origin)).await;
     assert_eq!(response.status(), 500);
     let words = text(response).await;
-    assert!(words.contains("no LogentriesVerifyLayer is around this route"), "{words}");
+    assert!(words.contains("no `LogentriesVerifyLayer` wraps this route"), "{words}");
     assert!(words.contains("Router::layer"), "{words}");
 }
 
@@ -203,9 +203,9 @@ async fn a_layer_outside_reads_why_a_request_was_refused() {
     send(with_api_key("GET", &format!("{origin}{TEAMS}"), READ_ONLY_KEY)).await;
     let expected = [
         Some("the key is unknown"),
-        Some("the signature is wrong"),
+        Some("the signature is invalid"),
         None,
-        Some("the key gives read-only access, the resource takes read/write"),
+        Some("the key grants read-only access, the resource requires read/write"),
     ];
     assert_eq!(*reasons.lock().unwrap(), expected.map(|reason| reason.map(str::to_owned)));
 }

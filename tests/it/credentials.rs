@@ -39,7 +39,7 @@ fn an_empty_key_is_refused() {
 #[test]
 fn a_blank_key_or_one_with_white_space_is_refused() {
     let texts = [" ", " \t ", " 7f7c", "7f7c ", "7f 7c", "7f7c\n", "7f7c\r\n", "\t7f7c", "7f\u{a0}7c", "7f7c\u{2028}"];
-    assert_refused(&texts, "contains white space: remove it, often a line break at the end");
+    assert_refused(&texts, "contains whitespace: remove it; often it is a line break at the end");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_key_with_a_character_outside_ascii_is_refused() {
 fn a_colon_is_refused_in_an_id_and_nowhere_else() {
     for (what, make) in MAKERS {
         let error = make("id:7f7c").err().map(|error| error.to_string());
-        let text = "the owner key id contains a ':': pass the id alone, and the key as a value of its own";
+        let text = "the owner key id contains a ':': pass the id alone, and the key as a separate value";
         assert_eq!(error.as_deref(), (what == "owner key id").then_some(text), "{what}");
     }
 }

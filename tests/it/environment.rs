@@ -65,7 +65,7 @@ fn expected([id, owner, read_write, read_only]: [bool; 4]) -> String {
         return format!("{set} is set without {unset}: set both to sign with the owner key, or neither");
     }
     if ![owner, read_write, read_only].contains(&true) {
-        return "no key in the environment: set LOGENTRIES_OWNER_API_KEY_ID and LOGENTRIES_OWNER_API_KEY, \
+        return "no Logentries key in the environment: set LOGENTRIES_OWNER_API_KEY_ID and LOGENTRIES_OWNER_API_KEY, \
                 LOGENTRIES_RW_API_KEY or LOGENTRIES_RO_API_KEY"
             .to_owned();
     }
@@ -98,10 +98,10 @@ async fn a_variable_that_holds_no_key_is_refused_by_its_name() {
     for (name, _) in VARIABLES {
         let empty = format!("the {name} is empty: copy it from the account's API keys");
         assert_eq!(read_spoilt(name, OsStr::new("")).await, empty);
-        let white = format!("the {name} contains white space: remove it, often a line break at the end");
+        let white = format!("the {name} contains whitespace: remove it; often it is a line break at the end");
         assert_eq!(read_spoilt(name, OsStr::new("7f7c461f\n")).await, white);
     }
-    let colon = "the owner key id contains a ':': pass the id alone, and the key as a value of its own";
+    let colon = "the owner key id contains a ':': pass the id alone, and the key as a separate value";
     assert_eq!(read_spoilt(OWNER_ID_NAME, OsStr::new("id:key")).await, colon);
 }
 

@@ -43,45 +43,44 @@ impl Refusal {
 fn refused_for_where_they_go() -> [Refusal; 5] {
     [
         says(
-            "no credentials for http://example.com:8080: they go to the vendor's hosts over https; \
-             add another with trust_origin",
+            "refusing to send credentials to http://example.com:8080: it is not a trusted origin \
+             (see `LogentriesAuthLayer::trust_origin`)",
             |head| head.uri("http://example.com:8080/"),
         ),
         says(
-            "no credentials for a target whose authority is unclear: use http or https, a host and a port, no userinfo",
+            "refusing to send credentials to an ambiguous authority: use http or https, a host and a port, and no userinfo",
             |head| head.uri("https://user@rest.logentries.com/"),
         ),
         says(
-            "the request's target has no authority: use an absolute URI, or say with assume_origin where it goes",
+            "the URI has no authority: use an absolute URI, or set where such requests go with `LogentriesAuthLayer::assume_origin`",
             |head| head.uri("/"),
         ),
         says(
             "the Host header names another authority than https://rest.logentries.com: \
-             remove it, or send it what the URI names",
+             remove it, or make it match the URI",
             |head| head.header("host", "example.com"),
         ),
-        says("the resource takes owner access, and no key held is enough: add one to the credentials", |head| head)
+        says("no configured key grants owner access, which this resource requires: add one, or override the table with an `Access` in the request's extensions", |head| head)
             .under(|_| LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap())),
     ]
 }
 
 fn refused_for_what_can_not_be_signed() -> [Refusal; 5] {
     [
-        says("a request with method PURGE can't be signed: use a registered method such as GET or POST", |head| {
+        says("a request with method PURGE cannot be signed: use a registered method such as POST", |head| {
             head.method("PURGE")
         }),
-        says("a request without a path can't be signed: use a target that starts with '/'", |head| {
+        says("a request without a path cannot be signed: use a target that starts with '/'", |head| {
             head.method("OPTIONS").uri("*").extension(Access::Owner)
         })
         .under(|layer| layer.assume_origin(VENDOR).unwrap()),
-        says("a request with two Content-Type headers can't be signed: send one", |head| {
+        says("a request with more than one Content-Type header cannot be signed: send one", |head| {
             head.header("content-type", "text/plain").header("content-type", "text/plain")
         }),
-        says(
-            "the Content-Type can't be signed: use visible ASCII without blanks at its ends, or none at all",
-            |head| head.header("content-type", "text/plain; charset=ü"),
-        ),
-        says("the clock is outside the years 1970 to 9999, which no Date header can name: set it", |head| head)
+        says("the Content-Type cannot be signed: use visible ASCII without blanks at its ends, or send none", |head| {
+            head.header("content-type", "text/plain; charset=ü")
+        }),
+        says("the clock is outside the years 1970 to 9999, which no Date header can express: set it", |head| head)
             .under(|layer| layer.clock(|| SystemTime::UNIX_EPOCH - Duration::from_secs(1))),
     ]
 }
@@ -89,15 +88,15 @@ fn refused_for_what_can_not_be_signed() -> [Refusal; 5] {
 fn refused_for_their_bodies() -> [Refusal; 3] {
     [
         says(
-            "the body is longer than 8 bytes, the most that is buffered to be signed: \
-             raise body_limit, or send a BodyDigest with the request so that it streams",
+            "the body is longer than the 8 bytes that are buffered to be signed: \
+             raise `body_limit`, or add a `BodyDigest` to the request's extensions so that the body streams",
             |head| head,
         )
         .of_body(Scripted::new([Act::Data(b"a body"), Act::Data(b" too long")])),
-        says("the body had 6 bytes, which is not the size it claimed: nothing was sent", |head| head)
+        says("the body had 6 bytes, which contradicts its size hint: nothing was sent", |head| head)
             .of_body(Scripted::new([Act::Data(b"a body")]).claiming(7)),
         says(
-            "the body has trailers, which its type can't be rebuilt with: keep them with rebuild_body, or send none",
+            "the body has trailers, which its type cannot carry: keep them with `rebuild_body`, or send none",
             |head| head,
         )
         .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())])),
@@ -121,7 +120,7 @@ async fn every_refusal_says_what_is_wrong_and_what_to_do() {
 async fn a_body_that_fails_is_the_source_of_its_error() {
     let broken = Scripted::new([Act::Data(b"half"), Act::Fail("the disk is gone")]);
     let Refusal { layer, request, message } =
-        says("the request's body failed while it was read to be signed", |head| head).of_body(broken);
+        says("failed to read the request body that has to be signed", |head| head).of_body(broken);
     let error = pass(&layer, request).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(root_cause(&error).downcast_ref::<io::Error>().unwrap().to_string(), "the disk is gone");

@@ -210,7 +210,7 @@ mod gen_signature {
             ([&["--dryrun"], &good[..]].concat(), "no option --dryrun"),
             ([&["--date", "yesterday"], &good[..]].concat(), "--date takes a date"),
             ([&["--url", "127.0.0.1"], &good[..]].concat(), "not an origin"),
-            (with(0, "with blank"), "white space"),
+            (with(0, "with blank"), "whitespace"),
             (with(1, "an:id"), "':'"),
             (with(2, "GE T"), "invalid HTTP method"),
             (with(3, "https://rest.logentries.com/"), "<uri> is a path"),

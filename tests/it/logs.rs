@@ -19,10 +19,10 @@ use crate::support::{
 const ORIGIN: &str = "http://localhost";
 const ID: &str = KEY_ID;
 
-/// What this crate logged, an event a line, without its module.
+/// What this crate logged, one event per line, with its target below the crate.
 fn ours(log: &str) -> Vec<String> {
     let mine = log.lines().filter(|line| line.contains("tower_logentries_auth::"));
-    mine.map(|line| line.replace("tower_logentries_auth::trace: ", "").trim().to_owned()).collect()
+    mine.map(|line| line.replace("tower_logentries_auth::", "").trim().to_owned()).collect()
 }
 
 /// What the signing layer logs of one request.
@@ -44,18 +44,28 @@ async fn each_request_is_one_event_with_its_access_key_size_and_way() {
     let unsized_body = Body::new(Scripted::new([Act::Data(b"some")]));
     let foreign = Request::get(format!("https://example.com{USERS}")).body(Body::empty()).unwrap();
     let requests = [
-        (post(USERS, ""), format!("request is signed access=owner key_id=\"{ID}\" body_len=0 buffered=false offset=0")),
+        (
+            post(USERS, ""),
+            format!(
+                "sending signed request access=owner key_id=\"{ID}\" body_len=0 buffered=false clock_offset_secs=0"
+            ),
+        ),
         (
             post(USERS, "four"),
-            format!("request is signed access=owner key_id=\"{ID}\" body_len=4 buffered=true offset=0"),
+            format!("sending signed request access=owner key_id=\"{ID}\" body_len=4 buffered=true clock_offset_secs=0"),
         ),
-        (hashed, format!("request is signed access=owner key_id=\"{ID}\" body_len=4 buffered=false offset=0")),
-        (post(TEAMS, "four"), "request goes with an API key access=read/write body_len=4 buffered=false".to_owned()),
-        (post(TEAMS, unsized_body), "request goes with an API key access=read/write buffered=false".to_owned()),
-        (foreign, "request passes to an untrusted origin without credentials".to_owned()),
+        (
+            hashed,
+            format!(
+                "sending signed request access=owner key_id=\"{ID}\" body_len=4 buffered=false clock_offset_secs=0"
+            ),
+        ),
+        (post(TEAMS, "four"), "sending request with API key access=read/write body_len=4 buffered=false".to_owned()),
+        (post(TEAMS, unsized_body), "sending request with API key access=read/write buffered=false".to_owned()),
+        (foreign, "sending request without credentials to untrusted origin".to_owned()),
     ];
     for (request, told) in requests {
-        assert_eq!(of_sending(request).await, [format!("DEBUG {told}")]);
+        assert_eq!(of_sending(request).await, [format!("DEBUG sign: {told}")]);
     }
 }
 
@@ -64,11 +74,11 @@ async fn each_refusal_before_sending_is_a_warning() {
     let failing = Body::new(Scripted::new([Act::Fail("the disk is gone")]));
     let asterisk = Request::options("*").body(Body::empty()).unwrap();
     for (request, why) in [
-        (post(USERS, failing), "the request's body failed while it was read to be signed"),
-        (asterisk, "the request's target has no authority"),
+        (post(USERS, failing), "failed to read the request body that has to be signed"),
+        (asterisk, "the URI has no authority"),
     ] {
         let told = of_sending(request).await;
-        assert!(told.len() == 1 && told[0].starts_with("WARN request refused before it was sent"), "{told:?}");
+        assert!(told.len() == 1 && told[0].starts_with("WARN sign: request not sent"), "{told:?}");
         assert!(told[0].contains(why), "{told:?}");
     }
 }
@@ -85,9 +95,9 @@ async fn of_receiving(request: Request<Body>) -> Vec<String> {
 async fn the_verifying_layer_tells_whom_it_lets_in_and_warns_of_whom_it_does_not() {
     let with = |name: &str, value: &str| Request::get(LOGS).header(name, value).body(Body::empty()).unwrap();
     let accepted = of_receiving(with("x-api-key", crate::support::READ_ONLY_KEY)).await;
-    assert_eq!(accepted, ["DEBUG request accepted access=read-only"]);
+    assert_eq!(accepted, ["DEBUG verify: request accepted access=read-only"]);
     let unknown = of_receiving(with("x-api-key", "unknown")).await;
-    assert_eq!(unknown, ["WARN request refused rejection=the key is unknown status=401"]);
+    assert_eq!(unknown, ["WARN verify: request rejected rejection=the key is unknown status=401"]);
     let malformed = of_receiving(with("authorization-api-key", "no colon")).await;
     assert_eq!(malformed.len(), 1);
     assert!(malformed[0].ends_with("status=400"), "{malformed:?}");
@@ -108,9 +118,9 @@ async fn each_change_of_the_offset_is_a_warning() {
     .await;
     let told = ours(&log);
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].ends_with("offset=0"), "{told:?}");
-    assert_eq!(told[1], "WARN clock corrected by the server's origin=\"http://localhost\" offset=1200");
-    assert!(told[2].ends_with("offset=1200"), "{told:?}");
+    assert!(told[0].ends_with("clock_offset_secs=0"), "{told:?}");
+    assert_eq!(told[1], "WARN sign: clock skew corrected origin=\"http://localhost\" clock_offset_secs=1200");
+    assert!(told[2].ends_with("clock_offset_secs=1200"), "{told:?}");
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
     let trailed =
         create([Act::Data(b"{}"), Act::Trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]))]);
     let long = TestRequest { body: &[b' '; 65], ..TestRequest::CREATE }.request();
-    let unknown = "the key is unknown or the signature is wrong";
+    let unknown = "the key is unknown or the signature is invalid";
     let doubled = "send one x-api-key or one authorization-api-key header";
     let form = "authorization-api-key takes a key id, a colon and the base64 of 20 bytes";
     let date = "a signed request takes one Date header, as in Thu, 17 Aug 2017 20:16:24 GMT";
@@ -84,26 +84,26 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
         (with_api_key("GET", LOGS, "nobody's"), "UnknownKey", 401, "unauthorized", unknown),
         (by_nobody, "UnknownKey", 401, "unauthorized", unknown),
         (forged, "InvalidSignature", 401, "unauthorized", unknown),
-        (stale, "DateOutOfTolerance", 401, "unauthorized", "the Date is too far from the time here"),
+        (stale, "DateOutOfTolerance", 401, "unauthorized", "the Date is too far from the server's time"),
         (
             with_api_key("GET", TEAMS, READ_ONLY_KEY),
             "Forbidden { required: ReadWrite, granted: ReadOnly }",
             403,
             "forbidden",
-            "the key does not give access to this resource",
+            "the key does not grant access to this resource",
         ),
         (both.unwrap(), "MalformedRequest(DuplicateCredentials)", 400, "bad_request", doubled),
         (unsigned, "MalformedRequest(Credentials)", 400, "bad_request", form),
         (undated, "MalformedRequest(Date)", 400, "bad_request", date),
         (untyped, "MalformedRequest(ContentType)", 400, "bad_request", content_type),
-        (unheard_of, "MalformedRequest(Method)", 400, "bad_request", "this method can't be signed"),
+        (unheard_of, "MalformedRequest(Method)", 400, "bad_request", "this method cannot be signed"),
         (slashed, "MalformedRequest(Path)", 400, "bad_request", path),
         (with_api_key("GET", "/a//b", READ_WRITE_KEY), "MalformedRequest(Path)", 400, "bad_request", path),
-        (broken, "Body {", 400, "bad_request", "the body could not be read"),
-        (short, "BodyLengthMismatch { read: 4 }", 400, "bad_request", "the body is not of the size that it claims"),
-        (trailed, "Trailers", 400, "bad_request", "trailers are not accepted here"),
+        (broken, "ReadBody {", 400, "bad_request", "the body could not be read"),
+        (short, "BodyLengthMismatch { read: 4 }", 400, "bad_request", "the length of the body contradicts its headers"),
+        (trailed, "UnsupportedTrailers", 400, "bad_request", "trailers are not accepted here"),
         (long, "BodyTooLarge { limit: 64 }", 413, "body_too_large", "the body is too large"),
-        (while_down, "KeyStoreUnavailable {", 503, "unavailable", "keys can't be looked up at the moment"),
+        (while_down, "KeyStoreUnavailable {", 503, "unavailable", "keys cannot be looked up at the moment"),
     ]
 }
 
@@ -162,7 +162,7 @@ async fn a_reason_names_its_cause_and_no_secret() {
         let rejection = response.extensions().get::<Rejection>().unwrap();
         let cause = rejection.source().map(ToString::to_string);
         match name {
-            "Body {" => assert!(whole_error(rejection).contains("connection reset by 10.0.0.7"), "{rejection:?}"),
+            "ReadBody {" => assert!(whole_error(rejection).contains("connection reset by 10.0.0.7"), "{rejection:?}"),
             "KeyStoreUnavailable {" => {
                 let source = rejection.source().unwrap().downcast_ref::<io::Error>();
                 assert_eq!(source.unwrap().to_string(), STORE_FAILURE);
@@ -216,7 +216,7 @@ async fn an_unknown_key_and_a_wrong_signature_get_the_same_octets_over_the_wire(
         answers.push(socket.receive().await);
     }
     assert_eq!(answers[0], answers[1]);
-    let body = r#"{"errorCode":"unauthorized","message":"the key is unknown or the signature is wrong"}"#;
+    let body = r#"{"errorCode":"unauthorized","message":"the key is unknown or the signature is invalid"}"#;
     let length = body.len();
     assert_eq!(
         answers[0],

@@ -188,7 +188,7 @@ async fn the_error_of_the_service_below_keeps_its_type_through_every_box() {
 
     let error = fetch(times_out.clone()).await.unwrap_err();
     let error = error.downcast_ref::<AuthError>().unwrap();
-    assert_eq!(error.to_string(), "the service below the authentication layer failed");
+    assert_eq!(error.to_string(), "the inner service failed");
     assert!(error.service_error::<Elapsed>().is_some() && error.source().unwrap().is::<Elapsed>());
     assert!(error.service_error::<io::Error>().is_none());
 

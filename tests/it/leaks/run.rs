@@ -60,8 +60,13 @@ pub(super) async fn trace_layer() -> String {
 #[cfg(feature = "tracing")]
 pub(super) async fn tracing() -> String {
     let log = exchange(false).await;
-    for event in ["request is signed", "goes with an API key", "request accepted", "request refused", "clock corrected"]
-    {
+    for event in [
+        "sending signed request",
+        "request with API key",
+        "request accepted",
+        "request rejected",
+        "clock skew corrected",
+    ] {
         assert!(log.contains(event), "{event} {log}");
     }
     log

@@ -150,7 +150,7 @@ pub(super) async fn errors() -> String {
         "DuplicateContentType",
         "InvalidContentType",
         "BodyTooLarge",
-        "Body {",
+        "ReadBody {",
         "BodyLengthMismatch",
         "Clock",
         "Service",
@@ -249,7 +249,7 @@ pub(super) async fn panics() -> String {
         let request = Request::put(USERS).header(name, READ_WRITE_KEY).body(Body::empty()).unwrap();
         text += &panic_of(LogentriesVerifyLayer::new(credentials()).layer(service_fn(answer)).call(request));
     }
-    assert!(text.contains("polled after it was ready"), "{text}");
+    assert!(text.contains("polled after completion"), "{text}");
     text
 }
 
