@@ -1,12 +1,12 @@
 //! Which key a resource takes.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::Method;
 
-/// How much a key may do. Each access includes the ones before it: `ReadOnly < ReadWrite < Owner`.
+/// What a key grants. Each access includes the ones before it: `ReadOnly < ReadWrite < Owner`.
 ///
-/// [`Access::required_for`] is the API's own table. In the extensions of a request an `Access` overrules it:
+/// [`Access::required_for`] is the API's own table. An `Access` in the extensions of a request overrides it:
 ///
 /// ```
 /// use http::Request;
@@ -21,26 +21,15 @@ use http::Method;
 pub enum Access {
     /// Reading logs, log sets and query results.
     ReadOnly,
-    /// Everything but the Account and User resources.
+    /// Everything except the Account and User resources.
     ReadWrite,
     /// Account and User resources: the request is signed with the owner key.
     Owner,
 }
 
 impl Access {
-    /// The least access that `method` on `path` takes.
-    ///
-    /// | resource | access |
-    /// |---|---|
-    /// | `/management/accounts/{id}` | owner |
-    /// | `/management/accounts/{id}/users`, `.../owners`, and below | owner |
-    /// | `POST`, `PUT`, `PATCH`, `DELETE` on `/management/accounts/{id}/apikeys`, and below | owner |
-    /// | `GET`, `HEAD` on `/management/logs`, `/management/logsets`, `/management/live`, `/query`, and below | read-only |
-    /// | everything else | read/write |
-    ///
-    /// `path` matches by whole segments, with or without a trailing slash, and without regard to letter case, so that
-    /// `/management/Accounts/7` takes no lesser key than the account. Otherwise it is taken as it stands: dot segments and
-    /// percent-encoding are not resolved. A query is ignored.
+    /// Returns the access that `method` on `path` requires: what is [documented](Access::documented), or else
+    /// [`Access::ReadWrite`].
     ///
     /// ```
     /// use http::Method;
@@ -49,45 +38,115 @@ impl Access {
     /// assert_eq!(Access::required_for(&Method::GET, "/management/logs"), Access::ReadOnly);
     /// assert_eq!(Access::required_for(&Method::POST, "/management/logs"), Access::ReadWrite);
     /// assert_eq!(Access::required_for(&Method::GET, "/management/accounts/7/users/9"), Access::Owner);
+    /// assert_eq!(Access::required_for(&Method::GET, "/management/new-resource"), Access::ReadWrite);
     /// ```
     pub fn required_for(method: &Method, path: &str) -> Self {
-        Self::for_path(method, path.split('?').next().unwrap_or_default())
+        Self::documented(method, path).unwrap_or(Self::ReadWrite)
     }
 
-    /// The same of a path that has no query.
-    fn for_path(method: &Method, path: &str) -> Self {
-        let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
-        let mut segments = path.as_bytes().split(|byte| *byte == b'/');
-        let root = segments.next().unwrap_or_default();
-        let collection = segments.next().unwrap_or_default();
-        let is_management = is(root, "management");
-
-        if is(root, "query") || is_management && ["logs", "logsets", "live"].iter().any(|name| is(collection, name)) {
-            return match *method {
-                Method::GET | Method::HEAD => Self::ReadOnly,
-                _ => Self::ReadWrite,
-            };
-        }
-        match (segments.next(), segments.next()) {
-            (Some([_, ..]), below) if is_management && is(collection, "accounts") => Self::of_account(method, below),
-            _ => Self::ReadWrite,
-        }
-    }
-
-    /// The access for an account itself, or for what is `below` it.
-    fn of_account(method: &Method, below: Option<&[u8]>) -> Self {
-        let writes = || [Method::POST, Method::PUT, Method::PATCH, Method::DELETE].contains(method);
-        match below {
-            None => Self::Owner,
-            Some(below) if is(below, "users") || is(below, "owners") => Self::Owner,
-            Some(below) if is(below, "apikeys") && writes() => Self::Owner,
-            Some(_) => Self::ReadWrite,
+    /// Returns the access that the service documents for `method` on `path`, or `None` if nothing documents it.
+    ///
+    /// | resource | method | access | source |
+    /// |---|---|---|---|
+    /// | `/query/logs`, `/query/live/logs`, `/audit/query/logs` | `POST` | read-only | post-query page, OpenAPI |
+    /// | `/query`, and below | `GET`, `HEAD` | read-only | get-query page, OpenAPI |
+    /// | `/query`, and below | others | read/write | OpenAPI, client |
+    /// | `/management/logs`, `logsets`, `labels`, `metrics`, `targets`, and below | `GET`, `HEAD` | read-only | OpenAPI, client |
+    /// | the same | others | read/write | OpenAPI, client |
+    /// | `/management/actions`, `/management/actions/{id}/targets` | `GET`, `HEAD` | read-only | OpenAPI |
+    /// | `/management/actions/{id}` | `GET`, `HEAD` | disputed | OpenAPI: read/write, where its list is read-only |
+    /// | `/management/tags`, and below | `GET`, `HEAD` | disputed | read-only by the get-tag page, read/write by OpenAPI |
+    /// | `/management/actions`, `tags`, and below | others | read/write | pages, OpenAPI |
+    /// | `/management/archiving`, and below, `/management/organizations/apikeys` | `GET`, `HEAD` | read/write | get-api-key page, OpenAPI |
+    /// | `/download/logs/{ids}` | `GET`, `HEAD` | disputed | read/write by the get-download-log page, read-only by OpenAPI |
+    /// | `/usage`, and below | `GET`, `HEAD` | read/write | get-account-usage page |
+    /// | `/exports`, `/search-stats`, `/audit`, and below | `GET`, `HEAD` | read-only | OpenAPI |
+    /// | `/exports/{id}` | `DELETE` | read/write | OpenAPI |
+    /// | `/management/accounts/{id}` | any | owner | older REST documents |
+    /// | `/management/accounts/{id}/users`, `owners`, and below | any | owner | older REST documents, client |
+    /// | `/management/accounts/{id}/apikeys`, and below | `GET`, `HEAD`, `OPTIONS` | read/write | client |
+    /// | the same | others | owner | client |
+    /// | `/management/accounts/{id}/teams`, and below | any | read/write | client |
+    ///
+    /// "Pages" are those of <https://docs.rapid7.com/insightops/>, "OpenAPI" is the service's description as third
+    /// parties keep it, and "client" is what was observed in Rapid7's command line client. Where they disagree, the
+    /// stronger access is returned.
+    ///
+    /// `path` may start with `/log_search`. It matches by whole segments, with or without a trailing slash and ignoring
+    /// ASCII case, so that `/management/Accounts/7` requires no weaker key than the account. Dot segments and
+    /// percent-encoding are not resolved. A query is ignored.
+    ///
+    /// ```
+    /// use http::Method;
+    /// use tower_logentries_auth::Access;
+    ///
+    /// assert_eq!(Access::documented(&Method::POST, "/log_search/query/logs"), Some(Access::ReadOnly));
+    /// assert_eq!(Access::documented(&Method::GET, "/management/new-resource"), None);
+    /// ```
+    pub fn documented(method: &Method, path: &str) -> Option<Self> {
+        match Documented::for_path(method, path.split('?').next().unwrap_or_default()) {
+            Documented::As(access) => Some(access),
+            Documented::Disputed => Some(Self::ReadWrite),
+            Documented::Nowhere => None,
         }
     }
 }
 
-fn is(segment: &[u8], name: &str) -> bool {
-    segment.eq_ignore_ascii_case(name.as_bytes())
+/// What the sources say about a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Documented {
+    As(Access),
+    /// Some sources say read-only, others read/write.
+    Disputed,
+    Nowhere,
+}
+
+impl Documented {
+    /// The table of [`Access::documented`], for a path without a query.
+    fn for_path(method: &Method, path: &str) -> Self {
+        use Access::{Owner, ReadOnly, ReadWrite};
+        use Documented::{As, Disputed, Nowhere};
+
+        let path = lowercase(path.strip_prefix('/').unwrap_or(path).trim_end_matches('/'));
+        let mut segments = [""; 5];
+        let mut count = 0;
+        for (known, segment) in segments.iter_mut().zip(path.strip_prefix("log_search/").unwrap_or(&path).split('/')) {
+            *known = segment;
+            count += 1;
+        }
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let read_only_or_more = As(if reads { ReadOnly } else { ReadWrite });
+
+        match segments.get(..count).unwrap_or_default() {
+            ["query", "logs"] | ["query", "live", "logs"] | ["audit", "query", "logs"] if *method == Method::POST => {
+                As(ReadOnly)
+            }
+            ["query", ..] => read_only_or_more,
+            ["management", "logs" | "logsets" | "labels" | "metrics" | "targets", ..] => read_only_or_more,
+
+            ["management", "actions"] | ["management", "actions", _, "targets"] if reads => As(ReadOnly),
+            ["management", "actions", _] | ["management", "tags", ..] if reads => Disputed,
+            ["management", "actions" | "tags", ..] if !reads => As(ReadWrite),
+
+            ["management", "archiving", ..] | ["management", "organizations", "apikeys"] if reads => As(ReadWrite),
+            ["download", "logs", _] if reads => Disputed,
+            ["usage", ..] if reads => As(ReadWrite),
+            ["exports" | "search-stats" | "audit", ..] if reads => As(ReadOnly),
+            ["exports", _] if *method == Method::DELETE => As(ReadWrite),
+
+            ["management", "accounts", "", ..] => Nowhere,
+            ["management", "accounts", _] | ["management", "accounts", _, "users" | "owners", ..] => As(Owner),
+            ["management", "accounts", _, "apikeys", ..] if reads || *method == Method::OPTIONS => As(ReadWrite),
+            ["management", "accounts", _, "apikeys", ..] => As(Owner),
+            ["management", "accounts", _, "teams", ..] => As(ReadWrite),
+            _ => Nowhere,
+        }
+    }
+}
+
+/// Copies only what has an upper case letter, which hardly any path has.
+fn lowercase(path: &str) -> Cow<'_, str> {
+    if path.bytes().any(|byte| byte.is_ascii_uppercase()) { path.to_ascii_lowercase().into() } else { path.into() }
 }
 
 impl fmt::Display for Access {
@@ -100,38 +159,70 @@ impl fmt::Display for Access {
     }
 }
 
-/// The rule of a layer: the table, or what its user put in its place.
+/// The rule of a layer: the table, or the rule that replaces it.
 #[derive(Clone, Default)]
 pub(crate) struct AccessRule {
-    given: Option<Arc<Rule>>,
+    custom: Option<Arc<Rule>>,
 }
 
 type Rule = dyn Fn(&Method, &str) -> Access + Send + Sync;
 
 impl AccessRule {
     pub(crate) fn new(rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
-        Self { given: Some(Arc::new(rule)) }
+        Self { custom: Some(Arc::new(rule)) }
     }
 
-    pub(crate) fn required_for(&self, method: &Method, path: &str) -> Access {
-        match &self.given {
-            Some(rule) => rule(method, path),
-            None => Access::for_path(method, path),
+    /// Returns the access that a client asks for, or `None` if the sources leave a read open: then the server decides.
+    pub(crate) fn required_of_client(&self, method: &Method, path: &str) -> Option<Access> {
+        if let Some(rule) = &self.custom {
+            return Some(rule(method, path));
+        }
+        match Documented::for_path(method, path) {
+            Documented::As(access) => Some(access),
+            Documented::Disputed | Documented::Nowhere if matches!(*method, Method::GET | Method::HEAD) => None,
+            Documented::Disputed | Documented::Nowhere => Some(Access::ReadWrite),
         }
     }
 
-    /// The same under a router that took a prefix off the `original` path. Where the table knows an owner's resource by
-    /// that, no prefix makes it another's.
+    /// Returns the access that a verifier requires: of `path`, as the inner service sees it, and of the `original` path
+    /// from before a router took a prefix off.
+    ///
+    /// The stronger counts if the table knows both. An owner's resource stays one whatever the prefix, and an inner path
+    /// weakens nothing below a root of the table: `/management/accounts/7` stays in front of `/query`.
     pub(crate) fn required_below(&self, method: &Method, path: &str, original: &str) -> Access {
-        match &self.given {
-            None if Access::for_path(method, original) == Access::Owner => Access::Owner,
-            _ => self.required_for(method, path),
+        if let Some(rule) = &self.custom {
+            return rule(method, path);
+        }
+        if is_owners_below_any_prefix(method, original) {
+            return Access::Owner;
+        }
+        match (Access::documented(method, original), Access::documented(method, path)) {
+            (Some(outer), Some(inner)) => outer.max(inner),
+            (Some(outer), None) => outer,
+            (None, Some(inner)) if is_below_root(original) => inner.max(Access::ReadWrite),
+            (None, Some(inner)) => inner,
+            (None, None) => Access::ReadWrite,
         }
     }
 }
 
+/// The first segments of every path in the table.
+const ROOTS: [&str; 7] = ["query", "management", "download", "usage", "exports", "search-stats", "audit"];
+
+fn is_below_root(path: &str) -> bool {
+    let mut segments = path.split('/').skip_while(|segment| segment.is_empty() || *segment == "log_search");
+    segments.next().is_some_and(|first| ROOTS.iter().any(|root| first.eq_ignore_ascii_case(root)))
+}
+
+/// Returns whether any suffix of the path that starts at a segment is an owner's resource.
+fn is_owners_below_any_prefix(method: &Method, path: &str) -> bool {
+    path.match_indices('/').any(|(at, _)| {
+        path.get(at..).is_some_and(|path| Documented::for_path(method, path) == Documented::As(Access::Owner))
+    })
+}
+
 impl fmt::Debug for AccessRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.given.is_some() { "AccessRule(given)" } else { "AccessRule(table)" })
+        f.write_str(if self.custom.is_some() { "AccessRule(custom)" } else { "AccessRule(table)" })
     }
 }

@@ -4,9 +4,10 @@ use std::fmt;
 
 use http::{HeaderMap, Uri, header::HOST, uri::Authority};
 
-/// Hosts of the vendor: this one, and one label before [`REGIONAL`]; over https, on its default port.
+/// Rapid7's hosts: this one, and one label of a region before either of the others; over https, on its default port.
 const GLOBAL: &str = "rest.logentries.com";
 const REGIONAL: &str = ".rest.logs.insight.rapid7.com";
+const PLATFORM: &str = ".api.insight.rapid7.com";
 
 /// A scheme, a host in lower case and a port.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,15 +18,24 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads `https://rest.logentries.com` or `http://127.0.0.1:8080`.
+    /// Parses an origin such as `https://rest.logentries.com` or `http://127.0.0.1:8080`.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidOrigin> {
-        let uri: Uri = text.parse().map_err(|source| InvalidOrigin { source: Some(source) })?;
+        let uri: Uri = text.parse().map_err(|source| InvalidOrigin { reason: Reason::Uri(source) })?;
         match Target::of_uri(&uri) {
             Target::Origin(target) if matches!(uri.path_and_query().map(|p| p.as_str()), None | Some("/")) => {
                 Ok(target.to_origin())
             }
-            _ => Err(InvalidOrigin { source: None }),
+            _ => Err(InvalidOrigin { reason: Reason::NotAnOrigin }),
         }
+    }
+
+    /// Parses an origin that may be trusted: none of Rapid7's hosts over plain http.
+    pub(crate) fn parse_trusted(text: &str) -> Result<Self, InvalidOrigin> {
+        let origin = Self::parse(text)?;
+        if !origin.https && origin.as_ref().has_rapid7_host() {
+            return Err(InvalidOrigin { reason: Reason::PlainHttp });
+        }
+        Ok(origin)
     }
 
     pub(crate) fn as_ref(&self) -> OriginRef<'_> {
@@ -57,21 +67,35 @@ impl<'a> OriginRef<'a> {
         Origin { https: self.https, host: self.host.to_ascii_lowercase().into(), port: self.port }
     }
 
-    /// The vendor's own hosts, to which credentials go without a word.
+    /// Returns whether this is one of Rapid7's hosts over https, which are trusted by default.
     pub(crate) fn is_rapid7(&self) -> bool {
-        self.https && self.port == 443 && (self.host.eq_ignore_ascii_case(GLOBAL) || self.is_regional())
+        self.https && self.port == 443 && self.has_rapid7_host()
     }
 
-    fn is_regional(&self) -> bool {
-        let region = self.host.len().checked_sub(REGIONAL.len()).and_then(|at| self.host.split_at_checked(at));
-        region.is_some_and(|(region, domain)| {
-            domain.eq_ignore_ascii_case(REGIONAL)
+    /// Returns whether this is one of Rapid7's hosts, by whatever scheme and port.
+    pub(crate) fn has_rapid7_host(&self) -> bool {
+        self.host.eq_ignore_ascii_case(GLOBAL) || self.is_region_of(REGIONAL) || self.is_region_of(PLATFORM)
+    }
+
+    /// Returns whether this is the Insight platform, which takes platform keys.
+    pub(crate) fn is_platform(&self) -> bool {
+        self.is_region_of(PLATFORM)
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.https
+    }
+
+    fn is_region_of(&self, domain: &str) -> bool {
+        let split = self.host.len().checked_sub(domain.len()).and_then(|at| self.host.split_at_checked(at));
+        split.is_some_and(|(region, rest)| {
+            rest.eq_ignore_ascii_case(domain)
                 && !region.is_empty()
                 && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         })
     }
 
-    /// Whether every Host header there is names this origin's authority. Most requests have none yet.
+    /// Returns whether every Host header names this origin's authority. Most requests have none yet.
     pub(crate) fn agrees_with_host(&self, headers: &HeaderMap) -> bool {
         headers.get_all(HOST).iter().all(|host| {
             Authority::try_from(host.as_bytes()).is_ok_and(|authority| {
@@ -80,7 +104,7 @@ impl<'a> OriginRef<'a> {
         })
     }
 
-    /// `None` where the authority is more, or less, than a host and perhaps a port.
+    /// Returns `None` if the authority is anything but a host and an optional port.
     fn of_authority(https: bool, authority: &'a Authority) -> Option<Self> {
         let default_port = if https { 443 } else { 80 };
         let text = authority.as_str();
@@ -140,23 +164,37 @@ impl Target<'_> {
     }
 }
 
-/// A text that names no origin. The text itself is not repeated: it may hold a password.
+/// Error of a text that is not an origin, or not one that may be trusted. The text itself is not repeated, because it may
+/// contain a password.
 #[derive(Debug)]
 pub struct InvalidOrigin {
-    source: Option<http::uri::InvalidUri>,
+    reason: Reason,
+}
+
+#[derive(Debug)]
+enum Reason {
+    Uri(http::uri::InvalidUri),
+    NotAnOrigin,
+    PlainHttp,
 }
 
 impl fmt::Display for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "not an origin: pass a scheme, a host and, where it is not the default, a port, \
-             as in https://rest.logentries.com or http://127.0.0.1:8080 (a host outside ASCII in its xn-- form)",
-        )
+        f.write_str(match self.reason {
+            Reason::Uri(_) | Reason::NotAnOrigin => {
+                "not an origin: pass a scheme, a host and, unless it is the default, a port, \
+                 as in https://rest.logentries.com or http://127.0.0.1:8080 (a host outside ASCII in its xn-- form)"
+            }
+            Reason::PlainHttp => "Rapid7's hosts are trusted over https only: use https:// in the request's URI",
+        })
     }
 }
 
 impl std::error::Error for InvalidOrigin {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        match &self.reason {
+            Reason::Uri(source) => Some(source),
+            Reason::NotAnOrigin | Reason::PlainHttp => None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OWNER_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY};
+use super::{OWNER_ID, OWNER_KEY, PLATFORM_KEY, READ_ONLY_KEY, READ_WRITE_KEY};
 
 /// Why credentials could not be created. It names the key or the environment variable, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl fmt::Display for CredentialsError {
             }
             Self::NoKeysInEnv => write!(
                 f,
-                "no Logentries key in the environment: set {OWNER_ID} and {OWNER_KEY}, {READ_WRITE_KEY} or {READ_ONLY_KEY}"
+                "no Logentries key in the environment: set {OWNER_ID} and {OWNER_KEY}, {PLATFORM_KEY}, {READ_WRITE_KEY} or {READ_ONLY_KEY}"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The keys of an account: where they come from, which one a request takes, how they are replaced.
+//! The keys of an account: how they are loaded, chosen for a request, and replaced.
 
 mod error;
 mod key;
@@ -20,7 +20,7 @@ use crate::Access;
 
 /// The keys of one account: at least one of an owner, a read/write and a read-only key.
 ///
-/// A request is sent with the least of them that is enough for its resource.
+/// Each request is sent with the least-privileged key that suffices for its resource.
 ///
 /// ```
 /// use tower_logentries_auth::Credentials;
@@ -33,74 +33,102 @@ use crate::Access;
 #[derive(Debug, Clone)]
 pub struct Credentials {
     owner: Option<OwnerKey>,
+    platform: Option<ApiKey>,
     read_write: Option<ApiKey>,
     read_only: Option<ApiKey>,
 }
 
 impl Credentials {
-    const NONE: Self = Self { owner: None, read_write: None, read_only: None };
+    const NONE: Self = Self { owner: None, platform: None, read_write: None, read_only: None };
 
-    /// Credentials that hold an owner key, by its id and its text.
+    /// Creates credentials with an owner key, from its id and its text.
     ///
     /// # Errors
     ///
-    /// As [`OwnerKey::new`].
+    /// Returns an error under the same conditions as [`OwnerKey::new`].
     pub fn owner(id: &str, key: &str) -> Result<Self, CredentialsError> {
         Self::NONE.with_owner(id, key)
     }
 
-    /// Credentials that hold a read/write key.
+    /// Creates credentials with a read/write key.
     ///
     /// # Errors
     ///
-    /// As [`ApiKey::new`].
+    /// Returns an error under the same conditions as [`ApiKey::new`].
     pub fn read_write(key: &str) -> Result<Self, CredentialsError> {
         Self::NONE.with_read_write(key)
     }
 
-    /// Credentials that hold a read-only key.
+    /// Creates credentials with a read-only key.
     ///
     /// # Errors
     ///
-    /// As [`ApiKey::new`].
+    /// Returns an error under the same conditions as [`ApiKey::new`].
     pub fn read_only(key: &str) -> Result<Self, CredentialsError> {
         Self::NONE.with_read_only(key)
     }
 
-    /// The same with this owner key.
+    /// Creates credentials with a platform key, which is all that customers of the Insight platform hold.
+    ///
+    /// It is sent wherever an API key is enough. If a read/write key is set as well, the platform key goes to
+    /// `{region}.api.insight.rapid7.com` and the read/write key to the other hosts.
     ///
     /// # Errors
     ///
-    /// As [`OwnerKey::new`].
+    /// Returns the errors of [`ApiKey::new`].
+    pub fn platform(key: &str) -> Result<Self, CredentialsError> {
+        Self::NONE.with_platform(key)
+    }
+
+    /// Sets the owner key.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error under the same conditions as [`OwnerKey::new`].
     pub fn with_owner(self, id: &str, key: &str) -> Result<Self, CredentialsError> {
         Ok(Self { owner: Some(OwnerKey::new(id, key)?), ..self })
     }
 
-    /// The same with this read/write key.
+    /// Sets the read/write key.
     ///
     /// # Errors
     ///
-    /// As [`ApiKey::new`].
+    /// Returns an error under the same conditions as [`ApiKey::new`].
     pub fn with_read_write(self, key: &str) -> Result<Self, CredentialsError> {
         Ok(Self { read_write: Some(ApiKey::named("read/write key", key)?), ..self })
     }
 
-    /// The same with this read-only key.
+    /// Sets the read-only key.
     ///
     /// # Errors
     ///
-    /// As [`ApiKey::new`].
+    /// Returns an error under the same conditions as [`ApiKey::new`].
     pub fn with_read_only(self, key: &str) -> Result<Self, CredentialsError> {
         Ok(Self { read_only: Some(ApiKey::named("read-only key", key)?), ..self })
     }
 
-    /// The keys that the environment holds, in `LOGENTRIES_OWNER_API_KEY_ID` and `LOGENTRIES_OWNER_API_KEY`,
-    /// `LOGENTRIES_RW_API_KEY` and `LOGENTRIES_RO_API_KEY`.
+    /// Adds a platform key, as in [`Credentials::platform`].
     ///
     /// # Errors
     ///
-    /// None of them is set, or only one of the owner's two, or one holds what is no key: an empty value is refused, not
-    /// taken for an unset one.
+    /// Returns the errors of [`ApiKey::new`].
+    pub fn with_platform(self, key: &str) -> Result<Self, CredentialsError> {
+        Ok(Self { platform: Some(ApiKey::named("platform key", key)?), ..self })
+    }
+
+    /// Reads the keys from environment variables.
+    ///
+    /// | key | variables |
+    /// |---|---|
+    /// | owner | `LOGENTRIES_OWNER_API_KEY_ID` and `LOGENTRIES_OWNER_API_KEY` |
+    /// | platform | `LOGENTRIES_PLATFORM_API_KEY` |
+    /// | read/write | `LOGENTRIES_RW_API_KEY` |
+    /// | read-only | `LOGENTRIES_RO_API_KEY` |
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no variable is set, only one of the owner pair is set, or a value (including an empty one)
+    /// is invalid.
     pub fn from_env() -> Result<Self, CredentialsError> {
         let mut credentials = Self::NONE;
         match (variable(OWNER_ID)?, variable(OWNER_KEY)?) {
@@ -109,6 +137,9 @@ impl Credentials {
             (None, Some(_)) => return Err(CredentialsError::IncompleteOwnerKey { set: OWNER_KEY, missing: OWNER_ID }),
             (None, None) => {}
         }
+        if let Some(key) = variable(PLATFORM_KEY)? {
+            credentials = credentials.with_platform(&key)?;
+        }
         if let Some(key) = variable(READ_WRITE_KEY)? {
             credentials = credentials.with_read_write(&key)?;
         }
@@ -116,17 +147,26 @@ impl Credentials {
             credentials = credentials.with_read_only(&key)?;
         }
         match credentials {
-            Self { owner: None, read_write: None, read_only: None } => Err(CredentialsError::NoKeysInEnv),
+            Self { owner: None, platform: None, read_write: None, read_only: None } => {
+                Err(CredentialsError::NoKeysInEnv)
+            }
             credentials => Ok(credentials),
         }
     }
 
-    /// The least key held that is enough for `required`.
-    pub(crate) fn least(&self, required: Access) -> Option<Key> {
+    /// Returns the least-privileged key that suffices on this kind of host. With `None` the server decides: then it is
+    /// the strongest API key.
+    fn least_privileged(&self, required: Option<Access>, is_platform: bool) -> Option<Key> {
+        let read_write =
+            if is_platform { [&self.platform, &self.read_write] } else { [&self.read_write, &self.platform] };
+        let read_write = || read_write.into_iter().flatten().next();
+        let read_only = || self.read_only.as_ref();
         let api_key = match required {
-            Access::ReadOnly => self.read_only.as_ref().or(self.read_write.as_ref()),
-            Access::ReadWrite => self.read_write.as_ref(),
-            Access::Owner => None,
+            Some(Access::ReadOnly) if is_platform && self.platform.is_some() => self.platform.as_ref(),
+            Some(Access::ReadOnly) => read_only().or_else(read_write),
+            Some(Access::ReadWrite) => read_write(),
+            Some(Access::Owner) => None,
+            None => read_write().or_else(read_only),
         };
         api_key.map(|key| Key::Api(key.header.clone())).or_else(|| self.owner.clone().map(Key::Owner))
     }
@@ -135,23 +175,24 @@ impl Credentials {
         self.owner.as_ref()
     }
 
-    /// The API keys held, by digest, with the access that each gives, the least first.
+    /// Returns the digests of the API keys and the access that each grants, least-privileged first.
     pub(crate) fn api_keys(&self) -> impl Iterator<Item = (ApiKeyDigest, Access)> {
         let read_write = self.read_write.as_ref().map(|key| (key.digest, Access::ReadWrite));
         let read_only = self.read_only.as_ref().map(|key| (key.digest, Access::ReadOnly));
-        read_only.into_iter().chain(read_write)
+        let platform = self.platform.as_ref().map(|key| (key.digest, Access::ReadWrite));
+        read_only.into_iter().chain(read_write).chain(platform)
     }
 }
 
-/// The key that one request is sent with.
+/// The key chosen for a request.
 pub(crate) enum Key {
     Api(HeaderValue),
     Owner(OwnerKey),
 }
 
-/// Replaces the credentials of a running layer, for every clone and service of it at once.
+/// Handle that replaces the credentials of a layer at run time, for all of its clones and services at once.
 ///
-/// Requests that chose their key before keep it: the id and the signature of one request always belong together.
+/// Requests whose key is already chosen keep it: the id and the signature of a request always belong to the same key.
 ///
 /// ```
 /// use std::time::Duration;
@@ -186,18 +227,19 @@ impl CredentialsHandle {
         Self { current: Arc::new(RwLock::new(credentials)) }
     }
 
-    /// Every request that chooses its key from now on chooses among these.
+    /// Replaces the credentials. Requests whose key is not chosen yet use the new ones.
     pub fn replace(&self, credentials: Credentials) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = credentials;
     }
 
-    pub(crate) fn least(&self, required: Access) -> Option<Key> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).least(required)
+    pub(crate) fn least_privileged(&self, required: Option<Access>, is_platform: bool) -> Option<Key> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).least_privileged(required, is_platform)
     }
 }
 
 const OWNER_ID: &str = "LOGENTRIES_OWNER_API_KEY_ID";
 const OWNER_KEY: &str = "LOGENTRIES_OWNER_API_KEY";
+const PLATFORM_KEY: &str = "LOGENTRIES_PLATFORM_API_KEY";
 const READ_WRITE_KEY: &str = "LOGENTRIES_RW_API_KEY";
 const READ_ONLY_KEY: &str = "LOGENTRIES_RO_API_KEY";
 

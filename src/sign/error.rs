@@ -20,6 +20,11 @@ pub enum AuthError {
         /// The origin, such as `http://example.com:8080`.
         origin: String,
     },
+    /// The request goes to one of Rapid7's hosts over plain http.
+    InsecureOrigin {
+        /// The origin, such as `http://rest.logentries.com`.
+        origin: String,
+    },
     /// The authority of the URI is more than a host and a port, or its scheme is neither http nor https.
     InvalidAuthority,
     /// The URI has no authority, and no origin was set for such requests.
@@ -111,6 +116,9 @@ impl fmt::Display for AuthError {
                 "refusing to send credentials to {origin}: it is not a trusted origin \
                  (see `LogentriesAuthLayer::trust_origin`)"
             ),
+            Self::InsecureOrigin { origin } => {
+                write!(f, "refusing to send credentials to {origin} over an insecure connection: use https://")
+            }
             Self::InvalidAuthority => f.write_str(
                 "refusing to send credentials to an ambiguous authority: \
                  use http or https, a host and a port, and no userinfo",
@@ -125,7 +133,7 @@ impl fmt::Display for AuthError {
             Self::InsufficientAccess { required } => write!(
                 f,
                 "no configured key grants {required} access, which this resource requires: add one, \
-                 or override the table with an `Access` in the request's extensions"
+                 or override the table with an `Access` in the request's extensions, or with `LogentriesAuthLayer::access`"
             ),
             Self::UnsupportedMethod { method } => {
                 write!(f, "a request with method {method:?} cannot be signed: use a registered method such as POST")

@@ -36,7 +36,8 @@ pub enum UntrustedOrigins {
 }
 
 impl LogentriesAuthLayer {
-    /// Creates a layer that sends these credentials to Rapid7's hosts, over https only.
+    /// Creates a layer that sends these credentials to Rapid7's hosts, over https only: `rest.logentries.com`,
+    /// `{region}.rest.logs.insight.rapid7.com` and `{region}.api.insight.rapid7.com`.
     pub fn new(credentials: Credentials) -> Self {
         let signer = Signer {
             credentials: CredentialsHandle::new(credentials),
@@ -67,7 +68,7 @@ impl<R> LogentriesAuthLayer<R> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the text is not an origin.
+    /// Returns an error if the text is not an origin, or is one of Rapid7's hosts over `http://`.
     ///
     /// ```
     /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
@@ -77,7 +78,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn trust_origin(self, origin: &str) -> Result<Self, InvalidOrigin> {
-        let origin = Origin::parse(origin)?;
+        let origin = Origin::parse_trusted(origin)?;
         Ok(self.with(|signer| signer.trusted_origins.push(origin)))
     }
 

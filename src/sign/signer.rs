@@ -19,7 +19,7 @@ use super::{
     skew::{OriginClock, OriginClocks, SkewCheck},
 };
 use crate::{
-    BodyDigest, BufferedBody, CanonicalRequest, CredentialsHandle, OwnerKey, RebuildBody, Signature,
+    Access, BodyDigest, BufferedBody, CanonicalRequest, CredentialsHandle, OwnerKey, RebuildBody, Signature,
     access::AccessRule,
     body::{BodyError, Collect},
     canonical,
@@ -73,9 +73,10 @@ impl Signer {
             trace::credentials_stripped();
             return Ok(Prepared::Ready(None));
         };
-        let by_rule = || self.access.required_for(request.method(), request.path());
-        let required = overrides.access.unwrap_or_else(by_rule);
-        match self.credentials.least(required).ok_or(AuthError::InsufficientAccess { required })? {
+        let required = overrides.access.or_else(|| self.access.required_of_client(request.method(), request.path()));
+        let key = self.credentials.least_privileged(required, origin.is_platform());
+        let required = required.unwrap_or(Access::ReadWrite);
+        match key.ok_or(AuthError::InsufficientAccess { required })? {
             Key::Api(key) => {
                 request.headers_mut().remove(&AUTHORIZATION_API_KEY);
                 request.headers_mut().insert(&X_API_KEY, key);
@@ -107,6 +108,9 @@ impl Signer {
             (Target::MissingAuthority, None) => return Err(AuthError::MissingAuthority),
             (Target::Invalid, _) => return self.untrusted_origin(AuthError::InvalidAuthority),
         };
+        if !origin.is_https() && origin.has_rapid7_host() {
+            return self.untrusted_origin(AuthError::InsecureOrigin { origin: origin.to_string() });
+        }
         if !self.trusts(origin) {
             return self.untrusted_origin(AuthError::UntrustedOrigin { origin: origin.to_string() });
         }

@@ -15,19 +15,19 @@ use crate::support::{
 
 const READ: [Method; 2] = [Method::GET, Method::HEAD];
 const WRITE: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-const OTHER: [Method; 2] = [Method::OPTIONS, Method::TRACE];
+const OTHER: [Method; 1] = [Method::TRACE];
 
 /// A path, and the access that reading it, writing it and anything else takes.
-const TABLE: [(&str, [Access; 3]); 35] = [
+const TABLE: [(&str, [Access; 3]); 50] = [
     ("/management/accounts/acme", [Owner; 3]),
     ("/management/accounts/acme/users", [Owner; 3]),
     ("/management/accounts/acme/users/7", [Owner; 3]),
     ("/management/accounts/acme/users/7/teams", [Owner; 3]),
     ("/management/accounts/acme/owners", [Owner; 3]),
     ("/management/accounts/acme/owners/7", [Owner; 3]),
-    ("/management/accounts/acme/apikeys", [ReadWrite, Owner, ReadWrite]),
-    ("/management/accounts/acme/apikeys/7", [ReadWrite, Owner, ReadWrite]),
-    ("/management/accounts/acme/apikeys/7/users", [ReadWrite, Owner, ReadWrite]),
+    ("/management/accounts/acme/apikeys", [ReadWrite, Owner, Owner]),
+    ("/management/accounts/acme/apikeys/7", [ReadWrite, Owner, Owner]),
+    ("/management/accounts/acme/apikeys/7/users", [ReadWrite, Owner, Owner]),
     ("/management/accounts/acme/teams", [ReadWrite; 3]),
     ("/management/accounts/acme/teams/7/users", [ReadWrite; 3]),
     ("/management/logs", [ReadOnly, ReadWrite, ReadWrite]),
@@ -35,8 +35,23 @@ const TABLE: [(&str, [Access; 3]); 35] = [
     ("/management/logs/7/accounts/acme/users", [ReadOnly, ReadWrite, ReadWrite]),
     ("/management/logsets", [ReadOnly, ReadWrite, ReadWrite]),
     ("/management/logsets/7", [ReadOnly, ReadWrite, ReadWrite]),
-    ("/management/live", [ReadOnly, ReadWrite, ReadWrite]),
-    ("/management/live/logs", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/management/live", [ReadWrite; 3]),
+    ("/management/labels", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/management/metrics/7", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/management/targets", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/management/actions", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/management/actions/7", [ReadWrite; 3]),
+    ("/management/actions/7/targets", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/management/tags/7", [ReadWrite; 3]),
+    ("/management/archiving/jobs", [ReadWrite; 3]),
+    ("/management/organizations/apikeys", [ReadWrite; 3]),
+    ("/download/logs/7", [ReadWrite; 3]),
+    ("/usage/organizations", [ReadWrite; 3]),
+    ("/exports/7", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/search-stats", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/audit/query/logs/7", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/log_search/management/logs", [ReadOnly, ReadWrite, ReadWrite]),
+    ("/log_search/management/accounts/acme/users", [Owner; 3]),
     ("/query", [ReadOnly, ReadWrite, ReadWrite]),
     ("/query/logs/7", [ReadOnly, ReadWrite, ReadWrite]),
     // Everything else, by whole segments.
@@ -80,6 +95,68 @@ async fn each_row_of_the_table_is_sent_with_its_key() {
         let request = pass(&layer, to_vendor(method.clone(), &format!("{path}/?limit=5"))).await.unwrap();
         assert_eq!(key_of(&request), Some(access), "{method} {path}");
     }
+}
+
+#[test]
+fn queries_by_post_are_read_only() {
+    for path in ["/query/logs", "/query/live/logs", "/audit/query/logs"] {
+        for prefix in ["", "/log_search"] {
+            assert_eq!(Access::documented(&Method::POST, &format!("{prefix}{path}")), Some(ReadOnly), "{prefix}{path}");
+        }
+    }
+}
+
+#[test]
+fn api_keys_are_changed_by_the_owner_whatever_the_method_is_called() {
+    let method = |name: &str| Method::from_bytes(name.as_bytes()).unwrap();
+    for name in ["post", "Delete", "PURGE", "QUERY", "TRACE"] {
+        assert_eq!(Access::required_for(&method(name), "/management/accounts/acme/apikeys/7"), Owner, "{name}");
+    }
+    for name in ["GET", "HEAD", "OPTIONS"] {
+        assert_eq!(Access::required_for(&method(name), "/management/accounts/acme/apikeys/7"), ReadWrite, "{name}");
+    }
+}
+
+#[test]
+fn what_nothing_documents_is_none() {
+    for path in ["", "/management", "/management/live", "/management/accounts/acme/usersX", "/v1/management/logs"] {
+        assert_eq!(Access::documented(&Method::GET, path), None, "{path}");
+    }
+    assert_eq!(Access::documented(&Method::GET, "/management/tags"), Some(ReadWrite));
+}
+
+/// The server decides about reads that are disputed or undocumented: the strongest API key goes.
+#[tokio::test]
+async fn open_reads_are_sent_with_the_strongest_api_key() {
+    let only_read_only = LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap());
+    for path in ["/management/tags", "/management/actions/7", "/download/logs/7", "/management/new-resource"] {
+        for method in READ {
+            let request = pass(&layer(), to_vendor(method.clone(), path)).await.unwrap();
+            assert_eq!(key_of(&request), Some(ReadWrite), "{path}");
+            let request = pass(&only_read_only, to_vendor(method, path)).await.unwrap();
+            assert_eq!(key_of(&request), Some(ReadOnly), "{path}");
+        }
+        let error = pass(&only_read_only, to_vendor(Method::POST, path)).await.unwrap_err();
+        assert!(matches!(error, AuthError::InsufficientAccess { required: ReadWrite }), "{path}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn platform_keys_go_to_the_platform_and_read_write_keys_elsewhere() {
+    let sent_to = async |credentials: Credentials, origin: &str| {
+        let request =
+            http::Request::post(format!("{origin}{LOGS}")).body(http_body_util::Full::<bytes::Bytes>::default());
+        let sent = pass(&LogentriesAuthLayer::new(credentials), request.unwrap()).await.unwrap();
+        sent.headers()["x-api-key"].to_str().unwrap().to_owned()
+    };
+    let (platform, rest) = ("https://eu.api.insight.rapid7.com/log_search", "https://eu.rest.logs.insight.rapid7.com");
+    let alone = || Credentials::platform("platform-key").unwrap();
+    let both = || alone().with_read_write(READ_WRITE_KEY).unwrap();
+    assert_eq!(sent_to(alone(), platform).await, "platform-key");
+    assert_eq!(sent_to(alone(), rest).await, "platform-key");
+    assert_eq!(sent_to(both(), platform).await, "platform-key");
+    assert_eq!(sent_to(both(), rest).await, READ_WRITE_KEY);
+    assert!(!format!("{:?}", both()).contains("platform-key"));
 }
 
 /// Every set of keys that credentials can hold.

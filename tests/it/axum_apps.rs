@@ -132,10 +132,19 @@ async fn under_nest_access_is_judged_by_the_path_that_is_left() {
     assert_eq!(status(&below_management, "/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
     assert_eq!(status(&below_management, "/management/accounts/acme/teams", READ_WRITE_KEY).await, 200);
 
-    // From outside the prefix is part of the path, which then is none of the table's: a rule has to take it off.
+    let logs = Router::new().route("/logs", get(|| async {})).layer(verifier());
+    let below_management = serve(Router::new().nest("/management", logs)).await;
+    assert_eq!(status(&below_management, "/management/logs", READ_ONLY_KEY).await, 200);
+    // A tail that happens to look harmless does not weaken what the whole path requires.
+    let query = Router::new().fallback(|| async {}).layer(verifier());
+    let below_account = serve(Router::new().nest("/management/accounts/{id}", query)).await;
+    assert_eq!(status(&below_account, "/management/accounts/acme/query/logs", READ_ONLY_KEY).await, 403);
+    assert_eq!(status(&below_account, "/management/accounts/acme/query/logs", READ_WRITE_KEY).await, 200);
+
+    // From outside, the prefix is part of the path, which the table then does not know: a rule has to take it off.
     let layer_outside = serve(Router::new().nest("/api", inner()).layer(verifier())).await;
     assert_eq!(status(&layer_outside, "/api/management/logs", READ_ONLY_KEY).await, 403);
-    assert_eq!(status(&layer_outside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 200);
+    assert_eq!(status(&layer_outside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
     let rule = |method: &Method, path: &str| Access::required_for(method, path.strip_prefix("/api").unwrap_or(path));
     let with_rule = serve(Router::new().nest("/api", inner()).layer(verifier().access(rule))).await;
     assert_eq!(status(&with_rule, "/api/management/logs", READ_ONLY_KEY).await, 200);

@@ -37,6 +37,7 @@ async fn read_with<V: AsRef<OsStr>>(variables: impl IntoIterator<Item = (&'stati
     for (name, _) in VARIABLES {
         reader.env_remove(name);
     }
+    reader.env_remove("LOGENTRIES_PLATFORM_API_KEY");
     let ran = child::finish(reader.envs(variables)).await;
     assert_no_secrets(&format!("{ran:?}"));
     let read = ran.stdout.split_once("read: ").and_then(|(_, rest)| rest.lines().next());
@@ -66,7 +67,7 @@ fn expected([id, owner, read_write, read_only]: [bool; 4]) -> String {
     }
     if ![owner, read_write, read_only].contains(&true) {
         return "no Logentries key in the environment: set LOGENTRIES_OWNER_API_KEY_ID and LOGENTRIES_OWNER_API_KEY, \
-                LOGENTRIES_RW_API_KEY or LOGENTRIES_RO_API_KEY"
+                LOGENTRIES_PLATFORM_API_KEY, LOGENTRIES_RW_API_KEY or LOGENTRIES_RO_API_KEY"
             .to_owned();
     }
     let owner = owner.then_some(Access::Owner);

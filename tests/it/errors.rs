@@ -60,7 +60,7 @@ fn refused_for_where_they_go() -> [Refusal; 5] {
              remove it, or make it match the URI",
             |head| head.header("host", "example.com"),
         ),
-        says("no configured key grants owner access, which this resource requires: add one, or override the table with an `Access` in the request's extensions", |head| head)
+        says("no configured key grants owner access, which this resource requires: add one, or override the table with an `Access` in the request's extensions, or with `LogentriesAuthLayer::access`", |head| head)
             .under(|_| LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap())),
     ]
 }

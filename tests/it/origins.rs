@@ -14,6 +14,10 @@ use crate::support::{
     layer, whole_error,
 };
 
+/// Rapid7's hosts over plain http.
+const INSECURE: [&str; 3] =
+    ["http://rest.logentries.com", "http://rest.logentries.com:443", "http://eu.rest.logs.insight.rapid7.com"];
+
 /// Authorities and schemes that are none of the vendor's, however close they look.
 const STRANGERS: [&str; 22] = [
     "http://rest.logentries.com",
@@ -73,7 +77,45 @@ async fn the_vendors_hosts_get_a_key_over_https() {
 async fn nobody_else_gets_anything() {
     for origin in STRANGERS {
         let error = pass(&layer(), to(origin)).await.unwrap_err();
-        assert!(matches!(&error, AuthError::UntrustedOrigin { origin: named } if named == origin), "{origin}: {error}");
+        let named = match &error {
+            AuthError::UntrustedOrigin { origin } | AuthError::InsecureOrigin { origin } => origin,
+            error => panic!("{origin}: {error}"),
+        };
+        assert_eq!(named, origin);
+        assert_eq!(matches!(error, AuthError::InsecureOrigin { .. }), INSECURE.contains(&origin), "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn plain_http_to_rapid7_says_to_use_https() {
+    for origin in INSECURE {
+        let error = pass(&layer(), to(origin)).await.unwrap_err().to_string();
+        assert!(error.contains("use https://") && !error.contains("trust_origin"), "{error}");
+        let error = layer().trust_origin(origin).unwrap_err().to_string();
+        assert!(error.contains("use https://"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_platform_is_trusted_by_its_regions_alone() {
+    let trusted =
+        ["us", "us2", "us3", "eu", "ca", "au", "ap"].map(|region| format!("https://{region}.api.insight.rapid7.com"));
+    for origin in trusted {
+        assert_eq!(key_of(&pass(&layer(), to(&origin)).await.unwrap()), Some(Access::ReadOnly), "{origin}");
+    }
+    for origin in [
+        "https://api.insight.rapid7.com",
+        "https://eu.idr.insight.rapid7.com",
+        "https://eu.data.logs.insight.rapid7.com",
+        "https://a.eu.api.insight.rapid7.com",
+        "https://eu.api.insight.rapid7.com.",
+        "https://eu.api.insight.rapid7.com:8443",
+        "https://api.logentries.com",
+        "https://pull.logentries.com",
+        "https://data.logentries.com",
+    ] {
+        let error = pass(&layer(), to(origin)).await.unwrap_err();
+        assert!(matches!(error, AuthError::UntrustedOrigin { .. }), "{origin}: {error}");
     }
 }
 
@@ -238,7 +280,7 @@ fn a_text_that_names_no_origin_is_refused_and_not_repeated() {
         |text| layer().assume_origin(text).err(),
         |text| layer().clock_offset_secs(text).err(),
     ];
-    let message = "not an origin: pass a scheme, a host and, where it is not the default, a port, \
+    let message = "not an origin: pass a scheme, a host and, unless it is the default, a port, \
                    as in https://rest.logentries.com or http://127.0.0.1:8080 (a host outside ASCII in its xn-- form)";
     for text in NO_ORIGINS {
         for set in setters {
