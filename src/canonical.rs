@@ -1,6 +1,4 @@
-//! The canonical request: everything that is signed, in the order in which it is signed.
-//!
-//! No I/O, no clock, no key: the whole scheme is on this page.
+//! The canonical request: everything that is signed, in order. This module has no I/O, clock or keys.
 
 use std::fmt;
 
@@ -8,9 +6,9 @@ use http::Method;
 
 use crate::BodyDigest;
 
-/// What the signature of one request covers.
+/// The parts of a request that its signature covers.
 ///
-/// `Display` prints the canonical string, the first thing to compare when a signature is refused:
+/// `Display` prints the canonical string. Compare it first when a signature is rejected:
 ///
 /// ```
 /// use http::Method;
@@ -42,14 +40,16 @@ pub struct CanonicalRequest<'a> {
 }
 
 impl<'a> CanonicalRequest<'a> {
-    /// Nothing is checked here, since nothing is sent: the layers refuse what could be read in two ways, so do not sign with
-    /// this a method, date, content type or path that somebody else chose.
+    /// Creates a canonical request from its parts, without validating them.
     ///
-    /// - `target` is the request target in origin form, as it is sent: `/path?query`. The query, the one leading slash
-    ///   and trailing slashes are not signed; percent-encoding is signed as it stands.
-    /// - `content_type` is the Content-Type header as it is sent, or `None` where none is.
-    /// - `date` is the Date header as it is sent.
-    /// - `digest` is that of the body, [`BodyDigest::EMPTY`] where there is none.
+    /// - `target` is the request target in origin form, as sent: `/path?query`. The query, one leading slash and all
+    ///   trailing slashes are not signed. Percent-encoding is signed as is.
+    /// - `content_type` is the Content-Type header as sent, or `None` if there is none.
+    /// - `date` is the Date header as sent.
+    /// - `digest` is the digest of the body, or [`BodyDigest::EMPTY`] if there is none.
+    ///
+    /// The layers reject input that makes the canonical string ambiguous; this constructor does not. Do not use it to
+    /// sign a method, date, content type or path that comes from an untrusted source.
     pub fn new(
         method: &'a Method,
         target: &'a str,
@@ -61,7 +61,7 @@ impl<'a> CanonicalRequest<'a> {
         Self::for_path(method, path, content_type, date, digest)
     }
 
-    /// The same of a target that has no query.
+    /// Like [`CanonicalRequest::new`], for a path without a query.
     pub(crate) fn for_path(
         method: &'a Method,
         path: &'a str,
@@ -73,7 +73,7 @@ impl<'a> CanonicalRequest<'a> {
         Self { method, content_type: content_type.unwrap_or_default(), date, path, digest }
     }
 
-    /// The canonical string in its five parts. Nothing stands between them.
+    /// Returns the five parts of the canonical string, which are concatenated without separators.
     pub(crate) fn parts(&self) -> [&[u8]; 5] {
         [
             self.method.as_str().as_bytes(),
@@ -92,11 +92,11 @@ impl fmt::Display for CanonicalRequest<'_> {
     }
 }
 
-/// The methods of which none is a prefix of another. With a method outside this list, two different requests could
-/// share one canonical string, since nothing separates the method from the content type.
+/// Methods none of which is a prefix of another. With a method outside this list, two different requests could share
+/// one canonical string, because nothing separates the method from the content type.
 const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
 
-/// Whether the canonical string of a request with this method can be read one way only.
+/// Returns whether the canonical string of a request with this method is unambiguous.
 pub(crate) fn is_unambiguous(method: &Method) -> bool {
     METHODS.contains(&method.as_str())
 }

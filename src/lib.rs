@@ -1,10 +1,11 @@
-//! Authentication for the [Logentries REST API], as a [tower] layer that goes onto the HTTP client or server that you
-//! have.
+//! Authentication for the [Logentries REST API]: [tower] middleware that signs and verifies requests with your existing
+//! HTTP client or server.
 //!
-//! The API takes an API key header for most resources, and for Account and User resources a signature made with the
-//! owner key. [`LogentriesAuthLayer`] sends each request with the least key that is enough: it picks the key by the
-//! resource, buffers a body only where it must be signed, signs, and sets the headers. [`LogentriesVerifyLayer`] is its
-//! mirror, for whoever stands in for the API or puts a service behind the same keys.
+//! The API expects an API key header for most resources, and a signature made with the owner key for Account and User
+//! resources. [`LogentriesAuthLayer`] sends each request with the least-privileged key that suffices: it chooses the
+//! key by the resource, buffers a body only if it must be signed, signs, and sets the headers.
+//! [`LogentriesVerifyLayer`] is its server-side counterpart, for stand-ins for the API and for services that accept the
+//! same keys.
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
@@ -17,7 +18,7 @@
 //! # async fn main() -> Result<(), BoxError> {
 //! let credentials = Credentials::owner("key-id", "owner-key")?.with_read_only("read-only-key")?;
 //!
-//! // A server that takes what the API takes.
+//! // A server that accepts the same credentials as the API.
 //! let app = Router::new()
 //!     .route("/management/accounts/{id}/users", get(|| async { "[]" }))
 //!     .layer(LogentriesVerifyLayer::new(credentials.clone()));
@@ -25,7 +26,7 @@
 //! let origin = format!("http://{}", listener.local_addr()?);
 //! tokio::spawn(async { axum::serve(listener, app).await });
 //!
-//! // The client that you have, and one layer. The vendor's own hosts need no `trust_origin`.
+//! // Your existing client, wrapped in the layer. Rapid7's own hosts need no `trust_origin`.
 //! let client = ServiceBuilder::new()
 //!     .layer(LogentriesAuthLayer::new(credentials).trust_origin(&origin)?)
 //!     .service(Client::builder(TokioExecutor::new()).build_http::<Body>());
@@ -37,102 +38,113 @@
 //! # }
 //! ```
 //!
-//! # What a client can rely on
+//! # Client guarantees
 //!
-//! 1. A request goes out with the least key held that is enough for its resource, or it fails before anything is sent.
-//!    The owner key itself is never sent.
-//! 2. Credentials go to the vendor's hosts over https, and to origins that were named with
-//!    [`trust_origin`](LogentriesAuthLayer::trust_origin). Nowhere else.
-//! 3. What is signed is what is sent: the path's own octets, the Content-Type, the Date and the body that go out.
-//!    Stale credentials and dates that a caller left are replaced, never doubled; so is the framing of a body that was read.
-//! 4. Only what must be read is read. A request with an API key streams through, and so does a signed one that
-//!    carries a [`BodyDigest`]. Any other signed body is buffered, up to
-//!    [`body_limit`](LogentriesAuthLayer::body_limit).
-//! 5. Nothing is lost in silence: a body that fails, ends early, or has trailers that its type can't hold is an error.
-//! 6. The service's body type, readiness and response are those of the service inside.
+//! 1. A request is sent with the least-privileged configured key that suffices for its resource, or it fails before
+//!    anything is sent. The owner key itself is never sent.
+//! 2. Credentials are sent only to trusted origins. These are Rapid7's hosts, over https:
+//!    - `https://rest.logentries.com`
+//!    - `https://{region}.rest.logs.insight.rapid7.com`
+//!    - `https://{region}.api.insight.rapid7.com`
 //!
-//! What a server can rely on stands with [`LogentriesVerifyLayer`].
+//!    and the origins that you add with [`trust_origin`](LogentriesAuthLayer::trust_origin).
+//! 3. The signature covers what is sent: the exact bytes of the path, the Content-Type, the Date and the body. Existing
+//!    credential and `Date` headers are replaced. If the body was buffered, `Content-Length` and `Transfer-Encoding`
+//!    are reset too.
+//! 4. A body is buffered only if it must be. Requests with an API key stream, and so do signed requests that carry a
+//!    [`BodyDigest`]. Any other signed body is buffered, up to [`body_limit`](LogentriesAuthLayer::body_limit).
+//! 5. The layer never silently drops data: a body that errors, ends early, or has trailers its type cannot carry is an
+//!    error.
+//! 6. The body type, the readiness and the response are those of the inner service.
 //!
-//! # Which key goes where
+//! See [`LogentriesVerifyLayer`] for the server's guarantees.
 //!
-//! | resource | least access | header |
+//! # Which key is used
+//!
+//! | resource | required access | header |
 //! |---|---|---|
-//! | `GET`, `HEAD` on logs, log sets, live tail and queries | [`ReadOnly`](Access::ReadOnly) | `x-api-key` |
+//! | reading logs, log sets and the like; log queries | [`ReadOnly`](Access::ReadOnly) | `x-api-key` |
 //! | accounts themselves, their users and owners; changes to their API keys | [`Owner`](Access::Owner) | `Date`, `authorization-api-key` |
 //! | everything else | [`ReadWrite`](Access::ReadWrite) | `x-api-key` |
 //!
-//! The whole table is [`Access::required_for`]. For a resource that it does not know, say so in the request's extensions
-//! ([`Access`]) or for the layer ([`access`](LogentriesAuthLayer::access)).
+//! [`Access::documented`] has the full table. If the documentation does not settle which access a `GET` or `HEAD`
+//! requires, it is sent with the strongest configured API key, and the server decides. If no configured API key
+//! suffices, the request is signed with the owner key.
+//!
+//! To override the table, add an [`Access`] to the extensions of a request, or set a rule for the layer with
+//! [`access`](LogentriesAuthLayer::access).
 //!
 //! # What is signed
 //!
 //! ```text
 //! POST                                           method
-//! application/json                               Content-Type, as it is sent
-//! Thu, 17 Aug 2017 20:16:24 GMT                  Date, as it is sent
+//! application/json                               Content-Type, as sent
+//! Thu, 17 Aug 2017 20:16:24 GMT                  Date, as sent
 //! management/accounts/7/users                    path, without query and outer slashes
-//! 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=   base64 of the body's SHA-256
+//! 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=   base64 of the SHA-256 of the body
 //! ```
 //!
-//! one after the other, with nothing between the parts. The signature is the base64 of the HMAC-SHA1 of this string under
-//! the text of the owner key, sent as `authorization-api-key: key-id:signature`.
-//! [`CanonicalRequest`] prints the string.
+//! The parts are concatenated without separators. The signature is the base64 of the HMAC-SHA1 of this string, keyed
+//! with the text of the owner key, and is sent as `authorization-api-key: key-id:signature`. [`CanonicalRequest`]
+//! prints the string.
 //!
 //! # Where the layer goes
 //!
 //! ```text
-//! request ─▶ Timeout          bounds all below, the reading of a body too
+//! request ─▶ Timeout          covers all inner layers, including the buffering of a body
 //!            FollowRedirect   each hop is signed for its own path, on trusted hosts
-//!            Retry            each attempt has a date and signature of its own
-//!            Buffer, limits   below the layer, a permit is held while a body is read
+//!            Retry            each attempt gets its own date and signature
+//!            Buffer, limits   inside the layer, a permit is held while a body is buffered
 //!            LogentriesAuth   signs
 //!            Trace            sees what is sent; credentials are marked sensitive
-//! wire ◀──── client           no redirects of its own: they would leak the headers
+//! wire ◀──── client           must not follow redirects itself: that would leak the headers
 //! ```
 //!
-//! Nothing below the layer may change the method, path, Content-Type, Date or body. A layer that compresses bodies or
-//! sets a Content-Type belongs above it.
+//! Inner layers must not change the method, path, Content-Type, Date or body. Layers that compress bodies or set a
+//! Content-Type must be outer layers.
 //!
-//! # Things that surprise people
+//! # Caveats
 //!
-//! - While a body is read to be signed, the readiness that the inner service promised is held: below the layer a
-//!   `ConcurrencyLimit` counts a slow upload from its first byte.
-//! - Joining the chunks of a body takes its size once more in memory. Types that are `From<Bytes>` need that; a
-//!   [`rebuild_body`](LogentriesAuthLayer::rebuild_body) closure keeps the chunks.
-//! - A reqwest client follows redirects unless told not to, and takes our headers along: build it with
+//! - While a body is buffered, the layer holds the readiness of the inner service: an inner `ConcurrencyLimit` counts a
+//!   slow upload from its first byte.
+//! - Joining the chunks of a body takes its size once more in memory. Body types that are `From<Bytes>` require this; a
+//!   [`rebuild_body`](LogentriesAuthLayer::rebuild_body) closure can keep the chunks.
+//! - By default, a reqwest client follows redirects and sends the credential headers along. Build it with
 //!   `redirect::Policy::none()`.
-//! - A reqwest client's default headers are added below any layer. A default Content-Type does no harm, since every signed
-//!   request has one by then, unless [`default_content_type`](LogentriesAuthLayer::default_content_type) is `None`. A
-//!   default `x-api-key` does: it goes out beside a signature, and to every host.
-//! - A `reqwest::Request` has no extensions for us: an `Access` or a `BodyDigest` goes with one through
-//!   `LogentriesAuthMiddleware` alone, an access also through [`access`](LogentriesAuthLayer::access).
-//! - A timeout that is set on a reqwest client or request does not cover the reading of a body to be signed; a `Timeout` layer
-//!   outside does.
+//! - A reqwest client adds its default headers after all layers have run. A default Content-Type is harmless, because
+//!   every signed request already has one by then, unless
+//!   [`default_content_type`](LogentriesAuthLayer::default_content_type) is `None`. A default `x-api-key` is not: it is
+//!   sent alongside a signature, and to every host.
+//! - reqwest does not expose request extensions. To set an `Access` or `BodyDigest` per request, use
+//!   `LogentriesAuthMiddleware`. To choose the access by method and path, [`access`](LogentriesAuthLayer::access) also
+//!   works.
+//! - A timeout set on a reqwest client or request does not cover the buffering of a body to be signed. An outer
+//!   `Timeout` layer does.
 //! - In axum, routes added after `Router::layer` are not behind the layer.
-//! - Under `Router::nest` the verifying layer belongs on the nested router: it judges access by the path that the service
-//!   inside it sees, and on the outer one that path has a prefix that the table does not know. Where that path does not begin
-//!   with `/management` or `/query`, give it a rule with [`access`](LogentriesVerifyLayer::access).
-//! - A browser's CORS preflight has no credentials: `CorsLayer` goes outside of [`LogentriesVerifyLayer`].
-//! - A log outside of [`LogentriesVerifyLayer`] sees incoming keys in clear, unless `SetSensitiveRequestHeadersLayer` of
-//!   tower-http stands outside of that log.
-//! - A signed request gets `application/json` where it has no Content-Type, even a bodiless GET; and a slash at the end of its
-//!   path is taken off the target that is sent, since it is not part of what is signed.
+//! - With `Router::nest`, add the verifying layer to the nested router. It determines access by the path that its inner
+//!   service sees; on the outer router that path has a prefix that the table does not know. If the path does not start
+//!   with `/management` or `/query`, set a rule with [`access`](LogentriesVerifyLayer::access).
+//! - A browser's CORS preflight request has no credentials: add `CorsLayer` outside [`LogentriesVerifyLayer`].
+//! - A logging layer outside [`LogentriesVerifyLayer`] sees incoming keys in the clear, unless tower-http's
+//!   `SetSensitiveRequestHeadersLayer` wraps that layer too.
+//! - A signed request without a Content-Type is sent with `application/json`, even a `GET` without a body. A trailing
+//!   slash is removed from the path that is sent, because the signature does not cover it.
 //!
-//! # Features
+//! # Feature flags
 //!
-//! None is on by default.
+//! All features are disabled by default.
 //!
-//! | feature | what it adds |
+//! | feature | description |
 //! |---|---|
-//! | `reqwest` (0.13) | the layer around `reqwest::Client`, and around `reqwest_middleware::ClientWithMiddleware` |
-//! | `reqwest-middleware` (0.5) | `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
-//! | `axum` (0.8) | [`Authenticated`] as an extractor; signatures under `Router::nest` cover the original path |
-//! | `tracing` | an event for each request, a warning for each refusal and for each correction of the clock |
+//! | `reqwest` (0.13) | Supports `reqwest::Client` and `reqwest_middleware::ClientWithMiddleware` as inner services |
+//! | `reqwest-middleware` (0.5) | Adds `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
+//! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under `Router::nest` cover the original path |
+//! | `tracing` | Emits an event for each request, and a warning for each rejection, failure and clock correction |
 //!
-//! # More
+//! # Further reading
 //!
-//! [`guide`] has what does not fit here: [security](guide::security), [troubleshooting](guide::troubleshooting) with every
-//! error and refusal, and [migrating](guide::migrating) from hand-written signing.
+//! The [`guide`] covers [security](guide::security), [troubleshooting](guide::troubleshooting) with every error and
+//! rejection, and [migrating](guide::migrating) from hand-written signing.
 //!
 //! [Logentries REST API]: https://docs.rapid7.com/insightops/rest-api-overview/
 //! [tower]: https://docs.rs/tower

@@ -18,7 +18,7 @@ use http_body::{Body, Frame, SizeHint};
 /// it is often enough. [`Bytes`] can be made from it, which joins the chunks and discards the trailers.
 ///
 /// `size_hint` is exact, so the body is sent with `Content-Length`. A body with trailers has no exact size, because
-/// HTTP/1 sends trailers only with chunked encoding. Chunks are not copied, except those under 512 bytes after the first.
+/// HTTP/1 sends trailers only with chunked encoding. Chunks are not copied, except those under 8 KiB after the first.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -61,6 +61,9 @@ impl BufferedBody {
     }
 
     pub(super) fn push_trailers(&mut self, more: HeaderMap) -> Result<(), MaxSizeReached> {
+        if more.is_empty() {
+            return Ok(());
+        }
         let Some(trailers) = &mut self.trailers else {
             self.trailers = Some(Box::new(more));
             return Ok(());

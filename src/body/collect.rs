@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
@@ -19,8 +20,9 @@ use crate::BodyDigest;
 const MAX_HASH_PER_POLL: usize = 1024 * 1024;
 /// What a frame counts for beside its bytes, so that a body of empty frames yields as well.
 const FRAME_COST: usize = 256;
-/// Chunks shorter than this are joined: kept apart, their bookkeeping would outweigh their bytes.
-const MIN_CHUNK: usize = 512;
+/// Chunks shorter than this are joined. hyper hands out slices of its 8 KiB read buffers, and keeping a small one keeps
+/// the whole buffer.
+const MIN_CHUNK: usize = 8 * 1024;
 
 pin_project! {
     /// Reads a body to its end, hashing its chunks as they arrive.
@@ -30,6 +32,7 @@ pin_project! {
         claimed: SizeHint,
         limit: usize,
         read: BufferedBody,
+        trailers_len: usize,
         // Short chunks, not yet joined into one.
         short: BytesMut,
         sha256: Sha256,
@@ -43,7 +46,7 @@ impl<B: Body> Collect<B> {
         let claimed = body.size_hint();
         let read = BufferedBody::default();
         let (short, sha256, unhashed) = (BytesMut::new(), Sha256::new(), Bytes::new());
-        Self { body, claimed, limit, read, short, sha256, unhashed }
+        Self { body, claimed, limit, read, trailers_len: 0, short, sha256, unhashed }
     }
 }
 
@@ -91,8 +94,8 @@ impl<B: Body> Collect<B> {
         match frame.into_data() {
             Ok(mut data) => {
                 let this = self.as_mut().project();
-                let len = this.read.len() + this.short.len();
-                if data.remaining() > *this.limit - len {
+                let len = this.read.len() + this.short.len() + *this.trailers_len;
+                if data.remaining() > this.limit.saturating_sub(len) {
                     return Err(BodyError::TooLarge { limit: *this.limit });
                 }
                 let chunk = data.copy_to_bytes(data.remaining());
@@ -101,8 +104,20 @@ impl<B: Body> Collect<B> {
             }
             Err(frame) => {
                 let trailers = frame.into_trailers().unwrap_or_default();
+                self.as_mut().count_trailers(&trailers)?;
                 self.project().read.push_trailers(trailers).map_err(|full| BodyError::Read(full.into()))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Counts trailers against the limit, as HTTP/1 would send them.
+    fn count_trailers(self: Pin<&mut Self>, trailers: &HeaderMap) -> Result<(), BodyError> {
+        let this = self.project();
+        let lines = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+        *this.trailers_len = lines.fold(*this.trailers_len, usize::saturating_add);
+        if this.read.len().saturating_add(this.short.len()).saturating_add(*this.trailers_len) > *this.limit {
+            return Err(BodyError::TooLarge { limit: *this.limit });
         }
         Ok(())
     }

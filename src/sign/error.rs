@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use http::Method;
+use http::{Method, header::MaxSizeReached};
 use tower::BoxError;
 
 use crate::{Access, body::BodyError};
@@ -50,6 +50,8 @@ pub enum AuthError {
     DuplicateContentType,
     /// The Content-Type of a signed request is empty, starts or ends with a blank, or is not visible ASCII.
     InvalidContentType,
+    /// The request has so many headers that none can be added.
+    TooManyHeaders,
     /// The body is longer than the layer buffers.
     BodyTooLarge {
         /// The layer's limit, in bytes.
@@ -94,6 +96,12 @@ impl AuthError {
             Self::Service { source } => source.downcast_ref(),
             _ => None,
         }
+    }
+}
+
+impl From<MaxSizeReached> for AuthError {
+    fn from(_: MaxSizeReached) -> Self {
+        Self::TooManyHeaders
     }
 }
 
@@ -147,6 +155,7 @@ impl fmt::Display for AuthError {
             Self::InvalidContentType => f.write_str(
                 "the Content-Type cannot be signed: use visible ASCII without blanks at its ends, or send none",
             ),
+            Self::TooManyHeaders => f.write_str("the request has too many headers to add credentials: send fewer"),
             Self::BodyTooLarge { limit } => write!(
                 f,
                 "the body is longer than the {limit} bytes that are buffered to be signed: \

@@ -155,7 +155,11 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.with(|signer| signer.clock = Clock::new(clock))
+        self.with(|signer| {
+            signer.clock = Clock::new(clock);
+            // Offsets that were measured against another clock mean nothing to this one.
+            signer.origin_clocks = OriginClocks::default();
+        })
     }
 
     /// Sets whether to adopt the clock of a trusted server that rejects a signed request for its date. Defaults to

@@ -50,7 +50,11 @@ where
                 let service = mem::replace(&mut self.inner, clone);
                 ResponseFuture::collecting(service, Arc::clone(&self.signer), self.rebuild.clone(), request, pending)
             }
-            Err(error) => ResponseFuture::failed(error),
+            Err(error) => {
+                // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
+                self.inner = self.inner.clone();
+                ResponseFuture::failed(error)
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, Method,
     header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
 };
 use http_body::Body;
@@ -79,7 +79,7 @@ impl Signer {
         match key.ok_or(AuthError::InsufficientAccess { required })? {
             Key::Api(key) => {
                 request.headers_mut().remove(&AUTHORIZATION_API_KEY);
-                request.headers_mut().insert(&X_API_KEY, key);
+                request.headers_mut().try_insert(&X_API_KEY, key)?;
                 trace::sending_with_api_key(required, request.body());
                 Ok(Prepared::Ready(None))
             }
@@ -133,7 +133,8 @@ impl Signer {
 
     /// Brings what will be signed into the form in which it arrives, or fails if that is impossible.
     fn normalize<Req: HttpRequest>(&self, request: &mut Req, body: &SignableBody) -> Result<(), AuthError> {
-        if !canonical::is_unambiguous(request.method()) {
+        // CONNECT is sent with an authority in the place of the path that was signed (RFC 9110, section 9.3.6).
+        if !canonical::is_unambiguous(request.method()) || *request.method() == Method::CONNECT {
             return Err(AuthError::UnsupportedMethod { method: request.method().clone() });
         }
         if !request.path().starts_with('/') {
@@ -142,7 +143,7 @@ impl Signer {
         request.trim_path();
         let headers = request.headers_mut();
         headers.remove(&X_API_KEY);
-        body.normalize_framing(headers);
+        body.normalize_framing(headers)?;
         self.ensure_content_type(headers)
     }
 
@@ -154,7 +155,7 @@ impl Signer {
             (None, None) => Ok(()),
             (None, Some(default)) => {
                 validate_content_type(default)?;
-                headers.insert(CONTENT_TYPE, default.clone());
+                headers.try_insert(CONTENT_TYPE, default.clone())?;
                 Ok(())
             }
         }
@@ -196,8 +197,8 @@ impl Signer {
         let credential = credential(&key, key.sign(&canonical));
 
         let headers = request.headers_mut();
-        headers.insert(&AUTHORIZATION_API_KEY, credential);
-        headers.insert(DATE, date);
+        headers.try_insert(&AUTHORIZATION_API_KEY, credential)?;
+        headers.try_insert(DATE, date)?;
         trace::sending_signed(key.id(), request.body(), is_buffered, used);
         Ok(self.corrects_clock_skew.then(|| SkewCheck { clock: self.clock.clone(), origin, used }))
     }
@@ -221,15 +222,16 @@ impl SignableBody {
     }
 
     /// Removes framing that no longer fits: hyper obeys what a caller set, and truncates the body.
-    fn normalize_framing(&self, headers: &mut HeaderMap) {
+    fn normalize_framing(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
         if let Self::Hashed(_) = self {
-            return;
+            return Ok(());
         }
         headers.remove(TRANSFER_ENCODING);
         // hyper omits the length of an empty body, which some servers require.
         if headers.remove(CONTENT_LENGTH).is_some() && matches!(self, Self::Empty) {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            headers.try_insert(CONTENT_LENGTH, HeaderValue::from_static("0"))?;
         }
+        Ok(())
     }
 }
 

@@ -103,12 +103,12 @@ where
         let stored = stored.map_err(Rejection::key_store_unavailable)?;
         match verifier.authorize(&request, credentials, stored)? {
             Authorization::Granted(identity) => Ok(State::called(service, request, identity)),
-            Authorization::AwaitingSignature(signature) if request.body().is_end_stream() => {
-                let identity = signature.verify(&request, BodyDigest::EMPTY)?;
-                Ok(State::called(service, request, identity))
-            }
             Authorization::AwaitingSignature(signature) => {
                 let (head, body) = request.into_parts();
+                if body.is_end_stream() {
+                    let identity = signature.verify(&head, BodyDigest::EMPTY)?;
+                    return Ok(State::called(service, Request::from_parts(head, body), identity));
+                }
                 let body = Collect::new(body, verifier.body_limit);
                 Ok(State::Collecting { body, rest: Some(Unverified { service, head, signature }) })
             }
@@ -127,9 +127,10 @@ impl<S> Unverified<S> {
     {
         let Self { service, head, signature } = self;
         let (body, digest) = collected?;
+        // User code never sees a body that was not verified.
+        let identity = signature.verify(&head, digest)?;
         let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
         let request = Request::from_parts(head, body);
-        let identity = signature.verify(&request, digest)?;
         Ok(State::called(service, request, identity))
     }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
+use http::{Extensions, HeaderMap, Method, Request, Uri, header::CONTENT_TYPE};
 
 use super::{
     PresentedKey,
@@ -32,14 +32,14 @@ impl PresentedCredentials {
             (None, None) => Err(Rejection::MissingCredentials),
             (Some(_), Some(_)) => Err(MalformedRequest::DuplicateCredentials.into()),
             (Some(key), None) => {
-                let paths = [request.uri().path(), signed_path(request)];
+                let paths = [request.uri().path(), signed_path(request.uri(), request.extensions())];
                 if !paths.into_iter().all(is_unambiguous_path) {
                     return Err(MalformedRequest::Path.into());
                 }
                 Ok(Self::ApiKey(ApiKeyDigest::of(key)))
             }
             (None, Some(credential)) => {
-                let date = check_signable(request.method(), signed_path(request), headers)?;
+                let date = check_signable(request.method(), signed_path(request.uri(), request.extensions()), headers)?;
                 Self::parse_owner(credential.as_bytes(), date).ok_or(MalformedRequest::Credentials.into())
             }
         }
@@ -63,12 +63,13 @@ impl PresentedCredentials {
 }
 
 /// Returns the path that the client signed: under axum's `nest`, the one that still has its prefix.
-pub(super) fn signed_path<ReqBody>(request: &Request<ReqBody>) -> &str {
+#[cfg_attr(not(feature = "axum"), allow(unused_variables))]
+pub(super) fn signed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
     #[cfg(feature = "axum")]
-    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+    if let Some(original) = extensions.get::<axum::extract::OriginalUri>() {
         return original.path();
     }
-    request.uri().path()
+    uri.path()
 }
 
 /// Checks what is signed, and returns the date in seconds since 1970.

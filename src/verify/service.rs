@@ -54,7 +54,11 @@ where
         let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
         let credentials = match self.verifier.authenticate(&request) {
             Ok(credentials) => credentials,
-            Err(rejection) => return ResponseFuture::rejected(verifier, rebuild, rejection),
+            Err(rejection) => {
+                // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
+                self.inner = self.inner.clone();
+                return ResponseFuture::rejected(verifier, rebuild, rejection);
+            }
         };
         let lookup = self.keys.lookup(credentials.key());
         // The clone is not ready: the request takes the service that is.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::{
     Request,
     header::{CONTENT_TYPE, DATE},
+    request::Parts,
 };
 
 use super::{
@@ -78,7 +79,11 @@ impl Verifier {
             }
             (PresentedCredentials::ApiKey(_), Grant::ApiKey(granted)) => {
                 let path = request.uri().path();
-                let required = self.access.required_below(request.method(), path, signed_path(request));
+                let required = self.access.required_below(
+                    request.method(),
+                    path,
+                    signed_path(request.uri(), request.extensions()),
+                );
                 if granted < required {
                     return Err(Rejection::Forbidden { required, granted });
                 }
@@ -92,15 +97,11 @@ impl Verifier {
 
 impl UnverifiedSignature {
     /// Checks that one of the keys made the signature, for this request and a body of this digest.
-    pub(super) fn verify<ReqBody>(
-        self,
-        request: &Request<ReqBody>,
-        digest: BodyDigest,
-    ) -> Result<Authenticated, Rejection> {
-        let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    pub(super) fn verify(self, head: &Parts, digest: BodyDigest) -> Result<Authenticated, Rejection> {
+        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = text(DATE).unwrap_or_default();
-        let (method, path) = (request.method(), signed_path(request));
-        let canonical = CanonicalRequest::for_path(method, path, text(CONTENT_TYPE), date, digest);
+        let path = signed_path(&head.uri, &head.extensions);
+        let canonical = CanonicalRequest::for_path(&head.method, path, text(CONTENT_TYPE), date, digest);
         let Self { id, signature, keys, principal } = self;
         let signer = keys.iter().find(|key| key.verify(&canonical, &signature)).ok_or(Rejection::InvalidSignature)?;
         let key_label = signer.label().cloned();

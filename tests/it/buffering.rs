@@ -190,9 +190,24 @@ async fn a_buffered_body_knows_its_size_to_the_last_chunk() {
 
 #[tokio::test]
 async fn a_buffered_body_keeps_the_chunks_as_they_came() {
-    let chunks = [600, 512, 70_000].map(|len| Bytes::from(vec![b'x'; len]));
+    let chunks = [600, 8192, 70_000].map(|len| Bytes::from(vec![b'x'; len]));
     let body = buffered(chunks.clone().map(Act::Bytes)).await;
     assert_eq!(places_of(body).await, chunks.each_ref().map(place));
+}
+
+#[tokio::test]
+async fn trailers_count_against_the_limit() {
+    let trailers = http::HeaderMap::from_iter([(http::header::ETAG, "x".repeat(100).parse().unwrap())]);
+    let body = Scripted::new([Data(b"a body"), Act::Trailers(trailers)]);
+    let layer = layer().body_limit(100).rebuild_body(|_: BufferedBody| Scripted::new([]));
+    let error = pass(&layer, post(USERS, body)).await.unwrap_err();
+    assert!(matches!(error, AuthError::BodyTooLarge { limit: 100 }), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_trailer_section_is_none() {
+    let body = buffered([Data(b"a body"), Act::Trailers(http::HeaderMap::new())]).await;
+    assert_eq!((body.size_hint().exact(), body.trailers()), (Some(6), None));
 }
 
 #[tokio::test]

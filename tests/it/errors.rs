@@ -99,7 +99,8 @@ fn refused_for_their_bodies() -> [Refusal; 3] {
             "the body has trailers, which its type cannot carry: keep them with `rebuild_body`, or send none",
             |head| head,
         )
-        .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())])),
+        .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())]))
+        .under(|layer| layer.body_limit(64)),
     ]
 }
 

@@ -168,13 +168,29 @@ proptest! {
 }
 
 #[tokio::test]
+async fn too_many_headers_are_an_error() {
+    for target in [LOGS, USERS] {
+        let mut request = empty(Request::post(format!("{VENDOR}{target}")).extension(Access::Owner));
+        for n in 0.. {
+            let name = http::HeaderName::try_from(format!("x-{n}")).unwrap();
+            if request.headers_mut().try_insert(name, http::HeaderValue::from_static("x")).is_err() {
+                break;
+            }
+        }
+        let error = pass(&layer(), request).await.unwrap_err();
+        assert!(matches!(error, AuthError::TooManyHeaders), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn only_methods_that_are_read_in_one_way_are_signed() {
-    let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
+    let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"];
     for method in methods {
         let request = pass(&layer(), empty(signed(USERS).method(method))).await.unwrap();
         assert_eq!(signature_error(&request, b""), None, "{method}");
     }
-    for method in ["get", "GETX", "G", "PURGE", "PROPFIND", "POSTapplication"] {
+    // CONNECT is sent with an authority in the place of the path.
+    for method in ["CONNECT", "get", "GETX", "G", "PURGE", "PROPFIND", "POSTapplication"] {
         let error = pass(&layer(), empty(signed(USERS).method(method))).await.unwrap_err();
         assert!(matches!(&error, AuthError::UnsupportedMethod { method: named } if named == method), "{error}");
         let request = pass(&layer(), empty(Request::get(format!("{VENDOR}{LOGS}")).method(method))).await.unwrap();

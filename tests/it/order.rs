@@ -1,6 +1,7 @@
 //! What the verifying layer looks at first, and what it leaves alone.
 
 use std::{
+    convert::Infallible,
     future::ready,
     sync::{
         Arc,
@@ -12,6 +13,7 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use http::Request;
+use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
     KeyStore, LogentriesVerifyLayer, Rejection,
     verify::{MalformedRequest, PresentedKey, StoredKey},
@@ -201,4 +203,14 @@ async fn a_clock_that_no_date_can_name_refuses_signatures_and_takes_api_keys() {
         assert!(matches!(rejection, Rejection::DateOutOfTolerance), "{rejection:?}");
         assert!(present(&layer, with_api_key("GET", LOGS, READ_ONLY_KEY)).await.is_ok());
     }
+}
+
+/// User code never sees a body that was not verified.
+#[tokio::test]
+async fn a_body_with_an_invalid_signature_is_not_rebuilt() {
+    let layer = verifier().rebuild_body(|_: tower_logentries_auth::BufferedBody| -> Body { panic!("rebuilt") });
+    let unreachable =
+        service_fn(async |_: Request<Body>| -> Result<http::Response<Body>, Infallible> { panic!("called") });
+    let request = TestRequest { key: "another-key", ..TestRequest::CREATE }.request();
+    assert_eq!(layer.layer(unreachable).oneshot(request).await.unwrap().status(), 401);
 }

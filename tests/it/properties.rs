@@ -107,6 +107,7 @@ proptest! {
 
     #[test]
     fn what_the_signing_layer_sends_passes_the_verifying_layer(signable in signable()) {
+        prop_assume!(signable.method != "CONNECT");
         let stack = LogentriesAuthLayer::new(credentials())
             .clock(at(SIGNED_AT))
             .layer(verifier().layer(tower::service_fn(mirror)));

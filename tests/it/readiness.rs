@@ -1,21 +1,24 @@
 //! The contract of `poll_ready`: the service below is ready when the layer is, and it is the ready one that is called.
 //! A mocked service panics where it is called otherwise, and no clone of it is ready by birth.
 
-use std::task::Poll;
+use std::{convert::Infallible, task::Poll};
 
 use axum::body::Body;
 use http::{Request, Response};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_logentries_auth::{AuthError, sign::LogentriesAuth};
 use tower_test::mock::{self, Handle, Mock, Spawn};
 
 use crate::support::{
-    LOGS, USERS,
+    LOGS, READ_ONLY_KEY, USERS,
     bodies::{
         Act::{Data, Fail, Pending},
         Scripted,
     },
     inner::VENDOR,
     layer,
+    raw::with_timeout,
+    verifying::{verifier, with_api_key},
 };
 
 type Sent = Request<Body>;
@@ -104,4 +107,25 @@ async fn nothing_reaches_the_service_below_for_a_body_that_fails() {
     assert!(matches!(error, AuthError::ReadBody { .. }), "{error}");
     drop(service);
     assert!(handle.next_request().await.is_none());
+}
+
+/// A permit that a refused request kept would starve the next caller: each service here shares one permit.
+#[tokio::test]
+async fn a_request_that_is_not_sent_gives_up_its_permit() {
+    let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let limited = ConcurrencyLimit::new(inner, 1);
+
+    let client = layer().layer(limited.clone());
+    let (mut idle, next) = (client.clone(), client);
+    let untrusted = Request::get("https://example.com/").body(Body::empty()).unwrap();
+    assert!(idle.ready().await.unwrap().call(untrusted).await.is_err());
+    let request = Request::get("https://rest.logentries.com/management/logs").body(Body::empty()).unwrap();
+    with_timeout(next.oneshot(request)).await.unwrap();
+
+    let server = verifier().layer(limited);
+    let (mut idle, next) = (server.clone(), server);
+    let anonymous = Request::get(LOGS).body(Body::empty()).unwrap();
+    assert_eq!(idle.ready().await.unwrap().call(anonymous).await.unwrap().status(), 401);
+    let response = with_timeout(next.oneshot(with_api_key("GET", LOGS, READ_ONLY_KEY))).await.unwrap();
+    assert_eq!(response.status(), 200);
 }

@@ -63,8 +63,10 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
     let while_down = TestRequest { key_id: "down", ..TestRequest::CREATE }.request();
     let broken = create([Act::Data(b"half"), Act::Fail("connection reset by 10.0.0.7")]);
     let short = TestRequest::CREATE.request().map(|_| Body::new(Scripted::new([Act::Data(b"half")]).claiming(8)));
-    let trailed =
-        create([Act::Data(b"{}"), Act::Trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]))]);
+    let trailed = create([
+        Act::Data(TestRequest::CREATE.body),
+        Act::Trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())])),
+    ]);
     let long = TestRequest { body: &[b' '; 65], ..TestRequest::CREATE }.request();
     let unknown = "the key is unknown or the signature is invalid";
     let doubled = "send one x-api-key or one authorization-api-key header";
