@@ -34,6 +34,10 @@ impl OriginClocks {
         let clock = Arc::new(OriginClock { origin: origin.to_origin(), state: Mutex::default() });
         if known.len() < MAX_ORIGINS {
             known.push(Arc::clone(&clock));
+        } else if let Some(place) = known.iter_mut().find(|known| known.give_up_place()) {
+            *place = Arc::clone(&clock);
+        } else {
+            clock.state().is_forgotten = true;
         }
         clock
     }
@@ -58,6 +62,8 @@ struct State {
     offset_secs: i64,
     /// When the offset last changed, by the layer's clock.
     changed_at: Option<u64>,
+    /// Whether no later request gets to see this clock.
+    is_forgotten: bool,
     /// The second that was last formatted, and its date.
     date: Option<(u64, HeaderValue)>,
 }
@@ -65,6 +71,13 @@ struct State {
 impl OriginClock {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up its place to another origin, unless it was corrected: made-up regions must not use up all places.
+    fn give_up_place(&self) -> bool {
+        let mut state = self.state();
+        state.is_forgotten = state.changed_at.is_none();
+        state.is_forgotten
     }
 
     /// Returns the date to send at `now`, and the offset that is in it.
@@ -92,6 +105,10 @@ impl OriginClock {
     /// Returns the offset now in force, and whether it just changed; `None` if the server's clock is not plausible.
     fn adopt(&self, now: u64, server: u64) -> Option<(i64, bool)> {
         let mut state = self.state();
+        // A correction that no later request profits from must not be reported: a retry would repeat it for ever.
+        if state.is_forgotten {
+            return None;
+        }
         let is_off = now.checked_add_signed(state.offset_secs)?.abs_diff(server) > MIN_SKEW;
         if is_off {
             if state.changed_at == Some(now) || now.abs_diff(server) > MAX_SKEW {

@@ -197,8 +197,8 @@ async fn a_buffered_body_keeps_the_chunks_as_they_came() {
 
 #[tokio::test]
 async fn trailers_count_against_the_limit() {
-    let trailers = http::HeaderMap::from_iter([(http::header::ETAG, "x".repeat(100).parse().unwrap())]);
-    let body = Scripted::new([Data(b"a body"), Act::Trailers(trailers)]);
+    let trailers = HeaderMap::from_iter([(http::header::ETAG, "x".repeat(100).parse().unwrap())]);
+    let body = Scripted::new([Data(b"a body"), Trailers(trailers)]);
     let layer = layer().body_limit(100).rebuild_body(|_: BufferedBody| Scripted::new([]));
     let error = pass(&layer, post(USERS, body)).await.unwrap_err();
     assert!(matches!(error, AuthError::BodyTooLarge { limit: 100 }), "{error}");
@@ -206,7 +206,7 @@ async fn trailers_count_against_the_limit() {
 
 #[tokio::test]
 async fn an_empty_trailer_section_is_none() {
-    let body = buffered([Data(b"a body"), Act::Trailers(http::HeaderMap::new())]).await;
+    let body = buffered([Data(b"a body"), Trailers(HeaderMap::new())]).await;
     assert_eq!((body.size_hint().exact(), body.trailers()), (Some(6), None));
 }
 

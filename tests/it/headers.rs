@@ -173,7 +173,7 @@ async fn too_many_headers_are_an_error() {
         let mut request = empty(Request::post(format!("{VENDOR}{target}")).extension(Access::Owner));
         for n in 0.. {
             let name = http::HeaderName::try_from(format!("x-{n}")).unwrap();
-            if request.headers_mut().try_insert(name, http::HeaderValue::from_static("x")).is_err() {
+            if request.headers_mut().try_insert(name, HeaderValue::from_static("x")).is_err() {
                 break;
             }
         }

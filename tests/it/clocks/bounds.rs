@@ -86,3 +86,24 @@ fn any_second() -> impl Strategy<Value = u64> {
     const LAST: u64 = 253_402_300_799;
     prop_oneof![4 => SIGNED_AT - 200_000..SIGNED_AT + 200_000, 1 => 0..100_000_u64, 1 => LAST - 100_000..=LAST, 1 => 0..=LAST]
 }
+
+/// Origins that never rejected a request do not use up the places of those that do, and where an offset cannot be kept
+/// none is reported, or a policy that retries on it would never end.
+#[tokio::test]
+async fn an_offset_is_reported_if_and_only_if_it_is_kept() {
+    let rejecting = service_fn(async |_: Request<Body>| Ok::<_, AuthError>(refusal(&date(SIGNED_AT + 1200))));
+    let accepting = service_fn(async |_: Request<Body>| Ok::<_, AuthError>(Response::new(Body::empty())));
+    let origins: Vec<_> = (0..200).map(|n| format!("https://region-{n}.rest.logs.insight.rapid7.com")).collect();
+    let request = |origin: &str| Request::get(format!("{origin}{USERS}")).body(Body::empty()).unwrap();
+    let layer = layer_for("http://localhost").clock(at(SIGNED_AT));
+    for origin in &origins {
+        layer.layer(accepting).oneshot(request(origin)).await.unwrap();
+    }
+    let mut reported = 0;
+    for origin in &origins {
+        let response = layer.layer(rejecting).oneshot(request(origin)).await.unwrap();
+        assert_eq!(corrected(&response).unwrap_or(0), layer.clock_offset_secs(origin).unwrap());
+        reported += usize::from(corrected(&response).is_some());
+    }
+    assert_eq!(reported, 64, "as many as are kept");
+}
