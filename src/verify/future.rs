@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response, request::Parts};
+use http::{Method, Request, Response, request::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
@@ -38,6 +38,7 @@ pin_project! {
         state: State<S, K, ReqBody>,
         verifier: Arc<Verifier>,
         rebuild: R,
+        is_head: bool,
     }
 }
 
@@ -74,8 +75,8 @@ where
     S: Service<Request<ReqBody>>,
     K: KeyStore,
 {
-    pub(super) fn rejected(verifier: Arc<Verifier>, rebuild: R, rejection: Rejection) -> Self {
-        Self { state: State::Rejected { rejection: Some(rejection) }, verifier, rebuild }
+    pub(super) fn rejected(verifier: Arc<Verifier>, rebuild: R, is_head: bool, rejection: Rejection) -> Self {
+        Self { state: State::Rejected { rejection: Some(rejection) }, verifier, rebuild, is_head }
     }
 
     pub(super) fn looking_up(
@@ -84,7 +85,8 @@ where
         lookup: K::Future,
         rest: LookingUp<S, ReqBody>,
     ) -> Self {
-        Self { state: State::LookingUp { lookup, rest: Some(rest) }, verifier, rebuild }
+        let is_head = *rest.request.method() == Method::HEAD;
+        Self { state: State::LookingUp { lookup, rest: Some(rest) }, verifier, rebuild, is_head }
     }
 }
 
@@ -180,7 +182,7 @@ where
                 Err(rejection) => {
                     trace::rejected(rejection.status(), &rejection);
                     state.set(State::Rejected { rejection: None });
-                    return Poll::Ready(Ok(rejection.into_response(this.verifier.clock.now())));
+                    return Poll::Ready(Ok(rejection.into_response(this.verifier.clock.now(), *this.is_head)));
                 }
             }
         }

@@ -25,6 +25,9 @@ pub(super) enum PresentedCredentials {
 impl PresentedCredentials {
     /// Parses the credentials, and rejects whatever another reader could parse differently.
     pub(super) fn parse<ReqBody>(request: &Request<ReqBody>) -> Result<Self, Rejection> {
+        if !is_suffix(request.uri().path(), signed_path(request.uri(), request.extensions())) {
+            return Err(MalformedRequest::Path.into());
+        }
         let headers = request.headers();
         let credentials =
             |name| single_value(headers, name).map_err(|DuplicateHeader| MalformedRequest::DuplicateCredentials);
@@ -70,6 +73,12 @@ pub(super) fn signed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a s
         return original.path();
     }
     uri.path()
+}
+
+/// Returns whether `path` is what `nest` leaves of the `original` path: the whole, its end, or `/` of a bare prefix.
+/// Otherwise something rewrote it, and the signature is not one for this resource.
+fn is_suffix(path: &str, original: &str) -> bool {
+    path == "/" || original.ends_with(path)
 }
 
 /// Checks what is signed, and returns the date in seconds since 1970.

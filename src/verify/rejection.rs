@@ -2,9 +2,10 @@
 
 use std::{error::Error, fmt, sync::Arc};
 
+use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{CONTENT_TYPE, DATE, WWW_AUTHENTICATE},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, WWW_AUTHENTICATE},
 };
 use tower::BoxError;
 
@@ -96,8 +97,8 @@ pub enum MalformedRequest {
     ContentType,
     /// The method of a signed request would make its canonical string ambiguous.
     Method,
-    /// The path of a signed request ends in a slash or does not start with one, or another parser could read the path of
-    /// a request with an API key differently.
+    /// The path of a signed request ends in a slash or does not start with one; or another parser could read the path of
+    /// a request with an API key differently; or the path was rewritten after an axum router recorded the original one.
     Path,
 }
 
@@ -160,12 +161,18 @@ impl Rejection {
     }
 
     /// Builds the response, dated by the layer's clock.
-    pub(super) fn into_response<ResBody>(self, now: Option<u64>) -> Response<ResponseBody<ResBody>> {
+    pub(super) fn into_response<ResBody>(self, now: Option<u64>, is_head: bool) -> Response<ResponseBody<ResBody>> {
         let json = format!(r#"{{"errorCode":"{}","message":"{}"}}"#, self.code(), self.message());
-        let mut response = Response::new(ResponseBody::rejection(json.into()));
+        let length = HeaderValue::from(json.len());
+        // hyper resets an HTTP/2 stream whose response to HEAD has a body (RFC 9110, section 9.3.2).
+        let json = if is_head { Bytes::new() } else { json.into() };
+        let mut response = Response::new(ResponseBody::rejection(json));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if is_head {
+            headers.insert(CONTENT_LENGTH, length);
+        }
         if let Some(date) = now.and_then(clock::format_date) {
             headers.insert(DATE, date);
         }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower::{BoxError, Service};
 
@@ -57,7 +57,8 @@ where
             Err(rejection) => {
                 // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
                 self.inner = self.inner.clone();
-                return ResponseFuture::rejected(verifier, rebuild, rejection);
+                let is_head = *request.method() == Method::HEAD;
+                return ResponseFuture::rejected(verifier, rebuild, is_head, rejection);
             }
         };
         let lookup = self.keys.lookup(credentials.key());

@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::OriginalUri,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
@@ -268,4 +268,18 @@ async fn a_response_keeps_its_length() {
     let origin = serve(Router::new().route(LOGS, get(|| async { "[]" })).layer(verifier())).await;
     let response = send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await;
     assert_eq!(response.headers()["content-length"], "2");
+}
+
+/// A signature covers the path that was signed, not one that something wrote in its place.
+#[tokio::test]
+async fn a_path_that_was_rewritten_between_routers_is_malformed() {
+    let users = Router::new().route("/management/accounts/acme/users/{id}", delete(|| async {})).layer(verifier());
+    let rewrite = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
+        *request.uri_mut() = "/management/accounts/acme/users/2".parse().unwrap();
+        request
+    });
+    let rewriting = Router::new().fallback_service(tower::Layer::layer(&rewrite, users.clone()));
+    let draft = TestRequest { method: "DELETE", target: "/management/accounts/acme/users/1", ..TestRequest::LIST };
+    assert_eq!(signed_status(&serve(users).await, draft).await, 200);
+    assert_eq!(signed_status(&serve(rewriting).await, draft).await, 400);
 }

@@ -228,3 +228,19 @@ async fn an_unknown_key_and_a_wrong_signature_get_the_same_octets_over_the_wire(
         ),
     );
 }
+
+/// hyper's HTTP/2 client resets the stream where the answer to HEAD has a body.
+#[tokio::test]
+async fn a_rejected_head_has_a_length_and_no_body() {
+    let bodies = async |method: &str| {
+        let request = Request::builder().method(method).uri(LOGS).body(Body::empty()).unwrap();
+        let unreachable = service_fn(|_: Request<Body>| async { panic!("a refused request went through") });
+        let response: Result<Response<_>, Infallible> = layer().layer(unreachable).oneshot(request).await;
+        let response: Response<tower_logentries_auth::verify::ResponseBody<Body>> = response.unwrap();
+        let length = response.headers().get("content-length").map(|value| value.to_str().unwrap().to_owned());
+        (length, response.into_body().collect().await.unwrap().to_bytes().len().to_string())
+    };
+    let (none, len) = bodies("GET").await;
+    assert_eq!(none, None, "hyper sets it");
+    assert_eq!(bodies("HEAD").await, (Some(len), "0".to_owned()));
+}
