@@ -160,16 +160,40 @@ impl fmt::Display for Access {
 }
 
 /// The rule of a layer: the table, or the rule that replaces it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct AccessRule {
     custom: Option<Arc<Rule>>,
+    /// The path below which a verifier's resources stand, without a trailing slash.
+    mount: Box<str>,
+    /// What a verifier requires where the table knows no better.
+    undocumented: Access,
+}
+
+impl Default for AccessRule {
+    fn default() -> Self {
+        Self { custom: None, mount: "".into(), undocumented: Access::ReadWrite }
+    }
 }
 
 type Rule = dyn Fn(&Method, &str) -> Access + Send + Sync;
 
 impl AccessRule {
-    pub(crate) fn new(rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
-        Self { custom: Some(Arc::new(rule)) }
+    pub(crate) fn replace_table(&mut self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) {
+        self.custom = Some(Arc::new(rule));
+    }
+
+    pub(crate) fn set_mount(&mut self, prefix: &str) {
+        self.mount = prefix.trim_end_matches('/').into();
+    }
+
+    pub(crate) fn set_undocumented(&mut self, access: Access) {
+        self.undocumented = access;
+    }
+
+    /// Takes off the mount, by whole segments.
+    fn below_mount<'a>(&self, path: &'a str) -> &'a str {
+        let rest = path.strip_prefix(&*self.mount).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        rest.unwrap_or(path)
     }
 
     /// Returns the access that a client asks for, or `None` if the sources leave a read open: then the server decides.
@@ -196,12 +220,13 @@ impl AccessRule {
         if is_owners_below_any_prefix(method, original) {
             return Access::Owner;
         }
+        let (path, original) = (self.below_mount(path), self.below_mount(original));
         match (Access::documented(method, original), Access::documented(method, path)) {
             (Some(outer), Some(inner)) => outer.max(inner),
             (Some(outer), None) => outer,
-            (None, Some(inner)) if is_below_root(original) => inner.max(Access::ReadWrite),
+            (None, Some(inner)) if is_below_root(original) => inner.max(self.undocumented),
             (None, Some(inner)) => inner,
-            (None, None) => Access::ReadWrite,
+            (None, None) => self.undocumented,
         }
     }
 }

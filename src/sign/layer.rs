@@ -134,7 +134,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn access(self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
-        self.with(|signer| signer.access = AccessRule::new(rule))
+        self.with(|signer| signer.access.replace_table(rule))
     }
 
     /// Sets the Content-Type of signed requests that have none. Defaults to `application/json`, which every known client

@@ -107,11 +107,43 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.clock = Clock::new(clock))
     }
 
-    /// Replaces the table of [`Access::required_for`]. `rule` receives the method, and the path that the inner service
-    /// sees: under axum's `nest`, without the prefix.
+    /// Sets the path below which the API's resources stand, if the layer wraps a router that nests them. Defaults to none;
+    /// `/log_search` needs no word.
     ///
-    /// The table receives that path too. With feature `axum` it also receives the original path under `nest`, so that an
-    /// owner's resource stays one if the prefix is part of what the table knows.
+    /// An owner's resource stays one below any prefix, whether it is set here or not.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+    ///
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// let api: Router = Router::new().route("/management/logs", get(|| async { "[]" }));
+    /// let app: Router =
+    ///     Router::new().nest("/api", api).layer(LogentriesVerifyLayer::new(keys).mounted_at("/api"));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn mounted_at(self, prefix: &str) -> Self {
+        self.with(|verifier| verifier.access.set_mount(prefix))
+    }
+
+    /// Sets the access that resources require which are not [documented](Access::documented). Defaults to
+    /// [`Access::ReadWrite`].
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Access, Credentials, LogentriesVerifyLayer};
+    ///
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// let layer = LogentriesVerifyLayer::new(keys).undocumented(Access::Owner);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn undocumented(self, access: Access) -> Self {
+        self.with(|verifier| verifier.access.set_undocumented(access))
+    }
+
+    /// Replaces the table of [`Access::required_for`] whole, with everything said of prefixes and owners' resources.
+    ///
+    /// `rule` receives the method, and the path that the inner service sees: under axum's `nest`, without the prefix. The
+    /// table receives that path too, and with feature `axum` also the original one; the stronger access counts.
     ///
     /// ```
     /// use http::Method;
@@ -126,7 +158,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn access(self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
-        self.with(|verifier| verifier.access = AccessRule::new(rule))
+        self.with(|verifier| verifier.access.replace_table(rule))
     }
 
     /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read. See [`BufferedBody`] for an example.

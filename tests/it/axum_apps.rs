@@ -145,6 +145,13 @@ async fn under_nest_access_is_judged_by_the_path_that_is_left() {
     let layer_outside = serve(Router::new().nest("/api", inner()).layer(verifier())).await;
     assert_eq!(status(&layer_outside, "/api/management/logs", READ_ONLY_KEY).await, 403);
     assert_eq!(status(&layer_outside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
+    let mounted = serve(Router::new().nest("/api", inner()).layer(verifier().mounted_at("/api/"))).await;
+    assert_eq!(status(&mounted, "/api/management/logs", READ_ONLY_KEY).await, 200);
+    assert_eq!(status(&mounted, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
+    let not_that_mount = serve(Router::new().nest("/api", inner()).layer(verifier().mounted_at("/ap"))).await;
+    assert_eq!(status(&not_that_mount, "/api/management/logs", READ_ONLY_KEY).await, 403);
+    let open = serve(Router::new().fallback(|| async {}).layer(verifier().undocumented(Access::ReadOnly))).await;
+    assert_eq!(status(&open, "/management/new-resource", READ_ONLY_KEY).await, 200);
     let rule = |method: &Method, path: &str| Access::required_for(method, path.strip_prefix("/api").unwrap_or(path));
     let with_rule = serve(Router::new().nest("/api", inner()).layer(verifier().access(rule))).await;
     assert_eq!(status(&with_rule, "/api/management/logs", READ_ONLY_KEY).await, 200);
