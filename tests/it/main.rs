@@ -5,6 +5,12 @@ mod support;
 
 mod vectors;
 
+mod clients;
+mod operations;
+mod replay;
+mod sign;
+mod verify;
+
 // Sending.
 mod access;
 mod bodies;

@@ -1,0 +1,1 @@
+//! The clients and servers that the layers are used with.

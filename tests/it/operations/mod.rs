@@ -1,0 +1,1 @@
+//! Long runs, faults, logs and the programs in `examples/`.

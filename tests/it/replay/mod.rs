@@ -1,0 +1,1 @@
+//! The replay layer, a file a guarantee or setter.

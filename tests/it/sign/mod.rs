@@ -1,0 +1,1 @@
+//! The signing layer, a file a guarantee or setter.

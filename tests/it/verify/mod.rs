@@ -1,0 +1,1 @@
+//! The verifying layer, a file a guarantee or setter.
