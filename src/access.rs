@@ -92,6 +92,9 @@ impl Access {
     }
 }
 
+/// As many segments of a path as the table looks at, and one more.
+const MAX_SEGMENTS: usize = 5;
+
 /// What the sources say about a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Documented {
@@ -108,7 +111,7 @@ impl Documented {
         use Documented::{As, Disputed, Nowhere};
 
         let path = lowercase(path.strip_prefix('/').unwrap_or(path).trim_end_matches('/'));
-        let mut segments = [""; 5];
+        let mut segments = [""; MAX_SEGMENTS];
         let mut count = 0;
         for (known, segment) in segments.iter_mut().zip(path.strip_prefix("log_search/").unwrap_or(&path).split('/')) {
             *known = segment;
@@ -241,8 +244,37 @@ fn is_below_root(path: &str) -> bool {
 
 /// Returns whether any suffix of the path that starts at a segment is an owner's resource.
 fn is_owners_below_any_prefix(method: &Method, path: &str) -> bool {
-    path.match_indices('/').any(|(at, _)| {
-        path.get(at..).is_some_and(|path| Documented::for_path(method, path) == Documented::As(Access::Owner))
+    suffixes(path).any(|path| Documented::for_path(method, path) == Documented::As(Access::Owner))
+}
+
+/// Returns whether another parser could read an owner's resource where the table reads another one, because it folds
+/// other letters than ASCII's (`ſ`, `K`, `ａ`) or drops what it cannot see (a soft hyphen).
+pub(crate) fn could_fold_to_owners(path: &str) -> bool {
+    let is = |segment: &str, names: &[&str]| names.iter().any(|name| segment.eq_ignore_ascii_case(name));
+    let could_be = |segment: &str, names: &[&str]| has_octets_beyond_ascii(segment) || is(segment, names);
+    path.contains('%') && suffixes(path).any(|path| is_below_accounts(path, could_be) && !is_below_accounts(path, is))
+}
+
+/// Returns whether the path starts like an owner's resource, if `is` tells whether a segment is one of the names.
+fn is_below_accounts(path: &str, is: impl Fn(&str, &[&str]) -> bool) -> bool {
+    let segments: Vec<_> = path.split('/').skip(1).collect();
+    let [root, accounts, _id, rest @ ..] = &*segments else { return false };
+    is(root, &["management"])
+        && is(accounts, &["accounts"])
+        && rest.first().is_none_or(|resource| is(resource, &["users", "owners", "apikeys"]))
+}
+
+/// Returns whether a segment has percent-encoded octets from 0x80 up.
+fn has_octets_beyond_ascii(segment: &str) -> bool {
+    segment.split('%').skip(1).any(|octet| matches!(octet.as_bytes(), [b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]))
+}
+
+/// The suffixes of a path that start at a segment, cut off where the table does not look any more: a path of many
+/// segments must not cost the square of their number.
+fn suffixes(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').filter_map(|(start, _)| {
+        let suffix = path.get(start..)?;
+        suffix.match_indices('/').nth(MAX_SEGMENTS).map_or(Some(suffix), |(end, _)| suffix.get(..end))
     })
 }
 

@@ -11,7 +11,7 @@ const PLATFORM: &str = ".api.insight.rapid7.com";
 
 /// A scheme, a host in lower case and a port.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     https: bool,
     host: Box<str>,
     port: u16,
@@ -51,7 +51,7 @@ impl fmt::Debug for Origin {
 
 /// An [`Origin`] that a request names, in whatever letter case.
 #[derive(Debug, Clone, Copy)]
-pub struct OriginRef<'a> {
+pub(crate) struct OriginRef<'a> {
     https: bool,
     host: &'a str,
     port: u16,
@@ -142,7 +142,7 @@ impl fmt::Display for OriginRef<'_> {
 
 /// Where a request says that it goes.
 #[derive(Debug)]
-pub enum Target<'a> {
+pub(crate) enum Target<'a> {
     /// To this origin.
     Origin(OriginRef<'a>),
     /// To whatever the service below is connected to: the target has no authority.

@@ -11,18 +11,29 @@ use crate::{
 
 /// A request that can be signed: [`http::Request`] and, with feature `reqwest`, `reqwest::Request`.
 ///
-/// This trait is sealed. It is public so that code that is generic over clients can name it in its bounds.
+/// This trait is sealed and has no methods to call. It is public so that code that is generic over clients can name it
+/// in its bounds.
+#[allow(private_bounds)] // which closes its methods too
 pub trait HttpRequest: sealed::HttpRequest {}
 
 /// A response to a signed request: [`http::Response`] and, with feature `reqwest`, `reqwest::Response`.
 ///
-/// This trait is sealed. It is public so that code that is generic over clients can name it in its bounds.
+/// This trait is sealed and has no methods to call. It is public so that code that is generic over clients can name it
+/// in its bounds.
+#[allow(private_bounds)] // which closes its methods too
 pub trait HttpResponse: sealed::HttpResponse {}
 
+/// Private traits, so that nobody outside can call their methods, or depend on them:
+///
+/// ```compile_fail,E0624
+/// fn trim<Req: tower_logentries_auth::sign::HttpRequest>(request: &mut Req) {
+///     request.trim_path();
+/// }
+/// ```
 pub(crate) mod sealed {
     use super::*;
 
-    pub trait HttpRequest: Sized {
+    pub(crate) trait HttpRequest: Sized {
         type Body: Body<Error: Into<BoxError>>;
         /// What is left of the request while its body is read.
         type Head;
@@ -42,7 +53,7 @@ pub(crate) mod sealed {
         fn join(head: Self::Head, body: Self::Body) -> Self;
     }
 
-    pub trait HttpResponse {
+    pub(crate) trait HttpResponse {
         fn status(&self) -> StatusCode;
         fn headers(&self) -> &HeaderMap;
         fn extensions_mut(&mut self) -> &mut Extensions;
@@ -53,7 +64,7 @@ pub(crate) mod sealed {
 
 /// What the extensions of one request override.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RequestOverrides {
+pub(crate) struct RequestOverrides {
     pub(crate) access: Option<Access>,
     pub(crate) digest: Option<BodyDigest>,
 }

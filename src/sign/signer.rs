@@ -25,7 +25,7 @@ use crate::{
     canonical,
     clock::Clock,
     credentials::Key,
-    headers::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, single_value},
+    headers::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, keep_end_to_end, single_value},
     origin::{Origin, OriginRef, Target},
     trace,
 };
@@ -78,8 +78,10 @@ impl Signer {
         let required = required.unwrap_or(Access::ReadWrite);
         match key.ok_or(AuthError::InsufficientAccess { required })? {
             Key::Api(key) => {
-                request.headers_mut().remove(&AUTHORIZATION_API_KEY);
-                request.headers_mut().try_insert(&X_API_KEY, key)?;
+                let headers = request.headers_mut();
+                headers.remove(&AUTHORIZATION_API_KEY);
+                headers.try_insert(&X_API_KEY, key)?;
+                keep_end_to_end(headers)?;
                 trace::sending_with_api_key(required, request.body());
                 Ok(Prepared::Ready(None))
             }
@@ -144,6 +146,7 @@ impl Signer {
         let headers = request.headers_mut();
         headers.remove(&X_API_KEY);
         body.normalize_framing(headers)?;
+        keep_end_to_end(headers)?;
         self.ensure_content_type(headers)
     }
 

@@ -1,16 +1,20 @@
 //! The strict path check of requests with an API key: their access is judged by the path, so that every parser has to
 //! read the same segments in it.
 
+use crate::access::could_fold_to_owners;
+
 /// Returns whether every parser reads the same segments in this path: each is plain, and only the last may be empty.
-pub(super) fn is_unambiguous_path(path: &str) -> bool {
-    let Some(path) = path.strip_prefix('/') else { return path == "*" };
+pub(super) fn is_unambiguous_path(whole: &str) -> bool {
+    let Some(path) = whole.strip_prefix('/') else { return whole == "*" };
     let path = path.strip_suffix('/').unwrap_or(path);
-    path.is_empty() || path.split('/').all(is_plain)
+    path.is_empty() || path.split('/').all(is_plain) && !could_fold_to_owners(whole)
 }
 
-/// Neither empty nor a dot segment, and UTF-8 once it is decoded: to some an overlong `%c0%af` is a slash.
+/// Neither empty nor a dot segment, and UTF-8 once it is decoded: to some an overlong `%c0%af` is a slash. Blanks at its
+/// ends are trimmed by some.
 fn is_plain(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..") && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok())
+    !matches!(segment, "" | "." | "..")
+        && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok() && octets.trim_ascii() == octets)
 }
 
 /// Decodes a segment in which each octet is written in the only way that it can be.

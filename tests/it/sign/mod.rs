@@ -1,1 +1,3 @@
 //! The signing layer, a file a guarantee or setter.
+
+mod connection_header;

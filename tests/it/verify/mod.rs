@@ -1,1 +1,3 @@
 //! The verifying layer, a file a guarantee or setter.
+
+mod folded_paths;
