@@ -30,7 +30,7 @@ use crate::BodyDigest;
 ///      47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
 /// );
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CanonicalRequest<'a> {
     method: &'a Method,
     content_type: &'a str,

@@ -38,6 +38,10 @@
 //! # }
 //! ```
 //!
+//! A signed request on its way through both layers:
+//!
+#![doc = include_str!("guide/signed_request.svg")]
+//!
 //! # Client guarantees
 //!
 //! 1. A request is sent with the least-privileged configured key that suffices for its resource, or it fails before

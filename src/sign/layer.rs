@@ -60,6 +60,13 @@ impl<R> LogentriesAuthLayer<R> {
     ///
     /// Requests with an API key are not buffered, nor are those with a [`BodyDigest`](crate::BodyDigest): they have no
     /// limit.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).body_limit(64 * 1024 * 1024);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn body_limit(self, bytes: usize) -> Self {
         self.with(|signer| signer.body_limit = bytes)
     }
@@ -139,6 +146,15 @@ impl<R> LogentriesAuthLayer<R> {
 
     /// Sets the Content-Type of signed requests that have none. Defaults to `application/json`, which every known client
     /// of the API sends and signs. With `None` such a request is signed and sent without one.
+    ///
+    /// ```
+    /// use http::HeaderValue;
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?)
+    ///     .default_content_type(Some(HeaderValue::from_static("text/csv")));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn default_content_type(self, value: Option<HeaderValue>) -> Self {
         self.with(|signer| signer.default_content_type = value)
     }
@@ -164,6 +180,14 @@ impl<R> LogentriesAuthLayer<R> {
 
     /// Sets whether to adopt the clock of a trusted server that rejects a signed request for its date. Defaults to
     /// `true`. See [`ClockSkewCorrected`](super::ClockSkewCorrected) for when that happens, and within which bounds.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// // A machine whose clock is right wants to hear of servers whose clock is not.
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).correct_clock_skew(false);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn correct_clock_skew(self, enabled: bool) -> Self {
         self.with(|signer| signer.corrects_clock_skew = enabled)
     }
@@ -171,8 +195,23 @@ impl<R> LogentriesAuthLayer<R> {
     /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read. See [`BufferedBody`] for an example.
     ///
     /// The type of a layer with a closure cannot be named, for instance in a struct's field. With a function pointer it
-    /// can: `.rebuild_body(rebuild as fn(BufferedBody) -> MyBody)` makes a
-    /// `LogentriesAuthLayer<fn(BufferedBody) -> MyBody>`.
+    /// can:
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use bytes::Bytes;
+    /// use http_body_util::{BodyExt, combinators::BoxBody};
+    /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuthLayer};
+    ///
+    /// struct Api {
+    ///     layer: LogentriesAuthLayer<fn(BufferedBody) -> BoxBody<Bytes, Infallible>>,
+    /// }
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?);
+    /// let api = Api { layer: layer.rebuild_body(BufferedBody::boxed as fn(_) -> _) };
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesAuthLayer<F>
     where
         F: Fn(BufferedBody) -> B,
@@ -181,6 +220,15 @@ impl<R> LogentriesAuthLayer<R> {
     }
 
     /// Returns a handle that replaces the credentials of every clone and service of this layer at once.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?);
+    /// let handle = layer.credentials_handle();
+    /// handle.replace(Credentials::owner("key-id", "next-owner-key")?); // requests in flight keep theirs
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn credentials_handle(&self) -> CredentialsHandle {
         self.signer.credentials.clone()
     }
@@ -190,6 +238,14 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Errors
     ///
     /// Returns an error if the text is not an origin.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?);
+    /// assert_eq!(layer.clock_offset_secs("https://rest.logentries.com")?, 0); // nothing was sent yet
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
         Ok(self.signer.origin_clocks.offset_secs(&Origin::parse(origin)?))
     }

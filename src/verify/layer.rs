@@ -161,7 +161,26 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.access.replace_table(rule))
     }
 
-    /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read. See [`BufferedBody`] for an example.
+    /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read.
+    ///
+    /// hyper's [`Incoming`](https://docs.rs/hyper/1/hyper/body/struct.Incoming.html) cannot be rebuilt at all: map it to
+    /// another type in an outer layer.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, combinators::BoxBody};
+    /// use tower::{ServiceBuilder, service_fn};
+    /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesVerifyLayer};
+    ///
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// let service = ServiceBuilder::new()
+    ///     .layer(LogentriesVerifyLayer::new(keys).rebuild_body(BufferedBody::boxed))
+    ///     .service(service_fn(async |_: Request<BoxBody<Bytes, Infallible>>| Ok::<_, Infallible>(Response::new(()))));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesVerifyLayer<K, F>
     where
         F: Fn(BufferedBody) -> B,

@@ -5,6 +5,7 @@ mod support;
 
 mod vectors;
 
+mod auto_traits;
 mod clients;
 mod operations;
 mod replay;
