@@ -21,6 +21,10 @@ impl Origin {
     /// Parses an origin such as `https://rest.logentries.com` or `http://127.0.0.1:8080`.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let uri: Uri = text.parse().map_err(|source| InvalidOrigin { reason: Reason::Uri(source) })?;
+        // A `Uri` drops the fragment that it was parsed from.
+        if text.contains('#') {
+            return Err(InvalidOrigin { reason: Reason::NotAnOrigin });
+        }
         match Target::of_uri(&uri) {
             Target::Origin(target) if matches!(uri.path_and_query().map(|p| p.as_str()), None | Some("/")) => {
                 Ok(target.to_origin())

@@ -245,7 +245,7 @@ async fn a_host_header_that_names_another_authority_is_refused() {
 }
 
 /// Texts that name no origin, or more than one.
-const NO_ORIGINS: [&str; 25] = [
+const NO_ORIGINS: [&str; 26] = [
     "http://:80",
     "http://127.0.0.1:+80",
     "",
@@ -271,6 +271,7 @@ const NO_ORIGINS: [&str; 25] = [
     "https://[::1",
     "ftp://pass.example",
     "https//pass.example",
+    "https://pass.example#pass",
 ];
 
 #[test]
