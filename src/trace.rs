@@ -1,60 +1,133 @@
 //! Every event of the crate, in one place. None has a key, a signature, a query or a body in it.
 //!
+//! Strangers cause events at debug level only. A warning is for an operator to know, an error for one to fix.
 //! Without feature `tracing` these functions are empty.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
-use std::error::Error;
-
-use http::StatusCode;
+use http::{HeaderMap, Method, Uri};
 use http_body::Body;
 
-use crate::{Access, origin::Origin};
+#[cfg(feature = "tracing")]
+use crate::verify::key_id;
+use crate::{
+    Access, AuthError,
+    origin::{Origin, OriginRef},
+    verify::{Authenticated, Rejection},
+};
 
 #[cfg(feature = "tracing")]
 const SIGN: &str = "tower_logentries_auth::sign";
 #[cfg(feature = "tracing")]
 const VERIFY: &str = "tower_logentries_auth::verify";
 
-pub(crate) fn credentials_stripped() {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(target: SIGN, "sending request without credentials to untrusted origin");
+/// The request that an event is about. Its origin is only looked for where somebody listens.
+#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+pub(crate) struct Subject<'a, F> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) origin: F,
 }
 
-pub(crate) fn sending_with_api_key(access: Access, body: Option<&impl Body>) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(target: SIGN, %access, body_len = len(body), buffered = false, "sending request with API key");
-}
-
-pub(crate) fn sending_signed(key_id: &str, body: Option<&impl Body>, buffered: bool, clock_offset_secs: i64) {
+pub(crate) fn credentials_stripped<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
         target: SIGN,
+        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        "sending request without credentials to untrusted origin"
+    );
+}
+
+pub(crate) fn sending_with_api_key<'a>(
+    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
+    access: Access,
+    body: Option<&impl Body>,
+) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: SIGN,
+        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        %access, body_len = len(body), buffered = false,
+        "sending request with API key"
+    );
+}
+
+pub(crate) fn sending_signed<'a>(
+    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
+    key_id: &str,
+    body: Option<&impl Body>,
+    buffered: bool,
+    clock_offset_secs: i64,
+) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: SIGN,
+        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
         access = %Access::Owner, key_id, body_len = len(body), buffered, clock_offset_secs,
         "sending signed request"
     );
 }
 
-pub(crate) fn not_sent(error: &dyn Error) {
+pub(crate) fn not_sent<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>, error: &AuthError) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(target: SIGN, %error, "request not sent");
+    tracing::warn!(
+        target: SIGN,
+        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        error = %Chain(error),
+        "request not sent"
+    );
 }
 
 pub(crate) fn clock_skew_corrected(origin: &Origin, clock_offset_secs: i64) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(target: SIGN, ?origin, clock_offset_secs, "clock skew corrected");
+    tracing::warn!(target: SIGN, origin = %origin.as_ref(), clock_offset_secs, "clock skew corrected");
 }
 
-pub(crate) fn accepted(access: Access, key_id: Option<&str>, principal: Option<&str>) {
+pub(crate) fn accepted(method: &Method, path: &str, identity: &Authenticated) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(target: VERIFY, %access, key_id, principal, "request accepted");
+    tracing::debug!(
+        target: VERIFY,
+        %method, path, access = %identity.access, key_id = identity.key_id.as_deref(),
+        principal = identity.principal.as_deref(),
+        "request accepted"
+    );
 }
 
-pub(crate) fn rejected(status: StatusCode, rejection: &dyn Error) {
+pub(crate) fn rejected(method: &Method, uri: &Uri, headers: &HeaderMap, rejection: &Rejection) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(target: VERIFY, %rejection, status = status.as_u16(), "request rejected");
+    {
+        let (path, status, kind) = (uri.path(), rejection.status().as_u16(), rejection.kind());
+        let (key_id, reason) = (key_id(headers).or(rejection.key_id()), Chain(rejection));
+        match rejection {
+            Rejection::KeyStoreUnavailable { .. } => tracing::error!(
+                target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
+                "request rejected"
+            ),
+            Rejection::InvalidSignature(mismatch) => tracing::debug!(
+                target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
+                canonical_string = mismatch.canonical_string(), body_len = mismatch.body_len(),
+                "request rejected"
+            ),
+            _ => tracing::debug!(
+                target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
+                "request rejected"
+            ),
+        }
+    }
 }
 
 #[cfg(feature = "tracing")]
 fn len(body: Option<&impl Body>) -> Option<u64> {
     body.map_or(Some(0), |body| body.size_hint().exact())
+}
+
+/// An error and all its causes.
+#[cfg(feature = "tracing")]
+struct Chain<'a>(&'a dyn std::error::Error);
+
+#[cfg(feature = "tracing")]
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        std::iter::successors(self.0.source(), |&error| error.source()).try_for_each(|cause| write!(f, ": {cause}"))
+    }
 }

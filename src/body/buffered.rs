@@ -46,7 +46,7 @@ impl BufferedBody {
     }
 
     /// Returns how many bytes are left.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 

@@ -15,7 +15,7 @@ use super::{
     signer::{PendingSignature, Signer},
     skew::SkewCheck,
 };
-use crate::{RebuildBody, body::Collect, trace};
+use crate::{RebuildBody, body::Collect};
 
 pin_project! {
     /// The response future of [`LogentriesAuth`](super::LogentriesAuth).
@@ -96,18 +96,13 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Failed { error } => {
-                    let error = error.take().expect("polled after completion");
-                    trace::not_sent(&error);
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Err(error.take().expect("polled after completion")));
                 }
                 StateProj::Collecting { body, rest } => {
                     let collected = ready!(body.poll(cx));
                     let Unsigned { mut service, signer, rebuild, head, pending } =
                         rest.take().expect("taken once, with the state");
-                    let signed = collected
-                        .map_err(AuthError::from)
-                        .and_then(|collected| signer.sign_buffered(head, collected, pending, &rebuild));
-                    match signed {
+                    match signer.sign_buffered(head, collected, pending, &rebuild) {
                         Ok((request, skew_check)) => {
                             state.set(State::Sent { future: service.call(request), skew_check });
                         }

@@ -50,6 +50,8 @@ pub(crate) mod sealed {
         /// Returns `None` if there is no body at all.
         fn body(&self) -> Option<&Self::Body>;
         fn split(self) -> (Self::Head, Self::Body);
+        /// Returns the method and the path of a request that was split.
+        fn line(head: &Self::Head) -> (&Method, &str);
         fn join(head: Self::Head, body: Self::Body) -> Self;
     }
 
@@ -121,6 +123,10 @@ impl<ReqBody: Body<Error: Into<BoxError>>> sealed::HttpRequest for Request<ReqBo
 
     fn split(self) -> (Self::Head, ReqBody) {
         self.into_parts()
+    }
+
+    fn line(head: &Self::Head) -> (&Method, &str) {
+        (&head.method, head.uri.path())
     }
 
     fn join(head: Self::Head, body: ReqBody) -> Self {

@@ -54,6 +54,10 @@ impl sealed::HttpRequest for Request {
         (self, body)
     }
 
+    fn line(head: &Self) -> (&Method, &str) {
+        (head.method(), head.url().path())
+    }
+
     fn join(mut head: Self, body: Body) -> Self {
         *head.body_mut() = Some(body);
         head

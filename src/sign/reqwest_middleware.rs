@@ -12,7 +12,7 @@ use super::{
     signer::{Prepared, Signer},
     skew::SkewCheck,
 };
-use crate::{Credentials, RebuildBody, RebuildFromBytes, trace};
+use crate::{Credentials, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates every request of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware).
 ///
@@ -72,7 +72,7 @@ impl<R: RebuildBody<reqwest::Body>> LogentriesAuthMiddleware<R> {
             Prepared::Ready(skew_check) => Ok((request, skew_check)),
             Prepared::NeedsBody(pending) => {
                 let (head, body) = request.split();
-                let collected = self.signer.collect(body).await?;
+                let collected = self.signer.collect(body).await;
                 self.signer.sign_buffered(head, collected, pending, &self.rebuild)
             }
         }
@@ -83,8 +83,7 @@ impl<R: RebuildBody<reqwest::Body>> LogentriesAuthMiddleware<R> {
 impl<R: RebuildBody<reqwest::Body> + Send + Sync + 'static> Middleware for LogentriesAuthMiddleware<R> {
     async fn handle(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
         let authenticated = self.authenticate(request, RequestOverrides::from(&*extensions)).await;
-        let (request, skew_check) =
-            authenticated.inspect_err(|error| trace::not_sent(error)).map_err(Error::middleware)?;
+        let (request, skew_check) = authenticated.map_err(Error::middleware)?;
         let mut response = next.run(request, extensions).await?;
         if let Some(skew_check) = skew_check {
             skew_check.inspect(&mut response);

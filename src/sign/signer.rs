@@ -67,10 +67,35 @@ impl Signer {
         request: &mut Req,
         overrides: RequestOverrides,
     ) -> Result<Prepared, AuthError> {
+        let prepared = self.choose_key(request, overrides);
+        if let Err(error) = &prepared {
+            trace::not_sent(self.subject(request), error);
+        }
+        prepared
+    }
+
+    /// What events say of a request.
+    fn subject<'a, Req: HttpRequest>(
+        &'a self,
+        request: &'a Req,
+    ) -> trace::Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>> {
+        let origin = || match request.target() {
+            Target::Origin(origin) => Some(origin),
+            Target::MissingAuthority => self.assumed_origin.as_ref().map(Origin::as_ref),
+            Target::Invalid => None,
+        };
+        trace::Subject { method: request.method(), path: request.path(), origin }
+    }
+
+    fn choose_key<Req: HttpRequest>(
+        &self,
+        request: &mut Req,
+        overrides: RequestOverrides,
+    ) -> Result<Prepared, AuthError> {
         let Some(origin) = self.trusted_destination(request)? else {
             request.headers_mut().remove(&X_API_KEY);
             request.headers_mut().remove(&AUTHORIZATION_API_KEY);
-            trace::credentials_stripped();
+            trace::credentials_stripped(self.subject(request));
             return Ok(Prepared::Ready(None));
         };
         let required = overrides.access.or_else(|| self.access.required_of_client(request.method(), request.path()));
@@ -82,7 +107,7 @@ impl Signer {
                 headers.remove(&AUTHORIZATION_API_KEY);
                 headers.try_insert(&X_API_KEY, key)?;
                 keep_end_to_end(headers)?;
-                trace::sending_with_api_key(required, request.body());
+                trace::sending_with_api_key(self.subject(request), required, request.body());
                 Ok(Prepared::Ready(None))
             }
             Key::Owner(key) => {
@@ -173,14 +198,26 @@ impl Signer {
     pub(crate) fn sign_buffered<Req: HttpRequest>(
         &self,
         head: Req::Head,
-        (body, digest): (BufferedBody, BodyDigest),
+        collected: Result<(BufferedBody, BodyDigest), BodyError>,
         pending: PendingSignature,
         rebuild: &impl RebuildBody<Req::Body>,
     ) -> Result<(Req, Option<SkewCheck>), AuthError> {
-        let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
+        let rebuilt = collected.and_then(|(body, digest)| {
+            let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
+            Ok((body, digest))
+        });
+        let (body, digest) = rebuilt.map_err(AuthError::from).inspect_err(|error| {
+            let (method, path) = Req::line(&head);
+            trace::not_sent(trace::Subject { method, path, origin: || Some(pending.origin.origin()) }, error);
+        })?;
         let mut request = Req::join(head, body);
-        let skew_check = self.sign(&mut request, pending, digest)?;
-        Ok((request, skew_check))
+        match self.sign(&mut request, pending, digest) {
+            Ok(skew_check) => Ok((request, skew_check)),
+            Err(error) => {
+                trace::not_sent(self.subject(&request), &error);
+                Err(error)
+            }
+        }
     }
 
     /// Signs the request with the current second as its date.
@@ -202,7 +239,7 @@ impl Signer {
         let headers = request.headers_mut();
         headers.try_insert(&AUTHORIZATION_API_KEY, credential)?;
         headers.try_insert(DATE, date)?;
-        trace::sending_signed(key.id(), request.body(), is_buffered, used);
+        trace::sending_signed(self.subject(request), key.id(), request.body(), is_buffered, used);
         Ok(self.corrects_clock_skew.then(|| SkewCheck { clock: self.clock.clone(), origin, used }))
     }
 }

@@ -69,6 +69,10 @@ struct State {
 }
 
 impl OriginClock {
+    pub(super) fn origin(&self) -> OriginRef<'_> {
+        self.origin.as_ref()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -102,13 +102,18 @@ where
         stored: Result<Option<StoredKey>, K::Error>,
     ) -> Result<State<S, K, ReqBody>, Rejection> {
         let Self { service, request, credentials } = self;
-        let stored = stored.map_err(Rejection::key_store_unavailable)?;
-        match verifier.authorize(&request, credentials, stored)? {
+        let authorization = stored
+            .map_err(Rejection::key_store_unavailable)
+            .and_then(|stored| verifier.authorize(&request, credentials, stored))
+            .inspect_err(|rejection| {
+                trace::rejected(request.method(), request.uri(), request.headers(), rejection);
+            })?;
+        match authorization {
             Authorization::Granted(identity) => Ok(State::called(service, request, identity)),
             Authorization::AwaitingSignature(signature) => {
                 let (head, body) = request.into_parts();
                 if body.is_end_stream() {
-                    let identity = signature.verify(&head, BodyDigest::EMPTY)?;
+                    let identity = signature.verify(&head, 0, BodyDigest::EMPTY).inspect_err(log(&head))?;
                     return Ok(State::called(service, Request::from_parts(head, body), identity));
                 }
                 let body = Collect::new(body, verifier.body_limit);
@@ -128,13 +133,20 @@ impl<S> Unverified<S> {
         S: Service<Request<ReqBody>>,
     {
         let Self { service, head, signature } = self;
-        let (body, digest) = collected?;
-        // User code never sees a body that was not verified.
-        let identity = signature.verify(&head, digest)?;
-        let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
+        let verified = collected.map_err(Rejection::from).and_then(|(body, digest)| {
+            // User code never sees a body that was not verified.
+            let identity = signature.verify(&head, body.len(), digest)?;
+            let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
+            Ok((body, identity))
+        });
+        let (body, identity) = verified.inspect_err(log(&head))?;
         let request = Request::from_parts(head, body);
         Ok(State::called(service, request, identity))
     }
+}
+
+fn log(head: &Parts) -> impl FnOnce(&Rejection) {
+    |rejection| trace::rejected(&head.method, &head.uri, &head.headers, rejection)
 }
 
 impl<S, K, ReqBody> State<S, K, ReqBody>
@@ -143,7 +155,7 @@ where
     K: KeyStore,
 {
     fn called(mut service: S, mut request: Request<ReqBody>, identity: Authenticated) -> Self {
-        trace::accepted(identity.access, identity.key_id.as_deref(), identity.principal.as_deref());
+        trace::accepted(request.method(), request.uri().path(), &identity);
         attach_identity(&mut request, identity);
         Self::Called { future: service.call(request) }
     }
@@ -180,7 +192,6 @@ where
             match next {
                 Ok(next) => state.set(next),
                 Err(rejection) => {
-                    trace::rejected(rejection.status(), &rejection);
                     state.set(State::Rejected { rejection: None });
                     return Poll::Ready(Ok(rejection.into_response(this.verifier.clock.now(), *this.is_head)));
                 }

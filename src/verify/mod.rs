@@ -8,6 +8,7 @@ mod authenticated;
 mod future;
 mod keys;
 mod layer;
+mod mismatch;
 mod path;
 mod presented;
 mod rejection;
@@ -18,11 +19,14 @@ mod verifier;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::authenticated::MissingVerifyLayer;
+#[cfg(feature = "tracing")]
+pub(crate) use self::presented::key_id;
 pub use self::{
     authenticated::Authenticated,
     future::ResponseFuture,
     keys::{DuplicateKeyError, KeyStore, MemoryKeyStore, PresentedKey, StoredKey},
     layer::LogentriesVerifyLayer,
+    mismatch::Mismatch,
     rejection::{MalformedRequest, Rejection},
     response_body::ResponseBody,
     service::LogentriesVerify,

@@ -49,11 +49,8 @@ impl PresentedCredentials {
     }
 
     fn parse_owner(credential: &[u8], date: u64) -> Option<Self> {
-        let (id, signature) = str::from_utf8(credential).ok()?.split_once(':')?;
-        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
-            return None;
-        }
-        Some(Self::Owner { id: id.into(), signature: signature.parse().ok()?, date })
+        let (id, signature) = split_credential(credential)?;
+        Some(Self::Owner { id: id.into(), signature, date })
     }
 
     /// What the key store is asked for.
@@ -63,6 +60,21 @@ impl PresentedCredentials {
             Self::Owner { id, .. } => PresentedKey::OwnerKeyId(Arc::clone(id)),
         }
     }
+}
+
+fn split_credential(credential: &[u8]) -> Option<(&str, Signature)> {
+    let (id, signature) = str::from_utf8(credential).ok()?.split_once(':')?;
+    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return None;
+    }
+    Some((id, signature.parse().ok()?))
+}
+
+/// Returns the id of the owner key that well-formed credentials name.
+#[cfg(feature = "tracing")]
+pub(crate) fn key_id(headers: &HeaderMap) -> Option<&str> {
+    let credential = single_value(headers, &AUTHORIZATION_API_KEY).ok()??;
+    split_credential(credential.as_bytes()).map(|(id, _)| id)
 }
 
 /// Returns the path that the client signed: under axum's `nest`, the one that still has its prefix.

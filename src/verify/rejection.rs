@@ -1,15 +1,16 @@
 //! Why a request is rejected, and what the client learns about it.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, iter, sync::Arc};
 
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, WWW_AUTHENTICATE},
 };
+use http_body_util::LengthLimitError;
 use tower::BoxError;
 
-use super::ResponseBody;
+use super::{Mismatch, ResponseBody};
 use crate::{Access, body::BodyError, clock};
 
 /// Why a request was rejected. It is in the extensions of the response, for logs and metrics.
@@ -22,8 +23,9 @@ use crate::{Access, body::BodyError, clock};
 /// | `MissingCredentials`, `UnknownKey`, `InvalidSignature`, `DateOutOfTolerance` | 401, with `WWW-Authenticate` | `unauthorized` |
 /// | `Forbidden` | 403 | `forbidden` |
 /// | `MalformedRequest`, `ReadBody`, `BodyLengthMismatch`, `UnsupportedTrailers` | 400 | `bad_request` |
-/// | `BodyTooLarge` | 413 | `body_too_large` |
+/// | `BodyTooLarge`, `ReadBody` because of an outer layer's [limit](http_body_util::LengthLimitError) | 413 | `body_too_large` |
 /// | `KeyStoreUnavailable` | 503 | `unavailable` |
+///
 /// A layer outside the verifying one sees it:
 ///
 /// ```
@@ -32,7 +34,7 @@ use crate::{Access, body::BodyError, clock};
 ///
 /// async fn count_rejections(response: Response) -> Response {
 ///     if let Some(rejection) = response.extensions().get::<Rejection>() {
-///         eprintln!("{}: {rejection}", rejection.status());
+///         eprintln!("{} {}: {rejection}", rejection.status(), rejection.kind());
 ///     }
 ///     response
 /// }
@@ -47,15 +49,20 @@ pub enum Rejection {
     /// The key store does not know the key.
     UnknownKey,
     /// None of the known keys made this signature for this request.
-    InvalidSignature,
+    InvalidSignature(Box<Mismatch>),
     /// The Date differs from the layer's clock by more than its tolerance.
-    DateOutOfTolerance,
+    DateOutOfTolerance {
+        /// By how many seconds the Date is ahead of the layer's clock; negative if it is behind.
+        offset_secs: i64,
+    },
     /// The key is valid, but does not grant access to this resource.
     Forbidden {
         /// The access that the resource requires.
         required: Access,
         /// The access that the key grants.
         granted: Access,
+        /// The id that the store gave the key.
+        key_id: Option<Arc<str>>,
     },
     /// The request is ambiguous, or its credentials are not well-formed.
     MalformedRequest(MalformedRequest),
@@ -121,16 +128,38 @@ impl Rejection {
     /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::MissingCredentials | Self::UnknownKey | Self::InvalidSignature | Self::DateOutOfTolerance => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::MissingCredentials
+            | Self::UnknownKey
+            | Self::InvalidSignature(_)
+            | Self::DateOutOfTolerance { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::ReadBody { source } if is_length_limit(&**source) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MalformedRequest(_)
             | Self::ReadBody { .. }
             | Self::BodyLengthMismatch { .. }
             | Self::UnsupportedTrailers => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::KeyStoreUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Returns a label for metrics, such as `invalid_signature`: the name of the variant in snake case.
+    ///
+    /// A body that exceeds an outer layer's limit is `body_too_large`, like one that exceeds this layer's.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MissingCredentials => "missing_credentials",
+            Self::UnknownKey => "unknown_key",
+            Self::InvalidSignature(_) => "invalid_signature",
+            Self::DateOutOfTolerance { .. } => "date_out_of_tolerance",
+            Self::Forbidden { .. } => "forbidden",
+            Self::MalformedRequest(_) => "malformed_request",
+            Self::ReadBody { source } if is_length_limit(&**source) => "body_too_large",
+            Self::ReadBody { .. } => "read_body",
+            Self::BodyLengthMismatch { .. } => "body_length_mismatch",
+            Self::UnsupportedTrailers => "unsupported_trailers",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::KeyStoreUnavailable { .. } => "key_store_unavailable",
         }
     }
 
@@ -148,10 +177,11 @@ impl Rejection {
     fn message(&self) -> &'static str {
         match self {
             Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
-            Self::UnknownKey | Self::InvalidSignature => "the key is unknown or the signature is invalid",
-            Self::DateOutOfTolerance => "the Date is too far from the server's time",
+            Self::UnknownKey | Self::InvalidSignature(_) => "the key is unknown or the signature is invalid",
+            Self::DateOutOfTolerance { .. } => "the Date is too far from the server's time",
             Self::Forbidden { .. } => "the key does not grant access to this resource",
             Self::MalformedRequest(malformed) => malformed.message(),
+            Self::ReadBody { source } if is_length_limit(&**source) => "the body is too large",
             Self::ReadBody { .. } => "the body could not be read",
             Self::BodyLengthMismatch { .. } => "the length of the body contradicts its headers",
             Self::UnsupportedTrailers => "trailers are not accepted here",
@@ -183,6 +213,15 @@ impl Rejection {
         response
     }
 
+    /// Returns the id that the store gave the key.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Forbidden { key_id, .. } => key_id.as_deref(),
+            _ => None,
+        }
+    }
+
     pub(super) fn key_store_unavailable(error: impl Into<BoxError>) -> Self {
         Self::KeyStoreUnavailable { source: error.into().into() }
     }
@@ -209,8 +248,9 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey => f.write_str("the key is unknown"),
-            Self::InvalidSignature => f.write_str("the signature is invalid"),
-            Self::Forbidden { required, granted } => {
+            Self::InvalidSignature(_) => f.write_str("the signature is invalid"),
+            Self::DateOutOfTolerance { offset_secs } => write_offset(f, *offset_secs),
+            Self::Forbidden { required, granted, .. } => {
                 write!(f, "the key grants {granted} access, the resource requires {required}")
             }
             Self::BodyLengthMismatch { read } => {
@@ -220,6 +260,30 @@ impl fmt::Display for Rejection {
             rejection => f.write_str(rejection.message()),
         }
     }
+}
+
+/// Half an hour, by multiples of which time zones differ.
+const HALF_HOUR: u64 = 30 * 60;
+/// How many seconds of a clock's own error are allowed for when a time zone is recognized.
+const ZONE_SLACK: u64 = 60;
+
+/// Says how far and in which direction a Date is off, and which time zone that looks like.
+fn write_offset(f: &mut fmt::Formatter<'_>, offset_secs: i64) -> fmt::Result {
+    let (secs, is_ahead) = (offset_secs.unsigned_abs(), offset_secs >= 0);
+    let direction = if is_ahead { "ahead of" } else { "behind" };
+    write!(f, "the Date is {secs} seconds {direction} the server's clock")?;
+    let half_hours = secs.saturating_add(HALF_HOUR / 2) / HALF_HOUR;
+    let farthest = if is_ahead { 14 * 2 } else { 12 * 2 };
+    if secs.abs_diff(half_hours.saturating_mul(HALF_HOUR)) > ZONE_SLACK || !(1..=farthest).contains(&half_hours) {
+        return Ok(());
+    }
+    let (sign, hours, minutes) = (if is_ahead { '+' } else { '-' }, half_hours / 2, half_hours % 2 * 30);
+    write!(f, ", as if local time of UTC{sign}{hours:02}:{minutes:02} had been sent as GMT")
+}
+
+/// Returns whether a body failed because an outer layer limits its length.
+fn is_length_limit(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |&error| error.source()).any(|error| error.is::<LengthLimitError>())
 }
 
 impl Error for Rejection {

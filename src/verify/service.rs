@@ -11,7 +11,7 @@ use http_body::Body;
 use tower::{BoxError, Service};
 
 use super::{KeyStore, ResponseBody, ResponseFuture, future::LookingUp, verifier::Verifier};
-use crate::{RebuildBody, RebuildFromBytes};
+use crate::{RebuildBody, RebuildFromBytes, trace};
 
 /// Middleware that authenticates requests before they reach the inner service.
 ///
@@ -55,6 +55,7 @@ where
         let credentials = match self.verifier.authenticate(&request) {
             Ok(credentials) => credentials,
             Err(rejection) => {
+                trace::rejected(request.method(), request.uri(), request.headers(), &rejection);
                 // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
                 self.inner = self.inner.clone();
                 let is_head = *request.method() == Method::HEAD;

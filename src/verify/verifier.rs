@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    Authenticated, Rejection, StoredKey,
+    Authenticated, Mismatch, Rejection, StoredKey,
     keys::Grant,
     presented::{PresentedCredentials, signed_path},
 };
@@ -49,16 +49,18 @@ impl Verifier {
     /// Parses the credentials of a request, and checks the date of a signed one.
     pub(super) fn authenticate<ReqBody>(&self, request: &Request<ReqBody>) -> Result<PresentedCredentials, Rejection> {
         let credentials = PresentedCredentials::parse(request)?;
-        match credentials {
-            PresentedCredentials::Owner { date, .. } if !self.is_within_tolerance(date) => {
-                Err(Rejection::DateOutOfTolerance)
-            }
-            credentials => Ok(credentials),
+        if let PresentedCredentials::Owner { date, .. } = credentials {
+            self.check_date(date)?;
         }
+        Ok(credentials)
     }
 
-    fn is_within_tolerance(&self, date: u64) -> bool {
-        self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs())
+    fn check_date(&self, date: u64) -> Result<(), Rejection> {
+        if self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs()) {
+            return Ok(());
+        }
+        let date = i64::try_from(date).unwrap_or(i64::MAX);
+        Err(Rejection::DateOutOfTolerance { offset_secs: date.saturating_sub(self.clock.secs()) })
     }
 
     /// Decides by what the store knows of the key, without looking at the body.
@@ -85,7 +87,7 @@ impl Verifier {
                     signed_path(request.uri(), request.extensions()),
                 );
                 if granted < required {
-                    return Err(Rejection::Forbidden { required, granted });
+                    return Err(Rejection::Forbidden { required, granted, key_id: id });
                 }
                 Ok(Authorization::Granted(Authenticated { access: granted, key_id: id, key_label: None, principal }))
             }
@@ -96,14 +98,16 @@ impl Verifier {
 }
 
 impl UnverifiedSignature {
-    /// Checks that one of the keys made the signature, for this request and a body of this digest.
-    pub(super) fn verify(self, head: &Parts, digest: BodyDigest) -> Result<Authenticated, Rejection> {
+    /// Checks that one of the keys made the signature, for this request and a body of this length and digest.
+    pub(super) fn verify(self, head: &Parts, body_len: usize, digest: BodyDigest) -> Result<Authenticated, Rejection> {
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = text(DATE).unwrap_or_default();
         let path = signed_path(&head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, path, text(CONTENT_TYPE), date, digest);
         let Self { id, signature, keys, principal } = self;
-        let signer = keys.iter().find(|key| key.verify(&canonical, &signature)).ok_or(Rejection::InvalidSignature)?;
+        let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
+            return Err(Rejection::InvalidSignature(Box::new(Mismatch::new(id, &canonical, body_len))));
+        };
         let key_label = signer.label().cloned();
         Ok(Authenticated { access: Access::Owner, key_id: Some(id), key_label, principal })
     }

@@ -43,26 +43,20 @@ async fn each_request_is_one_event_with_its_access_key_size_and_way() {
     hashed.extensions_mut().insert(BodyDigest::of("four"));
     let unsized_body = Body::new(Scripted::new([Act::Data(b"some")]));
     let foreign = Request::get(format!("https://example.com{USERS}")).body(Body::empty()).unwrap();
+    let to = |method, path, origin| format!("method={method} path=\"{path}\" origin={origin}");
+    let signed = |size| {
+        let to = to("POST", USERS, ORIGIN);
+        format!("sending signed request {to} access=owner key_id=\"{ID}\" {size} clock_offset_secs=0")
+    };
+    let keyed = |size| format!("sending request with API key {} access=read/write {size}", to("POST", TEAMS, ORIGIN));
+    let stripped = to("GET", USERS, "https://example.com");
     let requests = [
-        (
-            post(USERS, ""),
-            format!(
-                "sending signed request access=owner key_id=\"{ID}\" body_len=0 buffered=false clock_offset_secs=0"
-            ),
-        ),
-        (
-            post(USERS, "four"),
-            format!("sending signed request access=owner key_id=\"{ID}\" body_len=4 buffered=true clock_offset_secs=0"),
-        ),
-        (
-            hashed,
-            format!(
-                "sending signed request access=owner key_id=\"{ID}\" body_len=4 buffered=false clock_offset_secs=0"
-            ),
-        ),
-        (post(TEAMS, "four"), "sending request with API key access=read/write body_len=4 buffered=false".to_owned()),
-        (post(TEAMS, unsized_body), "sending request with API key access=read/write buffered=false".to_owned()),
-        (foreign, "sending request without credentials to untrusted origin".to_owned()),
+        (post(USERS, ""), signed("body_len=0 buffered=false")),
+        (post(USERS, "four"), signed("body_len=4 buffered=true")),
+        (hashed, signed("body_len=4 buffered=false")),
+        (post(TEAMS, "four"), keyed("body_len=4 buffered=false")),
+        (post(TEAMS, unsized_body), keyed("buffered=false")),
+        (foreign, format!("sending request without credentials to untrusted origin {stripped}")),
     ];
     for (request, told) in requests {
         assert_eq!(of_sending(request).await, [format!("DEBUG sign: {told}")]);
@@ -74,8 +68,12 @@ async fn each_refusal_before_sending_is_a_warning() {
     let failing = Body::new(Scripted::new([Act::Fail("the disk is gone")]));
     let asterisk = Request::options("*").body(Body::empty()).unwrap();
     for (request, why) in [
-        (post(USERS, failing), "failed to read the request body that has to be signed"),
-        (asterisk, "the URI has no authority"),
+        (
+            post(USERS, failing),
+            "method=POST path=\"/management/accounts/acme/users\" origin=http://localhost \
+             error=failed to read the request body that has to be signed: the disk is gone",
+        ),
+        (asterisk, "method=OPTIONS path=\"*\" error=the URI has no authority"),
     ] {
         let told = of_sending(request).await;
         assert!(told.len() == 1 && told[0].starts_with("WARN sign: request not sent"), "{told:?}");
@@ -92,15 +90,19 @@ async fn of_receiving(request: Request<Body>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_verifying_layer_tells_whom_it_lets_in_and_warns_of_whom_it_does_not() {
+async fn the_verifying_layer_tells_whom_it_lets_in_and_whom_it_does_not() {
     let with = |name: &str, value: &str| Request::get(LOGS).header(name, value).body(Body::empty()).unwrap();
     let accepted = of_receiving(with("x-api-key", crate::support::READ_ONLY_KEY)).await;
-    assert_eq!(accepted, ["DEBUG verify: request accepted access=read-only"]);
+    assert_eq!(accepted, ["DEBUG verify: request accepted method=GET path=\"/management/logs\" access=read-only"]);
     let unknown = of_receiving(with("x-api-key", "unknown")).await;
-    assert_eq!(unknown, ["WARN verify: request rejected rejection=the key is unknown status=401"]);
+    assert_eq!(
+        unknown,
+        ["DEBUG verify: request rejected method=GET path=\"/management/logs\" status=401 kind=\"unknown_key\" \
+          rejection=the key is unknown"]
+    );
     let malformed = of_receiving(with("authorization-api-key", "no colon")).await;
     assert_eq!(malformed.len(), 1);
-    assert!(malformed[0].ends_with("status=400"), "{malformed:?}");
+    assert!(malformed[0].starts_with("DEBUG") && malformed[0].contains("status=400"), "{malformed:?}");
 }
 
 #[tokio::test]
@@ -119,7 +121,7 @@ async fn each_change_of_the_offset_is_a_warning() {
     let told = ours(&log);
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].ends_with("clock_offset_secs=0"), "{told:?}");
-    assert_eq!(told[1], "WARN sign: clock skew corrected origin=\"http://localhost\" clock_offset_secs=1200");
+    assert_eq!(told[1], "WARN sign: clock skew corrected origin=http://localhost clock_offset_secs=1200");
     assert!(told[2].ends_with("clock_offset_secs=1200"), "{told:?}");
 }
 

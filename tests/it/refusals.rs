@@ -89,7 +89,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
         (stale, "DateOutOfTolerance", 401, "unauthorized", "the Date is too far from the server's time"),
         (
             with_api_key("GET", TEAMS, READ_ONLY_KEY),
-            "Forbidden { required: ReadWrite, granted: ReadOnly }",
+            "Forbidden { required: ReadWrite, granted: ReadOnly, key_id: None }",
             403,
             "forbidden",
             "the key does not grant access to this resource",

@@ -1,1 +1,4 @@
 //! Long runs, faults, logs and the programs in `examples/`.
+
+#[cfg(feature = "tracing")]
+mod rejection_events;

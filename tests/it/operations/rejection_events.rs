@@ -1,0 +1,70 @@
+//! What the verifying layer logs of what it rejects: at debug level what strangers can cause, as an error what is broken.
+
+use std::{error::Error, fmt};
+
+use axum::body::Body;
+use http::Request;
+use tower_logentries_auth::{
+    KeyStore, LogentriesVerifyLayer,
+    verify::{PresentedKey, StoredKey},
+};
+
+use crate::support::{
+    KEY_ID,
+    log::Log,
+    verifying::{TestRequest, present, verifier, verifier_with},
+};
+
+/// The one event of a rejected request.
+async fn event<K: KeyStore>(layer: LogentriesVerifyLayer<K>, request: Request<Body>) -> String {
+    let (rejected, log) = Log::of(present(&layer, request)).await;
+    assert!(rejected.is_err());
+    assert_eq!(log.lines().count(), 1, "{log}");
+    log.trim().to_owned()
+}
+
+#[derive(Debug)]
+struct Failure(&'static str, Option<Box<Failure>>);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[tokio::test]
+async fn failing_store_is_an_error_with_all_its_causes() {
+    let store = |_: PresentedKey| async {
+        let refused = Failure("connection refused", None);
+        Err::<Option<StoredKey>, _>(Failure("no row was read", Some(Box::new(refused))))
+    };
+    let told = event(verifier_with(store), TestRequest::LIST.request()).await;
+    assert!(told.starts_with("ERROR tower_logentries_auth::verify: request rejected method=GET path="), "{told}");
+    assert!(told.contains(&format!("key_id=\"{KEY_ID}\" status=503 kind=\"key_store_unavailable\"")), "{told}");
+    assert!(told.ends_with("keys cannot be looked up at the moment: no row was read: connection refused"), "{told}");
+}
+
+#[tokio::test]
+async fn invalid_signature_is_a_debug_event_with_its_canonical_string() {
+    let forged = TestRequest { key: "another-key", ..TestRequest::CREATE };
+    let told = event(verifier(), forged.request()).await;
+    assert!(told.starts_with("DEBUG tower_logentries_auth::verify: request rejected method=POST path="), "{told}");
+    assert!(told.contains("canonical_string=\"POSTapplication/jsonThu, 17 Aug 2017 20:16:24 GMTmanagement"), "{told}");
+    assert!(told.contains(&format!("body_len={}", forged.body.len())), "{told}");
+}
+
+#[tokio::test]
+async fn key_id_is_logged_where_it_is_well_formed() {
+    let stale = TestRequest { date: "Thu, 17 Aug 2017 20:00:00 GMT", ..TestRequest::LIST };
+    let told = event(verifier(), stale.request()).await;
+    assert!(told.contains(&format!("key_id=\"{KEY_ID}\" status=401 kind=\"date_out_of_tolerance\"")), "{told}");
+    let malformed = TestRequest::LIST.carrying("what-is-this:it-is-no-signature").unwrap();
+    let told = event(verifier(), malformed).await;
+    assert!(!told.contains("what-is-this") && !told.contains("key_id"), "{told}");
+}
