@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use http::{HeaderMap, HeaderValue, header::DATE};
@@ -17,11 +17,24 @@ const LAST_SECOND: u64 = 253_402_300_799;
 #[derive(Clone, Default)]
 pub(crate) struct Clock {
     custom: Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>,
+    #[cfg(test)]
+    custom_instant: Option<Arc<dyn Fn() -> Instant + Send + Sync>>,
 }
 
 impl Clock {
     pub(crate) fn new(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self { custom: Some(Arc::new(clock)) }
+        Self {
+            custom: Some(Arc::new(clock)),
+            #[cfg(test)]
+            custom_instant: None,
+        }
+    }
+
+    /// Replaces the clock that never jumps, so that hours can pass in a test.
+    #[cfg(test)]
+    pub(crate) fn with_instant(mut self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.custom_instant = Some(Arc::new(clock));
+        self
     }
 
     /// Returns whole seconds since 1970, or `None` before it and after the year 9999.
@@ -36,6 +49,16 @@ impl Clock {
             Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
             Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |secs| -secs - 1),
         }
+    }
+
+    /// Returns the time of a clock that never jumps, if there is one: wasm32-unknown-unknown has none.
+    #[cfg_attr(not(test), allow(clippy::unused_self))]
+    pub(crate) fn instant(&self) -> Option<Instant> {
+        #[cfg(test)]
+        if let Some(instant) = &self.custom_instant {
+            return Some(instant());
+        }
+        (!cfg!(all(target_family = "wasm", target_os = "unknown"))).then(Instant::now)
     }
 }
 

@@ -82,6 +82,11 @@ pub(crate) fn clock_skew_corrected(origin: &Origin, clock_offset_secs: i64) {
     tracing::warn!(target: SIGN, origin = %origin.as_ref(), clock_offset_secs, "clock skew corrected");
 }
 
+pub(crate) fn clock_correction_dropped(origin: &Origin, reason: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: SIGN, origin = %origin.as_ref(), reason, "clock skew correction dropped");
+}
+
 pub(crate) fn accepted(method: &Method, path: &str, identity: &Authenticated) {
     #[cfg(feature = "tracing")]
     tracing::debug!(

@@ -229,7 +229,7 @@ impl Signer {
     ) -> Result<Option<SkewCheck>, AuthError> {
         let PendingSignature { key, origin, is_buffered } = pending;
         let now = self.clock.now().ok_or(AuthError::ClockOutOfRange)?;
-        let (date, used) = origin.date(now, self.corrects_clock_skew).ok_or(AuthError::ClockOutOfRange)?;
+        let (date, used) = origin.date(&self.clock, now, self.corrects_clock_skew).ok_or(AuthError::ClockOutOfRange)?;
 
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let date_text = date.to_str().unwrap_or_default();
@@ -240,7 +240,7 @@ impl Signer {
         headers.try_insert(&AUTHORIZATION_API_KEY, credential)?;
         headers.try_insert(DATE, date)?;
         trace::sending_signed(self.subject(request), key.id(), request.body(), is_buffered, used);
-        Ok(self.corrects_clock_skew.then(|| SkewCheck { clock: self.clock.clone(), origin, used }))
+        Ok(self.corrects_clock_skew.then(|| SkewCheck { clock: self.clock.clone(), origin, signed_at: now, used }))
     }
 }
 

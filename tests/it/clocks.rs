@@ -104,21 +104,6 @@ async fn the_offset_converges_and_a_refusal_for_another_reason_is_not_retried() 
 }
 
 #[tokio::test]
-async fn the_offset_heals_when_the_local_clock_is_set_right() {
-    let origin = server_off_by(TWENTY_MINUTES).await;
-    let clock = ManualClock::at(SIGNED_AT);
-    let layer = layer_for(&origin).clock(clock.reading());
-    get(&layer, &origin, USERS).await;
-    assert_eq!(get(&layer, &origin, USERS).await.status(), StatusCode::OK);
-
-    clock.set(SIGNED_AT.checked_add_signed(TWENTY_MINUTES).unwrap());
-    let refused = get(&layer, &origin, USERS).await;
-    assert_eq!((refused.status(), corrected(&refused)), (StatusCode::UNAUTHORIZED, Some(0)));
-    assert_eq!(get(&layer, &origin, USERS).await.status(), StatusCode::OK);
-    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 0);
-}
-
-#[tokio::test]
 async fn two_origins_keep_offsets_of_their_own() {
     let (ahead, behind, right) =
         (server_off_by(TWENTY_MINUTES).await, server_off_by(-TWENTY_MINUTES).await, server_off_by(0).await);

@@ -28,22 +28,6 @@ async fn thirty_seconds_are_tolerated_and_a_day_is_believed() {
     }
 }
 
-#[tokio::test]
-async fn the_offset_changes_once_a_second_at_most() {
-    let (server, client) = (ManualClock::at(SIGNED_AT + 100), ManualClock::at(SIGNED_AT));
-    let reading = server.reading();
-    let (origin, _) = record_and(move |_| refusal(&httpdate::fmt_http_date(reading()))).await;
-    let layer = layer_for(&origin).clock(client.reading());
-    assert_eq!(corrected(&get(&layer, &origin, USERS).await), Some(100));
-
-    server.set(SIGNED_AT + 200);
-    assert_eq!(corrected(&get(&layer, &origin, USERS).await), None);
-    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 100);
-
-    client.set(SIGNED_AT + 1);
-    assert_eq!(corrected(&get(&layer, &origin, USERS).await), Some(199));
-}
-
 /// A refusal that was under way while another one corrected the clock is worth another try as well.
 #[tokio::test]
 async fn requests_refused_together_are_all_told_to_try_again() {

@@ -1,3 +1,4 @@
 //! The signing layer, a file a guarantee or setter.
 
+mod clock_skew;
 mod connection_header;

@@ -28,6 +28,10 @@ impl ManualClock {
         self.0.store(second, Ordering::SeqCst);
     }
 
+    pub(crate) fn second(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn reading(&self) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
         let second = Arc::clone(&self.0);
         move || at(second.load(Ordering::SeqCst))()

@@ -1,0 +1,156 @@
+//! The clocks of the origins that signed requests went to.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+};
+
+use http::HeaderValue;
+
+use super::correction::{Change, Correction, Offset};
+use crate::{
+    clock::{Clock, format_date},
+    origin::{Origin, OriginRef},
+    trace,
+};
+
+/// How many origins' clocks are kept: more than any program signs for, unless it lets its users name regions.
+const MAX_ORIGINS: usize = 64;
+
+/// The clocks of all origins, shared by every clone of a layer.
+#[derive(Debug, Clone, Default)]
+pub(in crate::sign) struct OriginClocks {
+    known: Arc<Mutex<Vec<Arc<OriginClock>>>>,
+}
+
+impl OriginClocks {
+    pub(in crate::sign) fn of(&self, origin: OriginRef<'_>) -> Arc<OriginClock> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clock) = known.iter().find(|clock| clock.origin.as_ref() == origin) {
+            return Arc::clone(clock);
+        }
+        let clock = Arc::new(OriginClock::new(origin.to_origin()));
+        if known.len() < MAX_ORIGINS {
+            known.push(Arc::clone(&clock));
+        } else if let Some(place) = known.iter_mut().find(|known| known.give_up_place()) {
+            *place = Arc::clone(&clock);
+        } else {
+            clock.state().is_forgotten = true;
+        }
+        clock
+    }
+
+    /// Returns the offset in force for `origin`, in seconds.
+    pub(in crate::sign) fn offset_secs(&self, origin: &Origin) -> i64 {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|clock| clock.origin == *origin).map_or(0, |clock| clock.state().correction.offset_secs())
+    }
+}
+
+/// The clock of one origin: its offset from ours, and the date of the current second.
+#[derive(Debug)]
+pub(in crate::sign) struct OriginClock {
+    pub(super) origin: Origin,
+    /// The offset in force, and whether a request has passed with it since the last rejection. Outside the lock, because
+    /// most requests pass.
+    offset_secs: AtomicI64,
+    has_passed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    correction: Correction,
+    /// Whether no later request gets to see this clock.
+    is_forgotten: bool,
+    /// The second that was last formatted, and its date.
+    date: Option<(u64, HeaderValue)>,
+}
+
+impl OriginClock {
+    fn new(origin: Origin) -> Self {
+        Self { origin, offset_secs: AtomicI64::default(), has_passed: AtomicBool::default(), state: Mutex::default() }
+    }
+
+    pub(in crate::sign) fn origin(&self) -> OriginRef<'_> {
+        self.origin.as_ref()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up its place to another origin, unless it was corrected: made-up regions must not use up all places.
+    fn give_up_place(&self) -> bool {
+        let mut state = self.state();
+        state.is_forgotten = !state.correction.was_ever_adopted();
+        state.is_forgotten
+    }
+
+    /// Returns the date to send at `now`, and the offset that is in it.
+    pub(in crate::sign) fn date(&self, clock: &Clock, now: u64, corrects_skew: bool) -> Option<(HeaderValue, i64)> {
+        let mut state = self.state();
+        let jump = if corrects_skew { self.notice_jump(&mut state, clock, now) } else { Change::Nothing };
+        let offset_secs = if corrects_skew { state.correction.offset_secs() } else { 0 };
+        let second = now.checked_add_signed(offset_secs)?;
+        let date = match &state.date {
+            Some((formatted, date)) if *formatted == second => date.clone(),
+            _ => state.date.insert((second, format_date(second)?)).1.clone(),
+        };
+        drop(state);
+        self.report(jump);
+        Some((date, offset_secs))
+    }
+
+    /// Notes that a request dated with the offset `used` was accepted.
+    pub(super) fn passed(&self, used: i64) {
+        if self.offset_secs.load(Relaxed) != used {
+            let mut state = self.state();
+            let change = state.correction.passed(used);
+            self.offset_secs.store(state.correction.offset_secs(), Relaxed);
+            drop(state);
+            self.report(change);
+        } else if !self.has_passed.load(Relaxed) {
+            self.has_passed.store(true, Relaxed);
+        }
+    }
+
+    /// Learns from the rejection of a request dated with the offset `used`. Returns the offset now in force if it explains
+    /// the rejection, so that another attempt is worthwhile.
+    pub(super) fn rejected(&self, clock: &Clock, now: u64, used: i64, measured: Offset) -> Option<i64> {
+        let mut state = self.state();
+        // A correction that no later request profits from must not be reported: a retry would repeat it for ever.
+        if state.is_forgotten {
+            return None;
+        }
+        let jump = self.notice_jump(&mut state, clock, now);
+        let has_passed = self.has_passed.swap(false, Relaxed);
+        let correction = &mut state.correction;
+        let change = correction.rejected(used, measured, has_passed);
+        let offset_secs = correction.offset_secs();
+        let is_worthwhile = correction.is_better_than(used, measured);
+        self.offset_secs.store(offset_secs, Relaxed);
+        drop(state);
+        self.report(jump);
+        self.report(change);
+        is_worthwhile.then_some(offset_secs)
+    }
+
+    /// Drops the offset if the layer's clock jumped, and with it the evidence that was gathered by that clock.
+    fn notice_jump(&self, state: &mut State, clock: &Clock, now: u64) -> Change {
+        if !state.correction.has_jumped_at(now, || clock.instant()) {
+            return Change::Nothing;
+        }
+        self.has_passed.store(false, Relaxed);
+        self.offset_secs.store(0, Relaxed);
+        state.correction.jumped()
+    }
+
+    fn report(&self, change: Change) {
+        match change {
+            Change::Nothing => {}
+            Change::Adopted(offset_secs) => trace::clock_skew_corrected(&self.origin, offset_secs),
+            Change::Dropped(reason) => trace::clock_correction_dropped(&self.origin, reason),
+        }
+    }
+}
