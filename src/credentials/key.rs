@@ -17,6 +17,7 @@ use crate::{BodyDigest, CanonicalRequest, Signature, signature::SigningKey};
 pub struct OwnerKey {
     inner: Arc<Inner>,
     label: Option<Arc<str>>,
+    principal: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -37,13 +38,19 @@ impl OwnerKey {
             return Err(CredentialsError::ColonInKeyId);
         }
         let key = SigningKey::new(key.as_bytes()).ok_or(CredentialsError::Empty { name: "owner key" })?;
-        Ok(Self { inner: Arc::new(Inner { id: id.into(), key }), label: None })
+        Ok(Self { inner: Arc::new(Inner { id: id.into(), key }), label: None, principal: None })
     }
 
     /// Sets a label, which tells two keys apart that share an id while they rotate. A handler sees the label of the key that
     /// signed a request in [`Authenticated::key_label`](crate::Authenticated::key_label).
     pub fn with_label(self, label: impl Into<Arc<str>>) -> Self {
         Self { label: Some(label.into()), ..self }
+    }
+
+    /// Sets the account that the key belongs to. A handler sees the account of the key that signed a request in
+    /// [`Authenticated::principal`](crate::Authenticated::principal).
+    pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
+        Self { principal: Some(account.into()), ..self }
     }
 
     /// Returns the id, which is sent in the open.
@@ -53,6 +60,10 @@ impl OwnerKey {
 
     pub(crate) fn label(&self) -> Option<&Arc<str>> {
         self.label.as_ref()
+    }
+
+    pub(crate) fn principal(&self) -> Option<&Arc<str>> {
+        self.principal.as_ref()
     }
 
     /// Returns whether both are the same key under the same id. The keys themselves are gone, so it compares signatures.

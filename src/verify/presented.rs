@@ -62,9 +62,12 @@ impl PresentedCredentials {
     }
 }
 
+/// How many bytes of a key id are looked up. The API's own are UUIDs of 36.
+pub(super) const MAX_KEY_ID_LEN: usize = 256;
+
 fn split_credential(credential: &[u8]) -> Option<(&str, Signature)> {
     let (id, signature) = str::from_utf8(credential).ok()?.split_once(':')?;
-    if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic()) {
+    if !(1..=MAX_KEY_ID_LEN).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }
     Some((id, signature.parse().ok()?))

@@ -96,7 +96,7 @@ pub enum Rejection {
 pub enum MalformedRequest {
     /// There are two credentials headers.
     DuplicateCredentials,
-    /// `authorization-api-key` is not an id, a `:` and the base64 of 20 bytes.
+    /// `authorization-api-key` is not an id of at most 256 bytes, a `:` and the base64 of 20 bytes.
     Credentials,
     /// A signed request does not have exactly one Date header in the form `Thu, 17 Aug 2017 20:16:24 GMT`.
     Date,
@@ -113,7 +113,9 @@ impl MalformedRequest {
     fn message(self) -> &'static str {
         match self {
             Self::DuplicateCredentials => "send one x-api-key or one authorization-api-key header",
-            Self::Credentials => "authorization-api-key takes a key id, a colon and the base64 of 20 bytes",
+            Self::Credentials => {
+                "authorization-api-key takes a key id of at most 256 bytes, a colon and the base64 of 20 bytes"
+            }
             Self::Date => "a signed request takes one Date header, as in Thu, 17 Aug 2017 20:16:24 GMT",
             Self::ContentType => "a signed request takes at most one Content-Type header, of visible ASCII",
             Self::Method => "this method cannot be signed",

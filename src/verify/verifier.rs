@@ -42,8 +42,11 @@ pub(super) struct UnverifiedSignature {
     id: Arc<str>,
     signature: Signature,
     keys: Vec<OwnerKey>,
-    principal: Option<Arc<str>>,
 }
+
+/// Why a store's entry of owner keys is not used. Among keys of several accounts, it would be anyone's guess.
+const PRINCIPAL_OF_NO_KEY: &str = "the key store set a principal on an entry of owner keys, not on a key: use \
+    `OwnerKey::with_principal` instead of `StoredKey::with_principal`";
 
 impl Verifier {
     /// Parses the credentials of a request, and checks the date of a signed one.
@@ -72,12 +75,15 @@ impl Verifier {
     ) -> Result<Authorization, Rejection> {
         let StoredKey { grant, id, principal } = stored.ok_or(Rejection::UnknownKey)?;
         match (credentials, grant) {
+            (PresentedCredentials::Owner { .. }, Grant::Owner(_)) if principal.is_some() => {
+                Err(Rejection::key_store_unavailable(PRINCIPAL_OF_NO_KEY))
+            }
             (PresentedCredentials::Owner { id, signature, .. }, Grant::Owner(mut keys)) => {
                 keys.retain(|key| key.id() == &*id);
                 if keys.is_empty() {
                     return Err(Rejection::UnknownKey);
                 }
-                Ok(Authorization::AwaitingSignature(UnverifiedSignature { id, signature, keys, principal }))
+                Ok(Authorization::AwaitingSignature(UnverifiedSignature { id, signature, keys }))
             }
             (PresentedCredentials::ApiKey(_), Grant::ApiKey(granted)) => {
                 let path = request.uri().path();
@@ -104,11 +110,11 @@ impl UnverifiedSignature {
         let date = text(DATE).unwrap_or_default();
         let path = signed_path(&head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, path, text(CONTENT_TYPE), date, digest);
-        let Self { id, signature, keys, principal } = self;
+        let Self { id, signature, keys } = self;
         let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
             return Err(Rejection::InvalidSignature(Box::new(Mismatch::new(id, &canonical, body_len))));
         };
-        let key_label = signer.label().cloned();
+        let (key_label, principal) = (signer.label().cloned(), signer.principal().cloned());
         Ok(Authenticated { access: Access::Owner, key_id: Some(id), key_label, principal })
     }
 }

@@ -70,7 +70,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
     let long = TestRequest { body: &[b' '; 65], ..TestRequest::CREATE }.request();
     let unknown = "the key is unknown or the signature is invalid";
     let doubled = "send one x-api-key or one authorization-api-key header";
-    let form = "authorization-api-key takes a key id, a colon and the base64 of 20 bytes";
+    let form = "authorization-api-key takes a key id of at most 256 bytes, a colon and the base64 of 20 bytes";
     let date = "a signed request takes one Date header, as in Thu, 17 Aug 2017 20:16:24 GMT";
     let content_type = "a signed request takes at most one Content-Type header, of visible ASCII";
     let path = "the path is ambiguous: no empty or dot segments, no encoded slashes or letters, \

@@ -82,7 +82,7 @@ impl MemoryKeyStore {
             let owner = self.owners.entry(key.id().into());
             let owner = owner.or_insert_with(|| Owner { account: Arc::clone(&account), keys: Vec::new() });
             if !owner.keys.iter().any(|known| known.is_same_as(key)) {
-                owner.keys.push(key.clone());
+                owner.keys.push(key.clone().with_principal(Arc::clone(&account)));
             }
         }
         for (digest, access) in credentials.api_keys() {
@@ -110,10 +110,9 @@ impl KeyStore for MemoryKeyStore {
 
     fn lookup(&self, presented: PresentedKey) -> Self::Future {
         ready(Ok(match presented {
-            PresentedKey::OwnerKeyId(id) => self
-                .owners
-                .get(&id)
-                .map(|owner| StoredKey::owner(owner.keys.iter().cloned()).with_principal(Arc::clone(&owner.account))),
+            PresentedKey::OwnerKeyId(id) => {
+                self.owners.get(&id).map(|owner| StoredKey::owner(owner.keys.iter().cloned()))
+            }
             PresentedKey::ApiKey(digest) => self
                 .api_keys
                 .get(&digest)

@@ -33,15 +33,13 @@ use crate::{Access, ApiKeyDigest, Credentials, OwnerKey};
 ///     let database = database.clone();
 ///     async move {
 ///         let PresentedKey::OwnerKeyId(id) = presented else { return Ok(None) };
-///         // An id belongs to one account, which has two keys under it while they rotate.
+///         // Two while they rotate, each with its own label, and the account that it belongs to.
 ///         let rows = database.owner_keys(&id).await?;
-///         let Some(account) = rows.first().map(|row| row.account.clone()) else { return Ok(None) };
-///         let keys: Result<Vec<_>, _> = rows
-///             .iter()
-///             .filter(|row| row.account == account)
-///             .map(|row| Ok::<_, tower::BoxError>(OwnerKey::new(&id, &row.secret)?.with_label(&*row.label)))
-///             .collect();
-///         Ok::<_, tower::BoxError>(Some(StoredKey::owner(keys?).with_principal(account)))
+///         let keys = rows.into_iter().map(|row| {
+///             let key = OwnerKey::new(&id, &row.secret)?;
+///             Ok::<_, tower::BoxError>(key.with_label(row.label).with_principal(row.account))
+///         });
+///         Ok::<_, tower::BoxError>(Some(StoredKey::owner(keys.collect::<Result<Vec<_>, _>>()?)))
 ///     }
 /// });
 /// ```
@@ -60,7 +58,7 @@ pub trait KeyStore {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PresentedKey {
-    /// The id of an owner key.
+    /// The id of an owner key, of at most 256 bytes. A longer one is malformed, and never looked up.
     OwnerKeyId(Arc<str>),
     /// The digest of an API key.
     ApiKey(ApiKeyDigest),
@@ -82,7 +80,9 @@ pub(super) enum Grant {
 
 impl StoredKey {
     /// Creates an entry of the owner keys that share an id: one, or several while they rotate. Keys with another id than
-    /// the one that was presented are ignored.
+    /// the one that was presented are ignored. Without any, the id is unknown.
+    ///
+    /// A key may have a [label](OwnerKey::with_label), and names the [account](OwnerKey::with_principal) that it belongs to.
     pub fn owner(keys: impl IntoIterator<Item = OwnerKey>) -> Self {
         Self { grant: Grant::Owner(keys.into_iter().collect()), id: None, principal: None }
     }
@@ -99,7 +99,10 @@ impl StoredKey {
         Self { id: Some(id.into()), ..self }
     }
 
-    /// Sets the account that the key belongs to, for [`Authenticated::principal`](super::Authenticated::principal).
+    /// Sets the account that an API key belongs to, for [`Authenticated::principal`](super::Authenticated::principal).
+    ///
+    /// An owner key names its own, with [`OwnerKey::with_principal`], because keys of several accounts can share an id. An
+    /// entry of owner keys on which this was called is an error of the store: it is answered with 503.
     pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
         Self { principal: Some(account.into()), ..self }
     }

@@ -1,0 +1,55 @@
+//! To which account a request is attributed.
+
+use std::convert::Infallible;
+
+use tower_logentries_auth::{
+    Access, Authenticated, OwnerKey, Rejection,
+    verify::{PresentedKey, StoredKey},
+};
+
+use crate::support::{
+    KEY_ID, LOGS, OWNER_KEY,
+    verifying::{TestRequest, present, verifier_with, with_api_key},
+    whole_error,
+};
+
+/// A store that has the same for every key.
+fn always(stored: StoredKey) -> impl Fn(PresentedKey) -> std::future::Ready<Result<Option<StoredKey>, Infallible>> {
+    move |_| std::future::ready(Ok(Some(stored.clone())))
+}
+
+fn key_of(account: &str, text: &str) -> OwnerKey {
+    OwnerKey::new(KEY_ID, text).unwrap().with_principal(account).with_label(format!("{account}'s"))
+}
+
+#[tokio::test]
+async fn principal_is_the_one_of_the_key_that_signed() {
+    let layer = verifier_with(always(StoredKey::owner([key_of("globex", "globex-key"), key_of("acme", OWNER_KEY)])));
+    for (key, account) in [("globex-key", "globex"), (OWNER_KEY, "acme")] {
+        let request = present(&layer, TestRequest { key, ..TestRequest::CREATE }.request()).await.unwrap();
+        let identity = request.extensions().get::<Authenticated>().unwrap();
+        assert_eq!(identity.principal.as_deref(), Some(account));
+        assert_eq!(identity.key_label.as_deref(), Some(&*format!("{account}'s")));
+    }
+}
+
+#[tokio::test]
+async fn key_without_a_principal_gets_nobody_elses() {
+    let bare = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
+    let layer = verifier_with(always(StoredKey::owner([key_of("globex", "globex-key"), bare])));
+    let request = present(&layer, TestRequest::CREATE.request()).await.unwrap();
+    assert_eq!(request.extensions().get::<Authenticated>().unwrap().principal, None);
+}
+
+#[tokio::test]
+async fn principal_of_a_whole_entry_of_owner_keys_is_an_error_of_the_store() {
+    let keys = [OwnerKey::new(KEY_ID, "globex-key").unwrap(), key_of("acme", OWNER_KEY)];
+    let layer = verifier_with(always(StoredKey::owner(keys).with_principal("globex")));
+    let rejection = present(&layer, TestRequest::CREATE.request()).await.unwrap_err();
+    assert!(matches!(rejection, Rejection::KeyStoreUnavailable { .. }), "{rejection:?}");
+    assert!(whole_error(&rejection).contains("use `OwnerKey::with_principal`"), "{rejection:?}");
+
+    let api_key = verifier_with(always(StoredKey::api_key(Access::ReadOnly).with_principal("globex")));
+    let request = present(&api_key, with_api_key("GET", LOGS, "any")).await.unwrap();
+    assert_eq!(request.extensions().get::<Authenticated>().unwrap().principal.as_deref(), Some("globex"));
+}
