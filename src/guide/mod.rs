@@ -6,5 +6,8 @@ pub mod security {}
 #[doc = include_str!("troubleshooting.md")]
 pub mod troubleshooting {}
 
+#[doc = include_str!("key_stores.md")]
+pub mod key_stores {}
+
 #[doc = include_str!("migrating.md")]
 pub mod migrating {}

@@ -19,6 +19,9 @@ mod verifier;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::authenticated::MissingVerifyLayer;
+#[cfg(feature = "cache")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cache")))]
+pub use self::keys::CachedKeyStore;
 #[cfg(feature = "tracing")]
 pub(crate) use self::presented::key_id;
 pub use self::{

@@ -1,5 +1,7 @@
 //! Where a verifier's keys come from.
 
+#[cfg(feature = "cache")]
+mod cached;
 mod memory;
 
 use std::{
@@ -10,6 +12,9 @@ use std::{
 
 use tower::BoxError;
 
+#[cfg(feature = "cache")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cache")))]
+pub use self::cached::CachedKeyStore;
 pub use self::memory::{DuplicateKeyError, MemoryKeyStore};
 use crate::{Access, ApiKeyDigest, Credentials, OwnerKey};
 
@@ -17,7 +22,8 @@ use crate::{Access, ApiKeyDigest, Credentials, OwnerKey};
 ///
 /// Lookups are asynchronous. An error is answered with `503 Service Unavailable`.
 ///
-/// [`Credentials`] are a store of one account's keys, [`MemoryKeyStore`] is one of many accounts', and so is a function:
+/// [`Credentials`] are a store of one account's keys, [`MemoryKeyStore`] is one of many accounts'. A function is a store,
+/// too, such as one that asks a database; see [`guide::key_stores`](crate::guide::key_stores):
 ///
 /// ```
 /// use tower_logentries_auth::{

@@ -1,0 +1,276 @@
+//! A cache in front of a key store.
+
+use std::{
+    error::Error,
+    fmt,
+    future::ready,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use moka::{future::Cache, ops::compute::Op};
+
+use super::{KeyStore, PresentedKey, StoredKey};
+use crate::verify::presented::MAX_KEY_ID_LEN;
+
+/// A key store that remembers what another one, such as a database, answered.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_logentries_auth::{
+///     LogentriesVerifyLayer,
+///     verify::{CachedKeyStore, PresentedKey, StoredKey},
+/// };
+///
+/// async fn look_up_in_database(presented: PresentedKey) -> Result<Option<StoredKey>, std::io::Error> {
+///     // ...
+/// #   Ok(None)
+/// }
+///
+/// let keys = CachedKeyStore::new(look_up_in_database)
+///     .time_to_live(Duration::from_secs(30)) // a revoked key is rejected after 30 seconds
+///     .max_capacity(100_000);
+/// let layer = LogentriesVerifyLayer::new(keys.clone());
+///
+/// // When a key is revoked in this process, at once:
+/// # async fn revoke(keys: CachedKeyStore<impl tower_logentries_auth::KeyStore>) {
+/// keys.invalidate(&PresentedKey::OwnerKeyId("key-id".into())).await;
+/// # }
+/// ```
+///
+/// Keys that the store knows, and keys that it does not, are kept apart: requests with made-up keys never evict a known one.
+/// Concurrent lookups of one key are one lookup of the inner store. Its errors are shared among them, and not kept.
+///
+/// Clones share what they remember. A setter starts anew, so call setters first. See
+/// [`guide::key_stores`](crate::guide::key_stores) for what to set.
+pub struct CachedKeyStore<K> {
+    store: Arc<K>,
+    settings: Settings,
+    answers: Arc<Answers>,
+}
+
+#[derive(Clone)]
+struct Settings {
+    time_to_live: Duration,
+    max_capacity: u64,
+    unknown_time_to_live: Duration,
+    unknown_max_capacity: u64,
+    clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+}
+
+/// What is remembered.
+struct Answers {
+    known: Shelf<StoredKey>,
+    unknown: Shelf<()>,
+    invalidations: AtomicU64,
+}
+
+/// The error of the inner store, shared by all who waited for one lookup.
+type SharedError = Arc<dyn Error + Send + Sync>;
+
+/// An answer that is not kept among those of known keys.
+enum NotKept {
+    Unknown,
+    Failed(SharedError),
+}
+
+impl<K> CachedKeyStore<K> {
+    /// Creates a cache in front of a store.
+    pub fn new(store: K) -> Self {
+        let settings = Settings {
+            time_to_live: Duration::from_secs(60),
+            max_capacity: 10_000,
+            unknown_time_to_live: Duration::from_secs(10),
+            unknown_max_capacity: 10_000,
+            clock: Arc::new(Instant::now),
+        };
+        Self { store: Arc::new(store), answers: Arc::new(Answers::new(&settings)), settings }
+    }
+
+    /// Sets for how long a known key is kept, counted from the start of its lookup. Defaults to 60 seconds.
+    ///
+    /// This is how long a revoked key passes at most, unless it is [invalidated](Self::invalidate).
+    pub fn time_to_live(self, duration: Duration) -> Self {
+        self.with(|settings| settings.time_to_live = duration)
+    }
+
+    /// Sets how many known keys are kept. Defaults to 10,000. One takes about 500 bytes, and those that are used least
+    /// leave first.
+    pub fn max_capacity(self, keys: u64) -> Self {
+        self.with(|settings| settings.max_capacity = keys)
+    }
+
+    /// Sets for how long it is kept that a key is unknown. Defaults to 10 seconds.
+    ///
+    /// This is how long a new key is rejected at most if it was presented before it was stored.
+    pub fn unknown_time_to_live(self, duration: Duration) -> Self {
+        self.with(|settings| settings.unknown_time_to_live = duration)
+    }
+
+    /// Sets of how many keys it is kept that they are unknown. Defaults to 10,000, which take about 5 MB at most, since an
+    /// id has at most 256 bytes.
+    pub fn unknown_max_capacity(self, keys: u64) -> Self {
+        self.with(|settings| settings.unknown_max_capacity = keys)
+    }
+
+    /// Sets the clock. Defaults to [`Instant::now`]. It lets a test pass time without waiting; whatever it says, nothing is
+    /// kept for longer than by the default one.
+    pub fn clock(self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.clock = Arc::new(clock))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let Self { store, mut settings, .. } = self;
+        change(&mut settings);
+        Self { store, answers: Arc::new(Answers::new(&settings)), settings }
+    }
+
+    /// Forgets what is kept of a key: the next request with it looks it up again.
+    ///
+    /// Call it after the store was changed. A lookup that is under way may still answer the requests that wait for it, but is
+    /// not kept. Other processes with a cache of their own are not told.
+    pub async fn invalidate(&self, presented: &PresentedKey) {
+        self.answers.invalidations.fetch_add(1, Ordering::SeqCst);
+        self.answers.forget(presented).await;
+    }
+
+    /// Forgets everything, as when an account with many keys was closed.
+    pub fn invalidate_all(&self) {
+        self.answers.invalidations.fetch_add(1, Ordering::SeqCst);
+        self.answers.known.cache.invalidate_all();
+        self.answers.unknown.cache.invalidate_all();
+    }
+}
+
+impl<K: KeyStore> CachedKeyStore<K> {
+    async fn answer(&self, presented: PresentedKey) -> Result<Option<StoredKey>, SharedError> {
+        // The layer rejects such an id. Here it would be what makes an entry large.
+        if matches!(&presented, PresentedKey::OwnerKeyId(id) if id.len() > MAX_KEY_ID_LEN) {
+            return Ok(None);
+        }
+        let now = (self.settings.clock)();
+        if let Some(stored) = self.answers.known.get(&presented, now).await {
+            return Ok(Some(stored));
+        }
+        if self.answers.unknown.get(&presented, now).await.is_some() {
+            return Ok(None);
+        }
+        let invalidations = self.answers.invalidations.load(Ordering::SeqCst);
+        let answer = self.look_up(&presented, now).await;
+        if self.answers.invalidations.load(Ordering::SeqCst) != invalidations {
+            // It may be from before the store was changed.
+            self.answers.forget(&presented).await;
+        }
+        answer
+    }
+
+    /// Asks the inner store, or waits for the answer to someone who asks it already.
+    async fn look_up(&self, presented: &PresentedKey, since: Instant) -> Result<Option<StoredKey>, SharedError> {
+        let lookup = async {
+            let stored = self.store.lookup(presented.clone()).await;
+            match stored.map_err(|error| NotKept::Failed(Arc::from(error.into())))? {
+                Some(value) => Ok(Kept { value, since }),
+                None => {
+                    self.answers.unknown.cache.insert(presented.clone(), Kept { value: (), since }).await;
+                    Err(NotKept::Unknown)
+                }
+            }
+        };
+        match self.answers.known.cache.try_get_with_by_ref(presented, lookup).await {
+            Ok(kept) => Ok(Some(kept.value)),
+            Err(not_kept) => match &*not_kept {
+                NotKept::Unknown => Ok(None),
+                NotKept::Failed(error) => Err(Arc::clone(error)),
+            },
+        }
+    }
+}
+
+impl<K> KeyStore for CachedKeyStore<K>
+where
+    K: KeyStore<Future: Send> + Send + Sync + 'static,
+{
+    type Error = Arc<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Option<StoredKey>, Self::Error>> + Send>>;
+
+    fn lookup(&self, presented: PresentedKey) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move { this.answer(presented).await })
+    }
+}
+
+impl Answers {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            known: Shelf::new(settings.max_capacity, settings.time_to_live),
+            unknown: Shelf::new(settings.unknown_max_capacity, settings.unknown_time_to_live),
+            invalidations: AtomicU64::new(0),
+        }
+    }
+
+    async fn forget(&self, presented: &PresentedKey) {
+        self.known.cache.invalidate(presented).await;
+        self.unknown.cache.invalidate(presented).await;
+    }
+}
+
+/// Answers of one kind, with a bound and a time to live of their own.
+struct Shelf<V> {
+    cache: Cache<PresentedKey, Kept<V>>,
+    time_to_live: Duration,
+}
+
+#[derive(Clone)]
+struct Kept<V> {
+    value: V,
+    /// When its lookup started.
+    since: Instant,
+}
+
+impl<V: Clone + Send + Sync + 'static> Shelf<V> {
+    fn new(capacity: u64, time_to_live: Duration) -> Self {
+        // moka panics above 1,000 years.
+        let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        let cache = Cache::builder().max_capacity(capacity).time_to_live(time_to_live.min(longest)).build();
+        Self { cache, time_to_live }
+    }
+
+    async fn get(&self, presented: &PresentedKey, now: Instant) -> Option<V> {
+        let kept = self.cache.get(presented).await?;
+        if self.is_fresh(&kept, now) {
+            return Some(kept.value);
+        }
+        // A lookup would find it again. It stays only if another request has replaced it by now.
+        let op = |is_stale| if is_stale { Op::Remove } else { Op::Nop };
+        let entry = self.cache.entry_by_ref(presented);
+        entry.and_compute_with(|kept| ready(op(kept.is_some_and(|kept| !self.is_fresh(kept.value(), now))))).await;
+        None
+    }
+
+    fn is_fresh(&self, kept: &Kept<V>, now: Instant) -> bool {
+        now.saturating_duration_since(kept.since) < self.time_to_live
+    }
+}
+
+impl<K> Clone for CachedKeyStore<K> {
+    fn clone(&self) -> Self {
+        Self { store: Arc::clone(&self.store), settings: self.settings.clone(), answers: Arc::clone(&self.answers) }
+    }
+}
+
+impl<K> fmt::Debug for CachedKeyStore<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { time_to_live, max_capacity, unknown_time_to_live, unknown_max_capacity, .. } = &self.settings;
+        f.debug_struct("CachedKeyStore")
+            .field("time_to_live", time_to_live)
+            .field("max_capacity", max_capacity)
+            .field("unknown_time_to_live", unknown_time_to_live)
+            .field("unknown_max_capacity", unknown_max_capacity)
+            .finish_non_exhaustive()
+    }
+}
