@@ -173,7 +173,8 @@ impl<K: KeyStore> CachedKeyStore<K> {
     async fn look_up(&self, presented: &PresentedKey, since: Instant) -> Result<Option<StoredKey>, SharedError> {
         let lookup = async {
             let stored = self.store.lookup(presented.clone()).await;
-            match stored.map_err(|error| NotKept::Failed(Arc::from(error.into())))? {
+            match stored.map_err(|error| NotKept::Failed(Arc::from(error.into())))?.filter(|stored| !stored.is_empty())
+            {
                 Some(value) => Ok(Kept { value, since }),
                 None => {
                     self.answers.unknown.cache.insert(presented.clone(), Kept { value: (), since }).await;

@@ -99,6 +99,12 @@ impl StoredKey {
         Self { grant: Grant::ApiKey(access.min(Access::ReadWrite)), id: None, principal: None }
     }
 
+    /// Returns whether it is an entry of owner keys without any.
+    #[cfg(feature = "cache")]
+    fn is_empty(&self) -> bool {
+        matches!(&self.grant, Grant::Owner(keys) if keys.is_empty())
+    }
+
     /// Sets the id under which a handler sees an API key, in [`Authenticated::key_id`](super::Authenticated::key_id). An
     /// owner key has its own.
     pub fn with_id(self, id: impl Into<Arc<str>>) -> Self {

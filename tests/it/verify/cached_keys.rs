@@ -312,6 +312,22 @@ async fn made_up_keys_evict_no_known_one() {
 }
 
 #[tokio::test]
+async fn owner_id_without_keys_is_unknown() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (counter, seconds) = (Arc::clone(&asked), Seconds::default());
+    let no_rows = move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok::<_, io::Error>(Some(StoredKey::owner([]))))
+    };
+    let cache = CachedKeyStore::new(no_rows).unknown_time_to_live(Duration::from_secs(10)).clock(seconds.reading());
+    for (passed, times) in [(0, 1), (9, 1), (1, 2)] {
+        seconds.pass(passed);
+        assert_eq!(version(&cache, PresentedKey::OwnerKeyId("id".into())).await, None);
+        assert_eq!(asked.load(Ordering::SeqCst), times, "kept as a key that is unknown");
+    }
+}
+
+#[tokio::test]
 async fn entries_are_bounded() {
     let (cache, database, _) = cached();
     let cache = cache.max_capacity(100).unknown_max_capacity(100);
