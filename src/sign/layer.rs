@@ -247,7 +247,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
-        Ok(self.signer.origin_clocks.offset_secs(&Origin::parse(origin)?))
+        self.signer.clock_offset_secs(origin)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Signer)) -> Self {

@@ -9,10 +9,10 @@ use std::{
 use tower::{BoxError, Service};
 
 use super::{
-    AuthError, HttpRequest, HttpResponse, ResponseFuture,
+    AuthError, HttpRequest, HttpResponse, InvalidOrigin, ResponseFuture,
     signer::{Prepared, Signer},
 };
-use crate::{RebuildBody, RebuildFromBytes};
+use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests with an API key or the owner's signature.
 ///
@@ -22,6 +22,54 @@ pub struct LogentriesAuth<S, R = RebuildFromBytes> {
     pub(super) inner: S,
     pub(super) signer: Arc<Signer>,
     pub(super) rebuild: R,
+}
+
+impl<S, R> LogentriesAuth<S, R> {
+    /// Returns a handle that replaces the credentials of every clone of this service and its layer at once.
+    ///
+    /// Outer middleware leads here through its own `get_ref`, as this service leads to its inner one.
+    ///
+    /// ```
+    /// use tower::Layer;
+    /// use tower_http::follow_redirect::FollowRedirectLayer;
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// # fn run(http_client: impl Clone) -> Result<(), tower_logentries_auth::CredentialsError> {
+    /// let client = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).layer(http_client);
+    /// let client = FollowRedirectLayer::new().layer(client);
+    ///
+    /// let handle = client.get_ref().credentials_handle();
+    /// handle.replace(Credentials::owner("key-id", "next-owner-key")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn credentials_handle(&self) -> CredentialsHandle {
+        self.signer.credentials.clone()
+    }
+
+    /// Returns by how many seconds the clock of `origin` is ahead of this service's, or 0 if it was never corrected.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the text is not an origin.
+    pub fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
+        self.signer.clock_offset_secs(origin)
+    }
+
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S, R, Req> Service<Req> for LogentriesAuth<S, R>

@@ -14,7 +14,7 @@ use http::{
 use http_body::Body;
 
 use super::{
-    AuthError, HttpRequest, UntrustedOrigins,
+    AuthError, HttpRequest, InvalidOrigin, UntrustedOrigins,
     request::RequestOverrides,
     skew::{OriginClock, OriginClocks, SkewCheck},
 };
@@ -61,6 +61,11 @@ pub(crate) struct PendingSignature {
 }
 
 impl Signer {
+    /// Returns the offset in force for an origin, in seconds.
+    pub(super) fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
+        Ok(self.origin_clocks.offset_secs(&Origin::parse(origin)?))
+    }
+
     /// Checks where the request goes, chooses its key, and signs it unless its body has to be read for that.
     pub(crate) fn prepare<Req: HttpRequest>(
         &self,

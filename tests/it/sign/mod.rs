@@ -2,3 +2,5 @@
 
 mod clock_skew;
 mod connection_header;
+mod explicit_access;
+mod handles;
