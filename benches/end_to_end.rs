@@ -1,13 +1,16 @@
-//! What the layer costs a client on its way to a server: over loopback, with 1 and with 64 requests in flight,
-//! an empty GET and a POST of 11 bytes.
+//! What the layers cost a client and a server: over loopback, with 1 and with 64 requests in flight, an empty GET and a
+//! POST of 11 bytes.
 //!
-//!     cargo bench --bench end_to_end
+//!     cargo bench --all-features --bench end_to_end              # both sides
+//!     cargo bench --all-features --bench end_to_end -- server    # the server's alone
 //!
-//! The client is timed bare, with the two headers of a signature set to constants, and with the layer. Printed at the end
+//! The server's side is in `support/server_side.rs`. The client is timed bare, with the two headers of a signature set to constants, and with the layer. Printed at the end
 //! is what share of the throughput with constant headers the layer keeps.
 
 #[path = "support/ratio.rs"]
 mod ratio;
+#[path = "support/server_side.rs"]
+mod server_side;
 
 use std::{
     convert::Infallible,
@@ -38,6 +41,9 @@ type Http = Client<HttpConnector, Full<Bytes>>;
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = Runtime::new().expect("a runtime");
+    if std::env::args().any(|argument| argument == "server") {
+        return server_side::run(&runtime);
+    }
     let origin = runtime.block_on(serve());
     let http: Http = runtime.block_on(async { Client::builder(TokioExecutor::new()).build_http() });
     let credentials = Credentials::owner(ID, "7f7c461f-2e71-4d50-8cdf-06c11ee67789").expect("a key");
@@ -63,6 +69,7 @@ fn main() {
     for (_, _, name) in &cases {
         print_ratio(name, "constant headers", "layer", "goal: 0.95 at least");
     }
+    server_side::run(&runtime);
 }
 
 /// Starts a server that answers everything with nothing.

@@ -99,7 +99,7 @@ impl<K> CachedKeyStore<K> {
         self.with(|settings| settings.time_to_live = duration)
     }
 
-    /// Sets how many known keys are kept. Defaults to 10,000. One takes about 500 bytes, and those that are used least
+    /// Sets how many known keys are kept. Defaults to 10,000. One takes about 700 bytes, and those that are used least
     /// leave first.
     pub fn max_capacity(self, keys: u64) -> Self {
         self.with(|settings| settings.max_capacity = keys)
@@ -112,7 +112,7 @@ impl<K> CachedKeyStore<K> {
         self.with(|settings| settings.unknown_time_to_live = duration)
     }
 
-    /// Sets of how many keys it is kept that they are unknown. Defaults to 10,000, which take about 5 MB at most, since an
+    /// Sets of how many keys it is kept that they are unknown. Defaults to 10,000, which take about 6 MB at most, since an
     /// id has at most 256 bytes.
     pub fn unknown_max_capacity(self, keys: u64) -> Self {
         self.with(|settings| settings.unknown_max_capacity = keys)

@@ -1,0 +1,124 @@
+//! What verifying costs an axum server, end to end: the time of a request with the layer over that without.
+//!
+//! Machines and moments differ by more than layers do. So each round times every server in turn, a ratio is one of two times
+//! of the same round, and what is printed is the median over the rounds.
+
+use std::{
+    array,
+    time::{Duration, Instant, SystemTime},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    routing::any,
+};
+use futures_util::{StreamExt, stream};
+use http::{HeaderValue, Method, Request, StatusCode, header::DATE};
+use http_body_util::BodyExt;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::{net::TcpListener, runtime::Runtime};
+use tower_logentries_auth::{BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey};
+
+const ID: &str = "f2a5b1de-0b6c-4e0e-9d0c-6a1c2b3d4e5f";
+const OWNER_KEY: &str = "7f7c461f-2e71-4d50-8cdf-06c11ee67789";
+const READ_ONLY_KEY: &str = "5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e";
+const ROUNDS: usize = 31;
+
+type Http = Client<HttpConnector, Body>;
+type Servers = Vec<(&'static str, String)>;
+
+/// Times and prints everything.
+pub(crate) fn run(runtime: &Runtime) {
+    let servers = runtime.block_on(serve_all());
+    let http: Http = runtime.block_on(async { Client::builder(TokioExecutor::new()).build_http() });
+    let key = OwnerKey::new(ID, OWNER_KEY).expect("a good key");
+    println!(
+        "\nserver: time of a request over that without the layer, median of {ROUNDS} interleaved rounds (quartiles)"
+    );
+    let mut number = 0;
+    for (name, request) in
+        [("GET with an API key", get as fn(&str, &OwnerKey, u64) -> Request<Body>), ("signed POST of 11 bytes", post)]
+    {
+        for (in_flight, requests) in [(1, 300), (64, 2_000)] {
+            let mut rounds = Vec::new();
+            for round in 0..ROUNDS {
+                let mut times = vec![Duration::ZERO; servers.len()];
+                for place in 0..servers.len() {
+                    let server = (round + place) % servers.len();
+                    let made: Vec<_> = (0..requests).map(|n| request(&servers[server].1, &key, number + n)).collect();
+                    number += requests;
+                    times[server] = runtime.block_on(send(&http, made, in_flight));
+                }
+                rounds.push(times);
+            }
+            print_ratios(&format!("{name}, {in_flight} in flight"), &servers, &rounds);
+        }
+    }
+}
+
+async fn serve_all() -> Servers {
+    let app = || Router::new().route("/management/{*path}", any(|_: Bytes| async {}));
+    let credentials = || {
+        let credentials = Credentials::owner(ID, OWNER_KEY).and_then(|keys| keys.with_read_only(READ_ONLY_KEY));
+        credentials.expect("good keys")
+    };
+    let mut servers = vec![
+        ("bare", serve(app()).await),
+        ("layer", serve(app().layer(LogentriesVerifyLayer::new(credentials()))).await),
+    ];
+    #[cfg(feature = "cache")]
+    {
+        let cached = tower_logentries_auth::verify::CachedKeyStore::new(credentials());
+        servers.push(("layer, cached store", serve(app().layer(LogentriesVerifyLayer::new(cached))).await));
+    }
+    servers
+}
+
+async fn serve(app: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async { axum::serve(listener, app).await });
+    origin
+}
+
+fn get(origin: &str, _: &OwnerKey, number: u64) -> Request<Body> {
+    let request = Request::get(format!("{origin}/management/logs/{number}")).header("x-api-key", READ_ONLY_KEY);
+    request.body(Body::empty()).expect("a request")
+}
+
+/// No two of them have the same path, so no two have the same signature.
+fn post(origin: &str, key: &OwnerKey, number: u64) -> Request<Body> {
+    let (path, body) = (format!("/management/accounts/7/users/{number}"), "{\"user\":{}}");
+    let (date, json) = (httpdate::fmt_http_date(SystemTime::now()), "application/json");
+    let signature = key.sign(&CanonicalRequest::new(&Method::POST, &path, Some(json), &date, BodyDigest::of(body)));
+    let request = Request::post(format!("{origin}{path}")).header("content-type", HeaderValue::from_static(json));
+    let request = request.header(DATE, date).header("authorization-api-key", format!("{ID}:{signature}"));
+    request.body(Body::from(body)).expect("a request")
+}
+
+/// The time until all of them are answered.
+async fn send(http: &Http, requests: Vec<Request<Body>>, in_flight: usize) -> Duration {
+    let started = Instant::now();
+    let answers = stream::iter(requests).map(|request| http.request(request));
+    let mut answers = answers.buffer_unordered(in_flight);
+    while let Some(answer) = answers.next().await {
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.into_body().collect().await.expect("a body");
+    }
+    started.elapsed()
+}
+
+fn print_ratios(name: &str, servers: &Servers, rounds: &[Vec<Duration>]) {
+    for (server, (variant, _)) in servers.iter().enumerate().skip(1) {
+        let mut ratios: Vec<_> =
+            rounds.iter().map(|times| times[server].as_secs_f64() / times[0].as_secs_f64()).collect();
+        ratios.sort_by(f64::total_cmp);
+        let [low, median, high] = array::from_fn(|quarter| ratios[(quarter + 1) * (ratios.len() - 1) / 4]);
+        println!("{name:<42} {variant:<22} {median:>5.2}   ({low:.2} to {high:.2})");
+    }
+}
