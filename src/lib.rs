@@ -143,6 +143,7 @@
 //! | `reqwest` (0.13) | Supports `reqwest::Client` and `reqwest_middleware::ClientWithMiddleware` as inner services |
 //! | `reqwest-middleware` (0.5) | Adds `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
 //! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under `Router::nest` cover the original path |
+//! | `retry` | Adds `LogentriesRetryPolicy`, for tower's `RetryLayer`, and with `reqwest-middleware` also `LogentriesRetryMiddleware` |
 //! | `tracing` | Emits an event for each request, and a warning for each rejection, failure and clock correction |
 //!
 //! # Further reading
@@ -172,6 +173,12 @@ pub mod verify;
 #[cfg(feature = "reqwest-middleware")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
 pub use self::sign::LogentriesAuthMiddleware;
+#[cfg(all(feature = "retry", feature = "reqwest-middleware"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "retry", feature = "reqwest-middleware"))))]
+pub use self::sign::LogentriesRetryMiddleware;
+#[cfg(feature = "retry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
+pub use self::sign::LogentriesRetryPolicy;
 pub use self::{
     access::Access,
     body::{BufferedBody, RebuildBody, RebuildFromBytes},

@@ -77,6 +77,28 @@ pub(crate) fn not_sent<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRe
     );
 }
 
+#[cfg(feature = "retry")]
+pub(crate) fn retrying(method: &Method, path: &str, retry: usize, wait: std::time::Duration, reason: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: SIGN, %method, path, retry, ?wait, reason, "request will be retried");
+}
+
+#[cfg(feature = "retry")]
+pub(crate) fn not_retried(method: &Method, path: &str, reason: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: SIGN, %method, path, reason, "request will not be retried");
+}
+
+#[cfg(all(feature = "retry", feature = "reqwest"))]
+pub(crate) fn not_retryable(method: &Method, path: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: SIGN,
+        %method, path,
+        "request cannot be retried: its body is a stream, which cannot be cloned"
+    );
+}
+
 pub(crate) fn clock_skew_corrected(origin: &Origin, clock_offset_secs: i64) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: SIGN, origin = %origin.as_ref(), clock_offset_secs, "clock skew corrected");

@@ -4,7 +4,7 @@
 //! example and the guarantees.
 //!
 //! `layer` is the builder, `signer` what it builds: `service` and `future` run a request through it. `skew` corrects clocks,
-//! `request` abstracts over the clients' types, and a request that cannot be sent ends as an `error`.
+//! `request` abstracts over the clients' types, `retry` sends a request again, and a request that cannot be sent ends as an `error`.
 
 mod error;
 mod future;
@@ -14,6 +14,8 @@ mod request;
 mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
+#[cfg(feature = "retry")]
+mod retry;
 mod service;
 mod signer;
 mod skew;
@@ -21,6 +23,12 @@ mod skew;
 #[cfg(feature = "reqwest-middleware")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
 pub use self::reqwest_middleware::LogentriesAuthMiddleware;
+#[cfg(all(feature = "retry", feature = "reqwest-middleware"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "retry", feature = "reqwest-middleware"))))]
+pub use self::retry::LogentriesRetryMiddleware;
+#[cfg(feature = "retry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
+pub use self::retry::{AttemptError, LogentriesRetryPolicy};
 pub use self::{
     error::AuthError,
     future::ResponseFuture,

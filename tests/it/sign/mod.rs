@@ -4,3 +4,5 @@ mod clock_skew;
 mod connection_header;
 mod explicit_access;
 mod handles;
+#[cfg(feature = "retry")]
+mod retry;

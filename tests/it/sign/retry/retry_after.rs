@@ -1,0 +1,87 @@
+//! What a server asks for is what it gets, up to a limit.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use tokio::time::Instant;
+use tower_logentries_auth::LogentriesRetryPolicy;
+
+use super::{Headers, answering, request, send};
+use crate::support::{USERS, layer_for};
+
+/// Sends a `POST` that is rate limited with these headers; returns its status, how often it was sent, and how long it
+/// took.
+async fn limited(policy: LogentriesRetryPolicy, answers: &'static [(u16, Headers)]) -> (u16, usize, Duration) {
+    let (origin, recording) = answering(answers).await;
+    let start = Instant::now();
+    let status = send(policy, layer_for(&origin), request(Method::POST, format!("{origin}{USERS}"))).await;
+    let received = recording.take();
+    assert!(received.iter().all(|received| received.signature_error().is_none() && received.body == "a user"));
+    (status, received.len(), start.elapsed())
+}
+
+#[track_caller]
+fn assert_between(took: Duration, least: f64, most: f64) {
+    assert!((least..=most).contains(&took.as_secs_f64()), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn seconds_are_waited_and_up_to_a_tenth_more() {
+    let (status, sent, took) = limited(LogentriesRetryPolicy::new(), &[(429, &[("retry-after", "20")])]).await;
+    assert_eq!((status, sent), (200, 2));
+    assert_between(took, 20.0, 22.01);
+}
+
+#[tokio::test(start_paused = true)]
+async fn date_counts_from_the_date_of_the_response() {
+    let headers: Headers =
+        &[("date", "Thu, 17 Aug 2017 20:16:24 GMT"), ("retry-after", "Thu, 17 Aug 2017 20:16:54 GMT")];
+    let answers: &'static [_] = Box::leak(Box::new([(429, headers)]));
+    let (status, sent, took) = limited(LogentriesRetryPolicy::new(), answers).await;
+    assert_eq!((status, sent), (200, 2));
+    assert_between(took, 30.0, 33.01);
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_date_zero_and_nonsense_mean_backoff() {
+    for text in ["Thu, 17 Aug 2017 20:16:24 GMT", "0", "soon", "-5", "1.5", ""] {
+        let headers: Headers = Box::leak(Box::new([("retry-after", text)]));
+        let answers: &'static [_] = Box::leak(Box::new([(429, headers)]));
+        let (status, sent, took) = limited(LogentriesRetryPolicy::new(), answers).await;
+        assert_eq!((status, sent), (200, 2), "{text}");
+        assert_between(took, 0.1, 0.21);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn longer_wait_than_the_limit_leaves_the_response_as_it_is() {
+    const BEYOND: &[(u16, Headers)] = &[(429, &[("retry-after", "61")])];
+    const ENDLESS: &[(u16, Headers)] = &[(429, &[("retry-after", "99999999999999999999999")])];
+    const TOGETHER: &[(u16, Headers)] = &[(429, &[("retry-after", "30")]), (429, &[("retry-after", "31")])];
+    for (answers, expected, waited) in [(BEYOND, 1, 0.0), (ENDLESS, 1, 0.0), (TOGETHER, 2, 30.0)] {
+        let (status, sent, took) = limited(LogentriesRetryPolicy::new(), answers).await;
+        assert_eq!((status, sent), (429, expected));
+        assert_between(took, waited, waited * 1.1 + 0.01);
+    }
+    let patient = LogentriesRetryPolicy::new().max_wait(Duration::from_secs(62));
+    assert_eq!(limited(patient, BEYOND).await.0, 200);
+    let impatient = LogentriesRetryPolicy::new().max_wait(Duration::ZERO);
+    assert_eq!(limited(impatient, &[(429, &[])]).await.0, 429);
+    let endless = LogentriesRetryPolicy::new().max_wait(Duration::MAX);
+    assert_eq!(limited(endless, BEYOND).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_limited_together_return_apart() {
+    const ANSWERS: [(u16, Headers); 8] = [(429, &[("retry-after", "30")]); 8];
+    let (origin, _) = answering(&ANSWERS).await;
+    let policy = LogentriesRetryPolicy::new();
+    let start = Instant::now();
+    let sent = (0..8).map(|_| async {
+        let request = request(Method::GET, format!("{origin}{USERS}"));
+        assert_eq!(send(policy.clone(), layer_for(&origin), request).await, StatusCode::OK);
+        start.elapsed().as_millis()
+    });
+    let returned: std::collections::HashSet<_> = futures_util::future::join_all(sent).await.into_iter().collect();
+    assert!(returned.len() > 1, "{returned:?}");
+}
