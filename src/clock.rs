@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header::DATE};
 use crate::headers::single_value;
 
 /// The last second of the year 9999, the last that an HTTP date can name, in seconds since 1970.
-const LAST_SECOND: u64 = 253_402_300_799;
+pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 
 /// The clock of a layer: the system's, or one that the layer was given.
 #[derive(Clone, Default)]

@@ -164,7 +164,9 @@ mod credentials;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod headers;
+mod json_response;
 mod origin;
+pub mod replay;
 pub mod sign;
 mod signature;
 mod trace;

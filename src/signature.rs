@@ -117,6 +117,10 @@ impl Signature {
     /// The length of the base64 text, in bytes.
     pub(crate) const LEN: usize = 28;
 
+    pub(crate) fn as_bytes(&self) -> &[u8; 20] {
+        &self.bytes
+    }
+
     pub(crate) fn to_base64(self) -> [u8; Self::LEN] {
         let mut base64 = [0; Self::LEN];
         encode(&self.bytes, &mut base64);

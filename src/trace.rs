@@ -12,6 +12,7 @@ use crate::verify::key_id;
 use crate::{
     Access, AuthError,
     origin::{Origin, OriginRef},
+    replay::ReplayRejection,
     verify::{Authenticated, Rejection},
 };
 
@@ -19,6 +20,8 @@ use crate::{
 const SIGN: &str = "tower_logentries_auth::sign";
 #[cfg(feature = "tracing")]
 const VERIFY: &str = "tower_logentries_auth::verify";
+#[cfg(feature = "tracing")]
+const REPLAY: &str = "tower_logentries_auth::replay";
 
 /// The request that an event is about. Its origin is only looked for where somebody listens.
 #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
@@ -138,6 +141,25 @@ pub(crate) fn rejected(method: &Method, uri: &Uri, headers: &HeaderMap, rejectio
                 target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
                 "request rejected"
             ),
+        }
+    }
+}
+
+pub(crate) fn replay_rejected(method: &Method, uri: &Uri, key_id: Option<&str>, rejection: &ReplayRejection) {
+    #[cfg(feature = "tracing")]
+    {
+        let (path, status, kind, reason) =
+            (uri.path(), rejection.status().as_u16(), rejection.kind(), Chain(rejection));
+        if rejection.status().is_server_error() {
+            tracing::error!(
+                target: REPLAY, %method, path, key_id, status, kind, rejection = %reason,
+                "request rejected"
+            );
+        } else {
+            tracing::debug!(
+                target: REPLAY, %method, path, key_id, status, kind, rejection = %reason,
+                "request rejected"
+            );
         }
     }
 }

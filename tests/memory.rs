@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use allocation_counter::{AllocationInfo, measure};
@@ -14,13 +14,14 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future, stream};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::{net::TcpListener, runtime::Builder};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
     AuthError, BodyDigest, BufferedBody, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer,
+    replay::{MemoryReplayGuard, RejectReplaysLayer},
 };
 
 const LOGS: &str = "/management/logs";
@@ -207,6 +208,37 @@ fn a_signed_request_takes_one_allocation_and_one_with_an_api_key_none() {
     assert_eq!(allocations("signed, 1 MiB", USERS, 1, KIB * KIB).count_total, 1);
     let in_chunks = allocations("signed, 16 MiB in 256 chunks", USERS, 256, 64 * KIB);
     assert!(in_chunks.bytes_total < 16 * (KIB * KIB) as u64 / 100);
+}
+
+/// Sends requests of as many signatures through the guard, dated by `second`.
+fn fill(guard: &MemoryReplayGuard, second: u64, signatures: usize) {
+    let clock = move || UNIX_EPOCH + Duration::from_secs(second);
+    let server = service_fn(|_: Request<Full<Bytes>>| future::ready(Ok::<_, Infallible>(Response::new(Body::empty()))));
+    let mut service = ServiceBuilder::new()
+        .layer(LogentriesAuthLayer::new(credentials()).clock(clock))
+        .layer(LogentriesVerifyLayer::new(credentials()).clock(clock))
+        .layer(RejectReplaysLayer::new(guard.clone()))
+        .service(server);
+    for n in 0..signatures {
+        let uri = format!("https://rest.logentries.com{USERS}/{n}");
+        let request = Request::delete(uri).body(Full::default()).unwrap();
+        assert_eq!(poll_to_end(service.call(request)).unwrap().status(), 200);
+    }
+}
+
+#[test]
+fn a_replay_guard_takes_at_most_64_bytes_a_signature() {
+    // Nearly the worst case: each table has just doubled.
+    let signatures = 15_000;
+    let guard = MemoryReplayGuard::with_capacity(signatures);
+    let first = measure(|| fill(&guard, 1_000_000, signatures));
+    assert_eq!(guard.len(), signatures);
+    // Ten minutes later all of these are gone, and as many others take their places.
+    let second = measure(|| fill(&guard, 1_000_601, signatures));
+    assert_eq!(guard.len(), signatures);
+    println!("{} bytes for {signatures} signatures, {} at most", first.bytes_current, first.bytes_max);
+    assert!(first.bytes_max <= 64 * signatures as u64, "{first:?}");
+    assert!(first.bytes_current + second.bytes_current <= 64 * signatures as i64, "{first:?} {second:?}");
 }
 
 fn poll_to_end<F: Future>(future: F) -> F::Output {

@@ -1,11 +1,12 @@
 //! Request bodies that are read to be signed or verified, and rebuilt afterwards.
 //!
 //! A body is read by [`Collect`], which hashes it on the way, is kept as a [`BufferedBody`], and becomes the service's own
-//! body type again through [`RebuildBody`].
+//! body type again through [`RebuildBody`]. `response` is the body of what the server's side answers with.
 
 mod buffered;
 mod collect;
 mod rebuild;
+mod response;
 
 use tower::BoxError;
 
@@ -13,6 +14,7 @@ pub(crate) use self::collect::Collect;
 pub use self::{
     buffered::BufferedBody,
     rebuild::{RebuildBody, RebuildFromBytes},
+    response::ResponseBody,
 };
 
 /// How many bytes of a body a layer buffers by default.

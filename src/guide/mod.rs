@@ -9,5 +9,8 @@ pub mod troubleshooting {}
 #[doc = include_str!("key_stores.md")]
 pub mod key_stores {}
 
+#[doc = include_str!("replays.md")]
+pub mod replays {}
+
 #[doc = include_str!("migrating.md")]
 pub mod migrating {}

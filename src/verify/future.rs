@@ -13,9 +13,9 @@ use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 
 use super::{
-    Authenticated, KeyStore, Rejection, ResponseBody, StoredKey,
+    KeyStore, Rejection, ResponseBody, StoredKey,
     presented::PresentedCredentials,
-    verifier::{Authorization, UnverifiedSignature, Verifier, attach_identity},
+    verifier::{Accepted, Authorization, UnverifiedSignature, Verifier, attach_identity},
 };
 use crate::{
     BodyDigest, BufferedBody, RebuildBody,
@@ -109,12 +109,12 @@ where
                 trace::rejected(request.method(), request.uri(), request.headers(), rejection);
             })?;
         match authorization {
-            Authorization::Granted(identity) => Ok(State::called(service, request, identity)),
+            Authorization::Granted(accepted) => Ok(State::called(service, request, accepted)),
             Authorization::AwaitingSignature(signature) => {
                 let (head, body) = request.into_parts();
                 if body.is_end_stream() {
-                    let identity = signature.verify(&head, 0, BodyDigest::EMPTY).inspect_err(log(&head))?;
-                    return Ok(State::called(service, Request::from_parts(head, body), identity));
+                    let accepted = signature.verify(&head, 0, BodyDigest::EMPTY).inspect_err(log(&head))?;
+                    return Ok(State::called(service, Request::from_parts(head, body), accepted));
                 }
                 let body = Collect::new(body, verifier.body_limit);
                 Ok(State::Collecting { body, rest: Some(Unverified { service, head, signature }) })
@@ -135,13 +135,13 @@ impl<S> Unverified<S> {
         let Self { service, head, signature } = self;
         let verified = collected.map_err(Rejection::from).and_then(|(body, digest)| {
             // User code never sees a body that was not verified.
-            let identity = signature.verify(&head, body.len(), digest)?;
+            let accepted = signature.verify(&head, body.len(), digest)?;
             let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
-            Ok((body, identity))
+            Ok((body, accepted))
         });
-        let (body, identity) = verified.inspect_err(log(&head))?;
+        let (body, accepted) = verified.inspect_err(log(&head))?;
         let request = Request::from_parts(head, body);
-        Ok(State::called(service, request, identity))
+        Ok(State::called(service, request, accepted))
     }
 }
 
@@ -154,9 +154,9 @@ where
     S: Service<Request<ReqBody>>,
     K: KeyStore,
 {
-    fn called(mut service: S, mut request: Request<ReqBody>, identity: Authenticated) -> Self {
-        trace::accepted(request.method(), request.uri().path(), &identity);
-        attach_identity(&mut request, identity);
+    fn called(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
+        trace::accepted(request.method(), request.uri().path(), &accepted.identity);
+        attach_identity(&mut request, accepted);
         Self::Called { future: service.call(request) }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `layer` is the builder, `verifier` what it builds: `service` and `future` run a request through it. `presented` parses the
 //! credentials of a request, `path` checks its path, and `keys` is where keys come from. A request ends as
-//! `authenticated` or as a `rejection`.
+//! `authenticated`, with a `verified_signature` if it has one, or as a `rejection`.
 
 mod authenticated;
 mod future;
@@ -12,8 +12,8 @@ mod mismatch;
 mod path;
 mod presented;
 mod rejection;
-mod response_body;
 mod service;
+mod verified_signature;
 mod verifier;
 
 #[cfg(feature = "axum")]
@@ -31,6 +31,7 @@ pub use self::{
     layer::LogentriesVerifyLayer,
     mismatch::Mismatch,
     rejection::{MalformedRequest, Rejection},
-    response_body::ResponseBody,
     service::LogentriesVerify,
+    verified_signature::VerifiedSignature,
 };
+pub use crate::body::ResponseBody;

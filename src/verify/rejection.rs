@@ -2,16 +2,12 @@
 
 use std::{error::Error, fmt, iter, sync::Arc};
 
-use bytes::Bytes;
-use http::{
-    HeaderValue, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, WWW_AUTHENTICATE},
-};
+use http::{Response, StatusCode};
 use http_body_util::LengthLimitError;
 use tower::BoxError;
 
 use super::{Mismatch, ResponseBody};
-use crate::{Access, body::BodyError, clock};
+use crate::{Access, body::BodyError, json_response::json_response};
 
 /// Why a request was rejected. It is in the extensions of the response, for logs and metrics.
 ///
@@ -175,7 +171,7 @@ impl Rejection {
         }
     }
 
-    /// What the client learns. None of these texts has a character that JSON escapes.
+    /// What the client learns.
     fn message(&self) -> &'static str {
         match self {
             Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
@@ -194,23 +190,7 @@ impl Rejection {
 
     /// Builds the response, dated by the layer's clock.
     pub(super) fn into_response<ResBody>(self, now: Option<u64>, is_head: bool) -> Response<ResponseBody<ResBody>> {
-        let json = format!(r#"{{"errorCode":"{}","message":"{}"}}"#, self.code(), self.message());
-        let length = HeaderValue::from(json.len());
-        // hyper resets an HTTP/2 stream whose response to HEAD has a body (RFC 9110, section 9.3.2).
-        let json = if is_head { Bytes::new() } else { json.into() };
-        let mut response = Response::new(ResponseBody::rejection(json));
-        *response.status_mut() = self.status();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if is_head {
-            headers.insert(CONTENT_LENGTH, length);
-        }
-        if let Some(date) = now.and_then(clock::format_date) {
-            headers.insert(DATE, date);
-        }
-        if self.status() == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Logentries"));
-        }
+        let mut response = json_response(self.status(), self.code(), self.message(), now, is_head);
         response.extensions_mut().insert(self);
         response
     }

@@ -9,7 +9,7 @@ use http::{
 };
 
 use super::{
-    Authenticated, Mismatch, Rejection, StoredKey,
+    Authenticated, Mismatch, Rejection, StoredKey, VerifiedSignature,
     keys::Grant,
     presented::{PresentedCredentials, signed_path},
 };
@@ -32,9 +32,15 @@ pub(super) struct Verifier {
 /// What the stored key allows, before the body is read.
 pub(super) enum Authorization {
     /// The API key grants enough access.
-    Granted(Authenticated),
+    Granted(Accepted),
     /// The owner key is known. The signature is still to be verified.
     AwaitingSignature(UnverifiedSignature),
+}
+
+/// A request that passes.
+pub(super) struct Accepted {
+    pub(super) identity: Authenticated,
+    pub(super) signature: Option<VerifiedSignature>,
 }
 
 /// A signature, and the keys of which one must have made it.
@@ -42,6 +48,8 @@ pub(super) struct UnverifiedSignature {
     id: Arc<str>,
     signature: Signature,
     keys: Vec<OwnerKey>,
+    valid_until: u64,
+    clock: Clock,
 }
 
 /// Why a store's entry of owner keys is not used. Among keys of several accounts, it would be anyone's guess.
@@ -78,12 +86,13 @@ impl Verifier {
             (PresentedCredentials::Owner { .. }, Grant::Owner(_)) if principal.is_some() => {
                 Err(Rejection::key_store_unavailable(PRINCIPAL_OF_NO_KEY))
             }
-            (PresentedCredentials::Owner { id, signature, .. }, Grant::Owner(mut keys)) => {
+            (PresentedCredentials::Owner { id, signature, date }, Grant::Owner(mut keys)) => {
                 keys.retain(|key| key.id() == &*id);
                 if keys.is_empty() {
                     return Err(Rejection::UnknownKey);
                 }
-                Ok(Authorization::AwaitingSignature(UnverifiedSignature { id, signature, keys }))
+                let (valid_until, clock) = (date.saturating_add(self.date_tolerance.as_secs()), self.clock.clone());
+                Ok(Authorization::AwaitingSignature(UnverifiedSignature { id, signature, keys, valid_until, clock }))
             }
             (PresentedCredentials::ApiKey(_), Grant::ApiKey(granted)) => {
                 let path = request.uri().path();
@@ -95,7 +104,8 @@ impl Verifier {
                 if granted < required {
                     return Err(Rejection::Forbidden { required, granted, key_id: id });
                 }
-                Ok(Authorization::Granted(Authenticated { access: granted, key_id: id, key_label: None, principal }))
+                let identity = Authenticated { access: granted, key_id: id, key_label: None, principal };
+                Ok(Authorization::Granted(Accepted { identity, signature: None }))
             }
             (PresentedCredentials::Owner { .. }, Grant::ApiKey(_))
             | (PresentedCredentials::ApiKey(_), Grant::Owner(_)) => Err(Rejection::UnknownKey),
@@ -105,26 +115,31 @@ impl Verifier {
 
 impl UnverifiedSignature {
     /// Checks that one of the keys made the signature, for this request and a body of this length and digest.
-    pub(super) fn verify(self, head: &Parts, body_len: usize, digest: BodyDigest) -> Result<Authenticated, Rejection> {
+    pub(super) fn verify(self, head: &Parts, body_len: usize, digest: BodyDigest) -> Result<Accepted, Rejection> {
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = text(DATE).unwrap_or_default();
         let path = signed_path(&head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, path, text(CONTENT_TYPE), date, digest);
-        let Self { id, signature, keys } = self;
+        let Self { id, signature, keys, valid_until, clock } = self;
         let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
             return Err(Rejection::InvalidSignature(Box::new(Mismatch::new(id, &canonical, body_len))));
         };
         let (key_label, principal) = (signer.label().cloned(), signer.principal().cloned());
-        Ok(Authenticated { access: Access::Owner, key_id: Some(id), key_label, principal })
+        let signature = Some(VerifiedSignature::new(Arc::clone(&id), signature, valid_until, clock));
+        let identity = Authenticated { access: Access::Owner, key_id: Some(id), key_label, principal };
+        Ok(Accepted { identity, signature })
     }
 }
 
 /// Leaves in the request what the inner service may know, and marks what it must not log.
-pub(super) fn attach_identity<ReqBody>(request: &mut Request<ReqBody>, identity: Authenticated) {
+pub(super) fn attach_identity<ReqBody>(request: &mut Request<ReqBody>, accepted: Accepted) {
     for name in [&X_API_KEY, &AUTHORIZATION_API_KEY] {
         if let Some(value) = request.headers_mut().get_mut(name) {
             value.set_sensitive(true);
         }
     }
-    request.extensions_mut().insert(identity);
+    request.extensions_mut().insert(accepted.identity);
+    if let Some(signature) = accepted.signature {
+        request.extensions_mut().insert(signature);
+    }
 }

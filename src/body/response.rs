@@ -1,4 +1,4 @@
-//! The body of a response: the inner service's, or a rejection's.
+//! The body of a response: the inner service's, or a rejection's. Both layers on the server's side answer with it.
 
 use std::{
     fmt,
@@ -12,7 +12,8 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The response body of [`LogentriesVerify`](super::LogentriesVerify): the inner service's own, or the JSON of a rejection.
+    /// The response body of [`LogentriesVerify`](crate::verify::LogentriesVerify) and
+    /// [`RejectReplays`](crate::replay::RejectReplays): the inner service's own, or the JSON of a rejection.
     pub struct ResponseBody<ResBody> {
         #[pin]
         kind: Kind<ResBody>,
@@ -28,11 +29,11 @@ pin_project! {
 }
 
 impl<ResBody> ResponseBody<ResBody> {
-    pub(super) fn inner(body: ResBody) -> Self {
+    pub(crate) fn inner(body: ResBody) -> Self {
         Self { kind: Kind::Inner { body } }
     }
 
-    pub(super) fn rejection(json: Bytes) -> Self {
+    pub(crate) fn rejection(json: Bytes) -> Self {
         Self { kind: Kind::Rejection { body: Full::new(json) } }
     }
 }

@@ -1,0 +1,38 @@
+//! The response of a rejection, which both layers on the server's side answer with.
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, WWW_AUTHENTICATE},
+};
+
+use crate::{body::ResponseBody, clock};
+
+/// Builds `{"errorCode": "...", "message": "..."}`, dated by the layer's clock. Neither text may have a character that JSON
+/// escapes.
+pub(crate) fn json_response<ResBody>(
+    status: StatusCode,
+    code: &str,
+    message: &str,
+    now: Option<u64>,
+    is_head: bool,
+) -> Response<ResponseBody<ResBody>> {
+    let json = format!(r#"{{"errorCode":"{code}","message":"{message}"}}"#);
+    let length = HeaderValue::from(json.len());
+    // hyper resets an HTTP/2 stream whose response to HEAD has a body (RFC 9110, section 9.3.2).
+    let json = if is_head { Bytes::new() } else { json.into() };
+    let mut response = Response::new(ResponseBody::rejection(json));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if is_head {
+        headers.insert(CONTENT_LENGTH, length);
+    }
+    if let Some(date) = now.and_then(clock::format_date) {
+        headers.insert(DATE, date);
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Logentries"));
+    }
+    response
+}

@@ -1,0 +1,124 @@
+//! The future of a response: the signature is recorded, then the inner service called.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Method, Request, Response};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+use super::{ReplayGuard, ReplayRejection};
+use crate::{body::ResponseBody, trace, verify::VerifiedSignature};
+
+pin_project! {
+    /// The response future of [`RejectReplays`](super::RejectReplays).
+    ///
+    /// # Panics
+    ///
+    /// Polling it after it completed panics, or does what the inner service's future does then.
+    pub struct ResponseFuture<S, G, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+        G: ReplayGuard,
+    {
+        #[pin]
+        state: State<S, G, ReqBody>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, G, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+        G: ReplayGuard,
+    {
+        Rejected { rejected: Option<Rejected> },
+        Recording { #[pin] recording: G::Future, rest: Option<(S, Request<ReqBody>)> },
+        Called { #[pin] future: S::Future },
+    }
+}
+
+/// A rejection, and what its response depends on.
+struct Rejected {
+    rejection: ReplayRejection,
+    now: Option<u64>,
+    is_head: bool,
+}
+
+impl Rejected {
+    fn new<ReqBody>(request: &Request<ReqBody>, rejection: ReplayRejection) -> Self {
+        let signature = request.extensions().get::<VerifiedSignature>();
+        trace::replay_rejected(request.method(), request.uri(), signature.map(VerifiedSignature::key_id), &rejection);
+        let now = signature.and_then(VerifiedSignature::now);
+        Self { rejection, now, is_head: *request.method() == Method::HEAD }
+    }
+}
+
+impl<S, G, ReqBody> ResponseFuture<S, G, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+    G: ReplayGuard,
+{
+    pub(super) fn rejected(request: &Request<ReqBody>, rejection: ReplayRejection) -> Self {
+        Self { state: State::Rejected { rejected: Some(Rejected::new(request, rejection)) } }
+    }
+
+    pub(super) fn recording(recording: G::Future, service: S, request: Request<ReqBody>) -> Self {
+        Self { state: State::Recording { recording, rest: Some((service, request)) } }
+    }
+
+    pub(super) fn called(future: S::Future) -> Self {
+        Self { state: State::Called { future } }
+    }
+}
+
+impl<S, G, ReqBody, ResBody> Future for ResponseFuture<S, G, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    G: ReplayGuard,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProj::Rejected { rejected } => {
+                    let Rejected { rejection, now, is_head } = rejected.take().expect("polled after completion");
+                    return Poll::Ready(Ok(rejection.into_response(now, is_head)));
+                }
+                StateProj::Recording { recording, rest } => {
+                    let recorded = ready!(recording.poll(cx));
+                    let (mut service, request) = rest.take().expect("taken once, with the state");
+                    let rejection = match recorded {
+                        Ok(true) => None,
+                        Ok(false) => Some(ReplayRejection::Replayed),
+                        Err(error) => Some(ReplayRejection::guard_unavailable(error)),
+                    };
+                    match rejection {
+                        None => State::Called { future: service.call(request) },
+                        Some(rejection) => State::Rejected { rejected: Some(Rejected::new(&request, rejection)) },
+                    }
+                }
+                StateProj::Called { future } => {
+                    return future.poll(cx).map_ok(|response| response.map(ResponseBody::inner));
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, G, ReqBody> fmt::Debug for ResponseFuture<S, G, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+    G: ReplayGuard,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

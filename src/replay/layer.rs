@@ -1,0 +1,92 @@
+//! The layer: everything that can be configured.
+
+use std::{fmt, sync::Arc};
+
+use tower::Layer;
+
+use super::{MemoryReplayGuard, RejectReplays};
+
+/// Layer that lets each signed request pass once. It belongs inside a
+/// [`LogentriesVerifyLayer`](crate::LogentriesVerifyLayer).
+///
+/// The scheme has no nonce, so a captured request is accepted again for as long as its date is. This layer has a
+/// [`ReplayGuard`](super::ReplayGuard) remember signatures until then, and rejects those that were used, as described at
+/// [`ReplayRejection`](super::ReplayRejection).
+///
+/// # Guarantees
+///
+/// 1. A signature is recorded after it was verified and before the inner service is called, in one step: of any number of
+///    concurrent copies exactly one passes.
+/// 2. If the guard fails or is full, the response is 503. The request never passes.
+/// 3. Without a verifying layer outside, every response is 500.
+///
+/// Requests with an API key pass: the key itself goes over the wire, so whoever captured it needs no replay. Requests with
+/// a safe method (`GET`, `HEAD`, `OPTIONS`) pass unless [`safe_methods`](Self::safe_methods) says otherwise. A request
+/// counts as used even if the inner service fails or the client gives up: a retry must be signed afresh.
+///
+/// Two equal requests that one client signs in the same second carry one signature, and the second one is rejected. See
+/// [`guide::replays`](crate::guide::replays) for that, and for replicas.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, replay::RejectReplaysLayer};
+///
+/// let keys = Credentials::owner("key-id", "owner-key")?;
+/// let app: Router = Router::new()
+///     .route("/management/accounts/7/users", post(|| async { "created" }))
+///     .layer(RejectReplaysLayer::default())
+///     .layer(LogentriesVerifyLayer::new(keys)); // added after, so outside of it
+/// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+/// ```
+#[must_use = "a layer does nothing until it wraps a service"]
+pub struct RejectReplaysLayer<G = MemoryReplayGuard> {
+    guard: Arc<G>,
+    safe_methods: bool,
+}
+
+impl<G> RejectReplaysLayer<G> {
+    /// Creates a layer that asks this guard. All services and clones of the layer share it.
+    pub fn new(guard: G) -> Self {
+        Self { guard: Arc::new(guard), safe_methods: false }
+    }
+
+    /// Sets whether requests with a safe method (`GET`, `HEAD`, `OPTIONS`) are checked too. Defaults to `false`: clients
+    /// repeat them freely, and a replay of one changes nothing, though it reads the response again.
+    ///
+    /// ```
+    /// use tower_logentries_auth::replay::RejectReplaysLayer;
+    ///
+    /// let layer = RejectReplaysLayer::default().safe_methods(true);
+    /// ```
+    pub fn safe_methods(self, checked: bool) -> Self {
+        Self { safe_methods: checked, ..self }
+    }
+}
+
+/// With a [`MemoryReplayGuard`] for 1,000,000 signatures.
+impl Default for RejectReplaysLayer {
+    fn default() -> Self {
+        Self::new(MemoryReplayGuard::new())
+    }
+}
+
+impl<G> Clone for RejectReplaysLayer<G> {
+    fn clone(&self) -> Self {
+        Self { guard: Arc::clone(&self.guard), safe_methods: self.safe_methods }
+    }
+}
+
+impl<S, G> Layer<S> for RejectReplaysLayer<G> {
+    type Service = RejectReplays<S, G>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RejectReplays { inner, guard: Arc::clone(&self.guard), safe_methods: self.safe_methods }
+    }
+}
+
+/// Without the guard, which need not be `Debug`.
+impl<G> fmt::Debug for RejectReplaysLayer<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectReplaysLayer").field("safe_methods", &self.safe_methods).finish_non_exhaustive()
+    }
+}

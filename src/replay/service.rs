@@ -1,0 +1,88 @@
+//! The service: decides what has to be recorded, and starts to record it.
+
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Method, Request, Response};
+use tower::Service;
+
+use super::{MemoryReplayGuard, ReplayGuard, ReplayRejection, ResponseFuture};
+use crate::{Access, Authenticated, body::ResponseBody, verify::VerifiedSignature};
+
+/// Middleware that lets each signed request pass once.
+///
+/// Created by [`RejectReplaysLayer`](super::RejectReplaysLayer), which is where everything is configured.
+pub struct RejectReplays<S, G = MemoryReplayGuard> {
+    pub(super) inner: S,
+    pub(super) guard: Arc<G>,
+    pub(super) safe_methods: bool,
+}
+
+impl<S, G> RejectReplays<S, G> {
+    /// Returns the signature that has to be recorded, if there is one.
+    fn signature<ReqBody>(&self, request: &Request<ReqBody>) -> Result<Option<VerifiedSignature>, ReplayRejection> {
+        let extensions = request.extensions();
+        let identity = extensions.get::<Authenticated>().ok_or(ReplayRejection::MissingVerifyLayer)?;
+        match extensions.get::<VerifiedSignature>() {
+            // The verifying layer grants an owner's access to signatures alone.
+            None if identity.access == Access::Owner => Err(ReplayRejection::MissingVerifyLayer),
+            None => Ok(None),
+            Some(_) if !self.safe_methods && is_safe(request.method()) => Ok(None),
+            Some(signature) if signature.is_expired() => Err(ReplayRejection::Expired),
+            Some(signature) => Ok(Some(signature.clone())),
+        }
+    }
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+impl<S: Clone, G> Clone for RejectReplays<S, G> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), guard: Arc::clone(&self.guard), safe_methods: self.safe_methods }
+    }
+}
+
+impl<S, G, ReqBody, ResBody> Service<Request<ReqBody>> for RejectReplays<S, G>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    G: ReplayGuard,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, G, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let signature = match self.signature(&request) {
+            Ok(Some(signature)) => signature,
+            Ok(None) => return ResponseFuture::called(self.inner.call(request)),
+            Err(rejection) => {
+                // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
+                self.inner = self.inner.clone();
+                return ResponseFuture::rejected(&request, rejection);
+            }
+        };
+        let recording = self.guard.record(signature);
+        // The clone is not ready: the request takes the service that is.
+        let clone = self.inner.clone();
+        let service = mem::replace(&mut self.inner, clone);
+        ResponseFuture::recording(recording, service, request)
+    }
+}
+
+impl<S: fmt::Debug, G> fmt::Debug for RejectReplays<S, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectReplays")
+            .field("inner", &self.inner)
+            .field("safe_methods", &self.safe_methods)
+            .finish_non_exhaustive()
+    }
+}

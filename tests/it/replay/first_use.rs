@@ -1,0 +1,96 @@
+//! A signature passes once, whatever else of the request is changed.
+
+use axum::{Router, body::Body, routing::post};
+use http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower_logentries_auth::replay::{RejectReplaysLayer, ReplayRejection};
+
+use super::{outcome, send};
+use crate::support::{
+    SIGNED_AT, USERS,
+    clock::{ManualClock, date},
+    hyper_client, server,
+    verifying::{TestRequest, verifier},
+};
+
+#[tokio::test]
+async fn second_copy_is_rejected_over_a_socket() {
+    let app = Router::new()
+        .route(USERS, post(async |body: String| body))
+        .layer(RejectReplaysLayer::default())
+        .layer(verifier());
+    let origin = server::serve(app).await;
+    let send = || hyper_client().request(TestRequest::CREATE.request_to(&origin));
+
+    let first = send().await.unwrap();
+    assert_eq!(first.status(), 200);
+    assert_eq!(first.into_body().collect().await.unwrap().to_bytes(), TestRequest::CREATE.body);
+
+    let second = send().await.unwrap();
+    assert_eq!(second.status(), 401);
+    let header = |headers: &HeaderMap, name| headers.get(name).unwrap().to_str().unwrap().to_owned();
+    assert_eq!(header(second.headers(), "content-type"), "application/json");
+    assert_eq!(header(second.headers(), "www-authenticate"), "Logentries");
+    assert_eq!(header(second.headers(), "date"), TestRequest::CREATE.date);
+    let json: Value = serde_json::from_slice(&second.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert_eq!(json["errorCode"], "replayed");
+    assert!(json["message"].as_str().unwrap().contains("sign it again"), "{json}");
+}
+
+#[tokio::test]
+async fn rejection_is_in_the_extensions() {
+    let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
+    send(&replays, &clock, TestRequest::CREATE.request()).await;
+    let response = send(&replays, &clock, TestRequest::CREATE.request()).await;
+    let rejection = response.extensions().get::<ReplayRejection>().unwrap();
+    assert!(matches!(rejection, ReplayRejection::Replayed), "{rejection:?}");
+}
+
+#[tokio::test]
+async fn unsigned_parts_make_no_new_request() {
+    let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
+    assert_eq!(outcome(send(&replays, &clock, TestRequest::CREATE.request()).await).await, None);
+
+    let other_query = format!("{USERS}?force=true");
+    let mut copies = [(); 2].map(|()| TestRequest { target: &other_query, ..TestRequest::CREATE }.request());
+    copies[1].headers_mut().insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+    for copy in copies {
+        assert_eq!(outcome(send(&replays, &clock, copy).await).await, Some("replayed"));
+    }
+}
+
+#[tokio::test]
+async fn each_signed_part_makes_a_new_request() {
+    let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
+    let next_second = date(SIGNED_AT + 1);
+    let requests = [
+        TestRequest::CREATE,
+        TestRequest { method: "PUT", ..TestRequest::CREATE },
+        TestRequest { target: "/management/accounts/globex/users", ..TestRequest::CREATE },
+        TestRequest { content_type: "application/json; nonce=1", ..TestRequest::CREATE },
+        TestRequest { date: &next_second, ..TestRequest::CREATE },
+        TestRequest { body: b"", ..TestRequest::CREATE },
+    ];
+    for expected in [None, Some("replayed")] {
+        for request in requests {
+            assert_eq!(outcome(send(&replays, &clock, request.request()).await).await, expected, "{request:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn forged_request_uses_nothing_up() {
+    let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
+    let forged = TestRequest { body: b"forged", ..TestRequest::CREATE };
+    let forged: Request<Body> = forged.carrying(TestRequest::CREATE.credential()).unwrap();
+    assert_eq!(send(&replays, &clock, forged).await.status(), 401);
+    assert_eq!(outcome(send(&replays, &clock, TestRequest::CREATE.request()).await).await, None);
+}
+
+#[tokio::test]
+async fn clones_and_services_of_a_layer_share_what_is_remembered() {
+    let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
+    assert_eq!(outcome(send(&replays.clone(), &clock, TestRequest::CREATE.request()).await).await, None);
+    assert_eq!(outcome(send(&replays, &clock, TestRequest::CREATE.request()).await).await, Some("replayed"));
+}
