@@ -27,7 +27,7 @@ async fn ready_service_is_called() {
         tokio::task::yield_now().await;
         Ok::<_, io::Error>(true)
     };
-    let replays = RejectReplaysLayer::new(move |signature| guard(signature));
+    let replays = RejectReplaysLayer::new(guard);
     let mut service = verifier_of(&ManualClock::at(SIGNED_AT)).layer(limited(replays));
     for request in [TestRequest::CREATE.request(), TestRequest::LIST.request(), TestRequest::CREATE.request()] {
         let response = with_timeout(async { service.ready().await.unwrap().call(request).await }).await;

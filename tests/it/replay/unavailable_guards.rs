@@ -14,7 +14,7 @@ use crate::support::{KEY_ID, SIGNED_AT, at, clock::ManualClock, verifying::TestR
 #[tokio::test]
 async fn failing_guard_is_a_503_with_its_cause() {
     let guard = async |_: VerifiedSignature| Err::<bool, _>(io::Error::other("the guard is down"));
-    let replays = RejectReplaysLayer::new(move |signature| guard(signature));
+    let replays = RejectReplaysLayer::new(guard);
     let response = send(&replays, &ManualClock::at(SIGNED_AT), TestRequest::CREATE.request()).await;
     assert_eq!(response.status(), 503);
     let rejection = response.extensions().get::<ReplayRejection>().unwrap();
@@ -38,7 +38,7 @@ async fn guard_learns_what_it_needs_to_remember() {
         assert_eq!(signature.key_id(), KEY_ID);
         Ok::<_, io::Error>(true)
     };
-    let replays = RejectReplaysLayer::new(Arc::new(move |signature| guard(signature)));
+    let replays = RejectReplaysLayer::new(Arc::new(guard));
     let response = send(&replays, &ManualClock::at(SIGNED_AT + 10), TestRequest::CREATE.request()).await;
     assert_eq!(outcome(response).await, None);
 }
