@@ -4,7 +4,7 @@
 //! of the same round, and what is printed is the median over the rounds.
 
 use std::{
-    array,
+    array, env,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -21,43 +21,58 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tokio::{net::TcpListener, runtime::Runtime};
-use tower_logentries_auth::{BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey};
+use tower_logentries_auth::{
+    BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey, replay::RejectReplaysLayer,
+};
 
 const ID: &str = "f2a5b1de-0b6c-4e0e-9d0c-6a1c2b3d4e5f";
 const OWNER_KEY: &str = "7f7c461f-2e71-4d50-8cdf-06c11ee67789";
 const READ_ONLY_KEY: &str = "5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e";
-const ROUNDS: usize = 31;
 
 type Http = Client<HttpConnector, Body>;
 type Servers = Vec<(&'static str, String)>;
+type MakeRequest = fn(&str, &OwnerKey, u64) -> Request<Body>;
 
 /// Times and prints everything.
 pub(crate) fn run(runtime: &Runtime) {
+    // Without `--bench`, as in a test run, it only shows that all of this works.
+    let rounds = if env::args().any(|argument| argument == "--bench") { 31 } else { 1 };
     let servers = runtime.block_on(serve_all());
-    let http: Http = runtime.block_on(async { Client::builder(TokioExecutor::new()).build_http() });
-    let key = OwnerKey::new(ID, OWNER_KEY).expect("a good key");
     println!(
-        "\nserver: time of a request over that without the layer, median of {ROUNDS} interleaved rounds (quartiles)"
+        "\nserver: time of a request over that without the layer, median of {rounds} interleaved rounds (quartiles)"
     );
-    let mut number = 0;
-    for (name, request) in
-        [("GET with an API key", get as fn(&str, &OwnerKey, u64) -> Request<Body>), ("signed POST of 11 bytes", post)]
-    {
+    for (name, request) in [("GET with an API key", get as MakeRequest), ("signed POST of 11 bytes", post)] {
         for (in_flight, requests) in [(1, 300), (64, 2_000)] {
-            let mut rounds = Vec::new();
-            for round in 0..ROUNDS {
-                let mut times = vec![Duration::ZERO; servers.len()];
-                for place in 0..servers.len() {
-                    let server = (round + place) % servers.len();
-                    let made: Vec<_> = (0..requests).map(|n| request(&servers[server].1, &key, number + n)).collect();
-                    number += requests;
-                    times[server] = runtime.block_on(send(&http, made, in_flight));
-                }
-                rounds.push(times);
-            }
-            print_ratios(&format!("{name}, {in_flight} in flight"), &servers, &rounds);
+            let times = time(runtime, &servers, request, in_flight, requests, rounds);
+            print_ratios(&format!("{name}, {in_flight} in flight"), &servers, &times);
         }
     }
+}
+
+/// The time of each server in each round.
+fn time(
+    runtime: &Runtime,
+    servers: &Servers,
+    request: MakeRequest,
+    in_flight: usize,
+    requests: u64,
+    rounds: u64,
+) -> Vec<Vec<Duration>> {
+    let http: Http = runtime.block_on(async { Client::builder(TokioExecutor::new()).build_http() });
+    let key = OwnerKey::new(ID, OWNER_KEY).expect("a good key");
+    let round = |round| {
+        let mut times = vec![Duration::ZERO; servers.len()];
+        for place in 0..servers.len() {
+            // Each is first in turn.
+            let server = (round as usize + place) % servers.len();
+            // No number occurs twice, so no path and no signature does.
+            let first = (in_flight as u64 * 1_000 + round) * requests;
+            let made = (first..first + requests).map(|number| request(&servers[server].1, &key, number)).collect();
+            times[server] = runtime.block_on(send(&http, made, in_flight));
+        }
+        times
+    };
+    (0..rounds).map(round).collect()
 }
 
 async fn serve_all() -> Servers {
@@ -70,6 +85,8 @@ async fn serve_all() -> Servers {
         ("bare", serve(app()).await),
         ("layer", serve(app().layer(LogentriesVerifyLayer::new(credentials()))).await),
     ];
+    let guarded = app().layer(RejectReplaysLayer::default()).layer(LogentriesVerifyLayer::new(credentials()));
+    servers.push(("layer, replay guard", serve(guarded).await));
     #[cfg(feature = "cache")]
     {
         let cached = tower_logentries_auth::verify::CachedKeyStore::new(credentials());
@@ -90,7 +107,6 @@ fn get(origin: &str, _: &OwnerKey, number: u64) -> Request<Body> {
     request.body(Body::empty()).expect("a request")
 }
 
-/// No two of them have the same path, so no two have the same signature.
 fn post(origin: &str, key: &OwnerKey, number: u64) -> Request<Body> {
     let (path, body) = (format!("/management/accounts/7/users/{number}"), "{\"user\":{}}");
     let (date, json) = (httpdate::fmt_http_date(SystemTime::now()), "application/json");
