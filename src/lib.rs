@@ -143,6 +143,7 @@
 //! | `reqwest` (0.13) | Supports `reqwest::Client` and `reqwest_middleware::ClientWithMiddleware` as inner services |
 //! | `reqwest-middleware` (0.5) | Adds `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
 //! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under `Router::nest` cover the original path |
+//! | `fs` | Adds `BodySource::file`, a file that can be sent more than once |
 //! | `retry` | Adds `LogentriesRetryPolicy`, for tower's `RetryLayer`, and with `reqwest-middleware` also `LogentriesRetryMiddleware` |
 //! | `tracing` | Emits an event for each request, and a warning for each rejection, failure and clock correction |
 //!
@@ -183,7 +184,7 @@ pub use self::sign::LogentriesRetryMiddleware;
 pub use self::sign::LogentriesRetryPolicy;
 pub use self::{
     access::Access,
-    body::{BufferedBody, RebuildBody, RebuildFromBytes},
+    body::{BodySource, BufferedBody, RebuildBody, RebuildFromBytes},
     canonical::CanonicalRequest,
     credentials::{ApiKey, ApiKeyDigest, Credentials, CredentialsError, CredentialsHandle, OwnerKey},
     sign::{AuthError, LogentriesAuthLayer},

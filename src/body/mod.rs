@@ -1,12 +1,16 @@
 //! Request bodies that are read to be signed or verified, and rebuilt afterwards.
 //!
 //! A body is read by [`Collect`], which hashes it on the way, is kept as a [`BufferedBody`], and becomes the service's own
-//! body type again through [`RebuildBody`]. `response` is the body of what the server's side answers with.
+//! body type again through [`RebuildBody`]. A [`BodySource`] is never kept: it starts anew each time. `response` is the
+//! body of what the server's side answers with.
 
 mod buffered;
 mod collect;
+#[cfg(feature = "fs")]
+mod file;
 mod rebuild;
 mod response;
+mod source;
 
 use tower::BoxError;
 
@@ -15,6 +19,7 @@ pub use self::{
     buffered::BufferedBody,
     rebuild::{RebuildBody, RebuildFromBytes},
     response::ResponseBody,
+    source::BodySource,
 };
 
 /// How many bytes of a body a layer buffers by default.

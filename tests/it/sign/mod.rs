@@ -1,5 +1,7 @@
 //! The signing layer, a file a guarantee or setter.
 
+#[cfg(all(feature = "fs", feature = "retry"))]
+mod body_source;
 mod clock_skew;
 mod connection_header;
 mod explicit_access;
