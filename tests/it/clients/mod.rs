@@ -1,1 +1,4 @@
 //! The clients and servers that the layers are used with.
+
+#[cfg(feature = "retry")]
+mod client_in_a_struct;
