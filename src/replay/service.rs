@@ -6,11 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use tower::Service;
 
 use super::{MemoryReplayGuard, ReplayGuard, ReplayRejection, ResponseFuture};
-use crate::{Access, Authenticated, body::ResponseBody, verify::VerifiedSignature};
+use crate::{Access, Authenticated, body::ResponseBody, canonical, verify::VerifiedSignature};
 
 /// Middleware that lets each signed request pass once.
 ///
@@ -30,15 +30,11 @@ impl<S, G> RejectReplays<S, G> {
             // The verifying layer grants an owner's access to signatures alone.
             None if identity.access == Access::Owner => Err(ReplayRejection::MissingVerifyLayer),
             None => Ok(None),
-            Some(_) if !self.safe_methods && is_safe(request.method()) => Ok(None),
+            Some(_) if !self.safe_methods && canonical::is_safe(request.method()) => Ok(None),
             Some(signature) if signature.is_expired() => Err(ReplayRejection::Expired),
             Some(signature) => Ok(Some(signature.clone())),
         }
     }
-}
-
-fn is_safe(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 impl<S: Clone, G> Clone for RejectReplays<S, G> {

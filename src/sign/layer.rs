@@ -50,6 +50,7 @@ impl LogentriesAuthLayer {
             default_content_type: Some(HeaderValue::from_static("application/json")),
             clock: Clock::default(),
             corrects_clock_skew: true,
+            has_nonce: false,
         };
         Self { signer: Arc::new(signer), rebuild: RebuildFromBytes }
     }
@@ -190,6 +191,31 @@ impl<R> LogentriesAuthLayer<R> {
     /// ```
     pub fn correct_clock_skew(self, enabled: bool) -> Self {
         self.with(|signer| signer.corrects_clock_skew = enabled)
+    }
+
+    /// Sets whether each signed request with an unsafe method gets a signature of its own. Defaults to `false`.
+    ///
+    /// The scheme has no nonce: two equal requests of the same second carry one signature, and a server that
+    /// [rejects replays](crate::replay::RejectReplaysLayer) rejects the second, be it a legitimate duplicate or the retry of
+    /// a request that was never answered. With this, the Content-Type that is sent and signed gets a random parameter, as
+    /// in `application/json; nonce=5be0cd19137e2179`. A request without a Content-Type, because
+    /// [`default_content_type`](Self::default_content_type) is `None`, gets `application/octet-stream` with it.
+    ///
+    /// It is meant for services of your own. Whether Rapid7's accept the parameter has not been established; a server that
+    /// compares the Content-Type as a whole, and not its media type, does not. `GET`, `HEAD` and `OPTIONS`, and requests
+    /// with an API key, are left alone. On `wasm32-unknown-unknown`, which has no source of randomness in the standard
+    /// library, nonces repeat from one run to the next.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?)
+    ///     .trust_origin("https://api.example.com")?
+    ///     .distinct_signatures(true);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn distinct_signatures(self, enabled: bool) -> Self {
+        self.with(|signer| signer.has_nonce = enabled)
     }
 
     /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read. See [`BufferedBody`] for an example.

@@ -4,7 +4,10 @@
 //! The tower service and the reqwest middleware both run [`Signer::prepare`], and [`Signer::sign_buffered`] after reading a
 //! body. They differ only in how they wait.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{
@@ -43,6 +46,7 @@ pub(crate) struct Signer {
     pub(super) default_content_type: Option<HeaderValue>,
     pub(super) clock: Clock,
     pub(super) corrects_clock_skew: bool,
+    pub(super) has_nonce: bool,
 }
 
 /// A request whose origin was checked and whose key was chosen.
@@ -177,7 +181,11 @@ impl Signer {
         headers.remove(&X_API_KEY);
         body.normalize_framing(headers)?;
         keep_end_to_end(headers)?;
-        self.ensure_content_type(headers)
+        self.ensure_content_type(headers)?;
+        if self.has_nonce && !canonical::is_safe(request.method()) {
+            add_nonce(request.headers_mut())?;
+        }
+        Ok(())
     }
 
     fn ensure_content_type(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
@@ -278,6 +286,17 @@ impl SignableBody {
         }
         Ok(())
     }
+}
+
+/// Adds a random parameter to the Content-Type, which is signed.
+fn add_nonce(headers: &mut HeaderMap) -> Result<(), AuthError> {
+    let content_type = headers.get(CONTENT_TYPE).map_or(Ok("application/octet-stream"), HeaderValue::to_str);
+    let content_type = content_type.map_err(|_| AuthError::InvalidContentType)?;
+    // It has to differ, not to be secret: a hasher whose keys are random, and others each time, needs no other crate.
+    let nonce = RandomState::new().build_hasher().finish();
+    let value = HeaderValue::try_from(format!("{content_type}; nonce={nonce:016x}"));
+    headers.try_insert(CONTENT_TYPE, value.map_err(|_| AuthError::InvalidContentType)?)?;
+    Ok(())
 }
 
 /// Checks that a Content-Type arrives as it was signed: a receiver trims blanks, and an empty one is signed like none.

@@ -4,6 +4,7 @@
 mod body_source;
 mod clock_skew;
 mod connection_header;
+mod distinct_signatures;
 mod explicit_access;
 mod handles;
 #[cfg(feature = "retry")]
