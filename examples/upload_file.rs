@@ -1,9 +1,10 @@
-//! A file of any size in a signed request, in constant memory: it is hashed in one pass and streamed in a second.
+//! A file of any size in a signed request, in constant memory: it is hashed in one pass and streamed in a second, and again
+//! for each retry and redirect.
 //!
-//!     cargo run --release --example upload_file                      # 1 GiB made for it, to an embedded server
-//!     cargo run --release --example upload_file -- --mib 64          # the same with 64 MiB
-//!     cargo run --release --example upload_file -- --file big.json
-//!     cargo run --release --example upload_file -- --file big.json --url https://rest.logentries.com/management/...
+//!     cargo run --release --features retry --example upload_file                # 1 GiB made for it, to an embedded server
+//!     cargo run --release --features retry --example upload_file -- --mib 64    # the same with 64 MiB
+//!     cargo run --release --features retry --example upload_file -- --file big.json
+//!     cargo run --release --features retry --example upload_file -- --file big.json --url https://rest.logentries.com/...
 //!
 //! With `--url` the keys come from the environment: `LOGENTRIES_OWNER_API_KEY_ID` and `LOGENTRIES_OWNER_API_KEY`.
 //! The embedded server checks the signature as the body arrives, where the crate's own verifying layer would buffer it.
@@ -12,40 +13,51 @@ use std::{
     env, fs, io,
     path::{Path, PathBuf},
     process,
-    time::Instant,
 };
 
+use anyhow::Context;
 use axum::{Router, body::Body, extract::State, response::Result as Answer};
-use bytes::BytesMut;
-use futures_util::stream;
-use http::{Request, StatusCode, Uri, header::CONTENT_LENGTH};
+use clap::Parser;
+use futures_util::{TryStreamExt, stream};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncReadExt;
-use tower::{BoxError, ServiceBuilder, ServiceExt};
+use tokio_util::io::ReaderStream;
+use tower::{Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
+use tower_http::follow_redirect::{
+    FollowRedirectLayer,
+    policy::{PolicyExt, Standard, clone_body_fn},
+};
 use tower_logentries_auth::{
-    Access, BodyDigest, CanonicalRequest, Credentials, LogentriesAuthLayer, OwnerKey, Signature,
+    Access, AuthError, BodyDigest, BodySource, CanonicalRequest, Credentials, LogentriesAuthLayer,
+    LogentriesRetryPolicy, OwnerKey, Signature,
 };
 
 const KEY_ID: &str = "owner-key-id";
 const KEY: &str = "7f7c461f-2e71-4d50-8cdf-06c11ee67789";
 
+/// Uploads a file of any size in a signed request.
+#[derive(Parser)]
+struct Options {
+    /// The file. One of zeros is made for it if there is none.
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// The size of the file that is made, in MiB.
+    #[arg(long, default_value_t = 1024)]
+    mib: u64,
+    /// Where to send it, with the owner key in the environment. An embedded server if there is none.
+    #[arg(long)]
+    url: Option<Uri>,
+}
+
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
-    let (mut given, mut mib, mut url) = (None, 1024, None);
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("{argument} takes a value"))?;
-        match &*argument {
-            "--file" => given = Some(PathBuf::from(value)),
-            "--mib" => mib = value.parse()?,
-            "--url" => url = Some(value),
-            _ => return Err(format!("{argument} is none of --file, --mib and --url").into()),
-        }
-    }
-    match given {
+async fn main() -> anyhow::Result<()> {
+    let Options { file, mib, url } = Options::parse();
+    match file {
         Some(file) => upload(&file, url).await?,
         None => {
             let file = make_file(mib)?;
@@ -58,51 +70,67 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn upload(file: &Path, url: Option<String>) -> Result<(), BoxError> {
+async fn upload(file: &Path, url: Option<Uri>) -> anyhow::Result<()> {
     let (target, credentials) = match url {
-        Some(url) => (url.parse()?, Credentials::from_env()?),
+        Some(url) => (url, Credentials::from_env()?),
         None => (start_server().await?, Credentials::owner(KEY_ID, KEY)?),
     };
-    let size = fs::metadata(file)?.len();
+    let size = fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.len();
     println!("{}, {size} bytes, to {target}", file.display());
 
-    let start = Instant::now();
-    let opened = fs::File::open(file)?;
-    let digest = tokio::task::spawn_blocking(|| BodyDigest::from_reader(opened)).await??;
-    println!("Hashed in {:.1} s: {digest}", start.elapsed().as_secs_f32());
+    let bar = progress_bar(size, "Hashing");
+    let (path, read) = (file.to_owned(), bar.clone());
+    let body = BodySource::new(move || open(path.clone(), read.clone())).await.map_err(anyhow::Error::from_boxed)?;
+    println!("Hashed in {:.1} s: {}", bar.elapsed().as_secs_f32(), body.digest());
 
-    let start = Instant::now();
-    // With a digest beside it the body streams; with its size it does so in one piece, not in HTTP chunks.
-    let request = Request::put(&target)
-        .header(CONTENT_LENGTH, size)
-        .extension(Access::Owner)
-        .extension(digest)
-        .body(stream_file(tokio::fs::File::open(file).await?))?;
-    let origin = format!("{}://{}", target.scheme_str().unwrap_or("https"), target.authority().ok_or("no host")?);
+    bar.set_message("Sending");
+    let request = Request::put(&target).extension(Access::Owner).extension(body.digest()).body(body)?;
+    let client = client(&target, credentials)?;
+    let (head, body) = client.oneshot(request).await?.into_parts();
+    let answer = body.collect().await?.to_bytes();
+    bar.finish();
+    println!("Sent in {:.1} s: {} {}", bar.elapsed().as_secs_f32(), head.status, String::from_utf8_lossy(&answer));
+    anyhow::ensure!(head.status.is_success(), "the server rejected the upload");
+    Ok(())
+}
+
+/// Creates a client that follows redirects and retries, both with the body.
+fn client(
+    target: &Uri,
+    credentials: Credentials,
+) -> anyhow::Result<impl Service<Request<BodySource>, Response = Response<Incoming>, Error = AuthError>> {
+    let authority = target.authority().context("the URL has no host")?;
+    let origin = format!("{}://{authority}", target.scheme_str().unwrap_or("https"));
     let https = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
         .https_or_http()
         .enable_http1()
         .build();
-    let client = ServiceBuilder::new()
+    let with_body =
+        Standard::default().and::<_, BodySource, AuthError>(clone_body_fn(|body: &BodySource| Some(body.clone())));
+    Ok(ServiceBuilder::new()
+        .layer(FollowRedirectLayer::with_policy(with_body))
+        .layer(RetryLayer::new(LogentriesRetryPolicy::new()))
         .layer(LogentriesAuthLayer::new(credentials).trust_origin(&origin)?)
-        .service(Client::builder(TokioExecutor::new()).build(https));
-    let (head, body) = client.oneshot(request).await?.into_parts();
-    let answer = body.collect().await?.to_bytes();
-    println!("Sent in {:.1} s: {} {}", start.elapsed().as_secs_f32(), head.status, String::from_utf8_lossy(&answer));
-    head.status.is_success().then_some(()).ok_or_else(|| "the server refused the upload".into())
+        .service(Client::builder(TokioExecutor::new()).build(https)))
 }
 
-/// The file in pieces of 64 KiB, each read when there is room for it.
-fn stream_file(file: tokio::fs::File) -> Body {
-    Body::from_stream(stream::try_unfold(file, async |mut file: tokio::fs::File| {
-        let mut piece = BytesMut::with_capacity(64 * 1024);
-        let read = file.read_buf(&mut piece).await?;
-        Ok::<_, io::Error>((read > 0).then(|| (piece.freeze(), file)))
-    }))
+/// Opens the file anew, and moves the bar from its start as the file is read.
+fn open(path: PathBuf, bar: ProgressBar) -> Body {
+    bar.reset();
+    let file = stream::once(tokio::fs::File::open(path));
+    let chunks = file.map_ok(|file| ReaderStream::with_capacity(file, 256 * 1024)).try_flatten();
+    Body::from_stream(chunks.inspect_ok(move |chunk| bar.inc(chunk.len() as u64)))
 }
 
-async fn start_server() -> Result<Uri, BoxError> {
+/// A bar on standard error, if that is a terminal.
+fn progress_bar(size: u64, message: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(size).with_style(style).with_message(message)
+}
+
+async fn start_server() -> anyhow::Result<Uri> {
     let app = Router::new().fallback(verify).with_state(OwnerKey::new(KEY_ID, KEY)?);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let target = format!("http://{}/management/accounts/acme/users", listener.local_addr()?).parse()?;

@@ -107,6 +107,45 @@
 //! Inner layers must not change the method, path, Content-Type, Date or body. Layers that compress bodies or set a
 //! Content-Type must be outer layers.
 //!
+//! # A client type of your own
+//!
+//! A retry or redirect layer clones requests, and a `BoxBody` cannot be cloned. Give requests a body that can outside, and
+//! convert it below this crate's layer:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full, combinators::BoxBody};
+//! use hyper::body::Incoming;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::{BoxError, ServiceBuilder, util::BoxCloneSyncService};
+//! use tower_http::follow_redirect::FollowRedirectLayer;
+//! use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+//!
+//! struct Api {
+//!     stack: BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, BoxError>,
+//! }
+//!
+//! # fn run(credentials: Credentials) -> Api {
+//! let stack = ServiceBuilder::new()
+//!     .timeout(Duration::from_secs(60))
+//!     .layer(FollowRedirectLayer::new())
+//!     // with feature `retry`: .layer(RetryLayer::new(LogentriesRetryPolicy::new()))
+//!     .concurrency_limit(8)
+//!     .layer(LogentriesAuthLayer::new(credentials))
+//!     .map_request(|request: Request<Full<Bytes>>| request.map(|body| body.map_err(BoxError::from).boxed()))
+//!     .service(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
+//! let api = Api { stack: BoxCloneSyncService::new(stack) };
+//! # api
+//! # }
+//! ```
+//!
+//! The example `client_in_a_struct` also names the type of the whole stack. To spawn a request over such a type, box its
+//! future (`stack.oneshot(request).boxed()`), or rustc may report that an "implementation of `Service` is not general
+//! enough". A body that is too long for memory and still has to be sent more than once is a [`BodySource`].
+//!
 //! # Caveats
 //!
 //! - While a body is buffered, the layer holds the readiness of the inner service: an inner `ConcurrencyLimit` counts a

@@ -2,3 +2,5 @@
 
 #[cfg(feature = "retry")]
 mod client_in_a_struct;
+#[cfg(feature = "retry")]
+mod upload_file;
