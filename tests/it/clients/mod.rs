@@ -1,6 +1,7 @@
-//! The clients and servers that the layers are used with.
+//! The clients that the signing layer is used with, and the tower layers around it.
 
-#[cfg(feature = "retry")]
 mod client_in_a_struct;
-#[cfg(feature = "retry")]
+mod redirects;
+mod reqwest_clients;
+mod tower_layers;
 mod upload_file;

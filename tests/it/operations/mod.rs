@@ -1,6 +1,8 @@
-//! Long runs, faults, logs and the programs in `examples/`.
+//! Load, events, and the programs in `examples/`.
 
-#[cfg(all(feature = "axum", feature = "cache", feature = "tracing"))]
+mod examples;
 mod keys_in_database;
-#[cfg(feature = "tracing")]
+mod load;
 mod rejection_events;
+mod sending_events;
+mod signing_gateway;

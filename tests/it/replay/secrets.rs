@@ -48,7 +48,6 @@ async fn debug_and_display_are_silent() {
     assert_silent(&format!("{seen} {guard:?} {replays:?} {} {response:?}", whole_error(rejection)));
 }
 
-#[cfg(feature = "tracing")]
 #[tokio::test]
 async fn events_name_the_key_and_no_secret() {
     use crate::support::log::Log;

@@ -105,7 +105,6 @@ async fn equal_requests_of_one_second_pass_a_guard() {
 }
 
 /// The first attempt passes the guard and is never answered. The second is made in the same second.
-#[cfg(feature = "retry")]
 #[tokio::test(start_paused = true)]
 async fn retry_of_an_unanswered_attempt_passes_a_guard() {
     use std::sync::{

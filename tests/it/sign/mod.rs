@@ -1,11 +1,15 @@
 //! The signing layer, a file a guarantee or setter.
 
-#[cfg(all(feature = "fs", feature = "retry"))]
-mod body_source;
-mod clock_skew;
+mod assume_origin;
 mod connection_header;
 mod distinct_signatures;
+mod errors;
 mod explicit_access;
 mod handles;
-#[cfg(feature = "retry")]
+mod headers;
+mod origins;
+mod properties;
+mod repeated_attempts;
+mod reqwest_requests;
 mod retry;
+mod skew;

@@ -2,7 +2,6 @@
 
 pub(crate) mod bodies;
 pub(crate) mod child;
-#[cfg(feature = "reqwest-middleware")]
 pub(crate) mod clients;
 pub(crate) mod clock;
 pub(crate) mod inner;

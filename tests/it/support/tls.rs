@@ -38,7 +38,6 @@ pub(crate) async fn serve(app: Router) -> (String, CertificateDer<'static>) {
 }
 
 /// The settings of a client that trusts this certificate alone, or none.
-#[cfg(feature = "reqwest-middleware")]
 pub(crate) fn trusting(certificate: Option<CertificateDer<'static>>) -> rustls::ClientConfig {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(certificate);

@@ -1,8 +1,13 @@
 //! The verifying layer, a file a guarantee or setter.
 
-#[cfg(feature = "cache")]
-mod cached_keys;
+mod ambiguity;
+mod axum_apps;
 mod folded_paths;
-mod key_ids;
-mod principals;
+mod hyper_servers;
+mod keys;
+mod order;
+mod paths;
+mod properties;
+mod raw_requests;
 mod rejections;
+mod responses;

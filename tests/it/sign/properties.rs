@@ -157,7 +157,6 @@ proptest! {
     }
 
     /// What is trusted by one parser is not another host to the other: the two that Rust's clients use are asked.
-    #[cfg(feature = "reqwest")]
     #[test]
     fn no_target_is_trusted_that_another_parser_takes_elsewhere(
         text in prop_oneof![near("http://a.example:80/management/accounts/acme/users", "@:/.[]?#%+ \\;&aA0"), uri()],

@@ -96,7 +96,6 @@ async fn the_refusal_of_an_untrusted_origin_moves_nothing() {
     assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 0);
 }
 
-#[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
 async fn a_redirect_to_a_foreign_origin_moves_nothing() {
     use reqwest::redirect::Policy;

@@ -32,7 +32,7 @@ pub(crate) struct Vector {
 
 impl Vector {
     pub(crate) fn all() -> Vec<Self> {
-        serde_json::from_str(include_str!("../vectors.json")).unwrap()
+        serde_json::from_str(include_str!("../../vectors.json")).unwrap()
     }
 
     fn method(&self) -> Method {

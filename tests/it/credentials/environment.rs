@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 const READING: &str = "TOWER_LOGENTRIES_AUTH_TEST_READS_ENVIRONMENT";
-const READER: &str = "environment::every_combination_of_variables_gives_the_keys_that_are_set";
+const READER: &str = "credentials::environment::every_combination_of_variables_gives_the_keys_that_are_set";
 
 const OWNER_ID_NAME: &str = "LOGENTRIES_OWNER_API_KEY_ID";
 const OWNER_NAME: &str = "LOGENTRIES_OWNER_API_KEY";

@@ -84,7 +84,6 @@ impl<T> IsBusy for http::Response<T> {
     }
 }
 
-#[cfg(feature = "reqwest")]
 impl IsBusy for reqwest::Response {
     fn is_busy(&self) -> bool {
         self.status() == 503
@@ -169,7 +168,6 @@ async fn inside_of_the_layer_every_attempt_has_the_date_of_the_first() {
     assert_eq!((&first.headers, &first.headers), (&second.headers, &third.headers));
 }
 
-#[cfg(feature = "reqwest-middleware")]
 mod with_reqwest {
     use futures_util::stream;
     use http::{Extensions, Method};

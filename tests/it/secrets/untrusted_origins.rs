@@ -12,7 +12,7 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_logentries_auth::{AuthError, LogentriesAuthLayer, sign::UntrustedOrigins};
 
-use super::{signatures, told::requests};
+use super::{signatures, values::requests};
 use crate::support::{KEY_ID, READ_WRITE_KEY, SIGNED_AT, at, credentials, hyper_client, server, whole_error};
 
 /// A layer that trusts the vendor, and two origins on loopback.
@@ -154,13 +154,11 @@ pub(super) async fn idn() -> String {
     sent_to(&["https://rest.xn--lgentries-xbh.com", "https://xn--rest-.logentries.com"]).await
 }
 
-#[cfg(feature = "reqwest-middleware")]
 fn get_url(origin: &str) -> reqwest::Request {
     reqwest::Request::new(http::Method::GET, format!("{origin}{}", crate::support::USERS).parse().unwrap())
 }
 
 /// The URLs of reqwest, which are read, and spelt, by another parser.
-#[cfg(feature = "reqwest-middleware")]
 pub(super) async fn urls() -> String {
     let below = service_fn(async |_: reqwest::Request| Ok::<_, Infallible>(Response::new(())));
     let client = ServiceBuilder::new().layer(layer(UntrustedOrigins::Reject)).service(below);
@@ -236,7 +234,6 @@ pub(super) async fn redirect() -> String {
 }
 
 /// A reqwest client that follows no redirects, as it has to below the layer.
-#[cfg(feature = "reqwest-middleware")]
 pub(super) async fn redirect_answered_to_reqwest() -> String {
     let (origin, recording) = redirecting().await;
     let client = ServiceBuilder::new()

@@ -7,6 +7,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{Authenticated, Credentials, LogentriesVerifyLayer};
 
 use crate::{
+    canonical::vectors::Vector,
     support::{
         KEY_ID, OWNER_KEY, USERS,
         child::{self, Ran, Served},
@@ -14,7 +15,6 @@ use crate::{
         server::{self, record_and},
         tls,
     },
-    vectors::Vector,
 };
 
 /// Starts a server that lets through what the API would, and answers with the access that it saw.
@@ -53,21 +53,18 @@ async fn hyper_client_is_let_through_and_fails_by_its_exit_status() {
     assert!(ran.stderr.starts_with("not an origin: "), "{ran:?}");
 }
 
-#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn reqwest_client_is_let_through() {
     let ran = child::run("reqwest_client", &[&api().await]).await;
     assert_wrote(&ran, &["200 OK", "read-only access", "200 OK", "owner access"]);
 }
 
-#[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
 async fn reqwest_middleware_is_let_through() {
     let ran = child::run("reqwest_middleware", &[&api().await]).await;
     assert_wrote(&ran, &["200 OK", "read-only access", "200 OK", "owner access", "200 OK", "owner access"]);
 }
 
-#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn reqwest_redirects_signs_each_hop_and_stops_before_a_foreign_one() {
     let sent_to = |location: String| {
@@ -111,7 +108,6 @@ async fn stand_in_keeps_what_a_client_adds() {
     assert_eq!(bare.status(), 401);
 }
 
-#[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
 async fn examples_without_keys_say_what_they_lack() {
     for example in ["reqwest_client", "reqwest_middleware", "reqwest_redirects", "signing_gateway"] {

@@ -53,7 +53,6 @@ pub(super) async fn debug_and_display() -> String {
     let verify =
         LogentriesVerifyLayer::new(Careless([OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY])).rebuild_body(Body::new);
     text += &debug!(verify, verify.layer(()), LogentriesVerifyLayer::new(credentials()));
-    #[cfg(feature = "reqwest-middleware")]
     {
         text +=
             &debug!(LogentriesAuthMiddleware::new(credentials()), LogentriesAuthMiddleware::from(layer_for(ORIGIN)));

@@ -1,8 +1,8 @@
 //! Secrets, and the ways out that they do not take: one test a cell of the matrix.
 
-mod elsewhere;
-mod run;
-mod told;
+mod logs;
+mod untrusted_origins;
+mod values;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -68,26 +68,23 @@ macro_rules! cells {
 macro_rules! matrix {
     ($($secret:ident)+) => { $(
         mod $secret {
-            cells!($secret: told, debug_and_display);
-            cells!($secret: told, errors);
-            cells!($secret: told, rejections);
-            cells!($secret: told, panics);
-            #[cfg(feature = "tracing")]
-            cells!($secret: run, tracing);
-            cells!($secret: run, trace_layer);
-            cells!($secret: elsewhere, redirect);
-            #[cfg(feature = "reqwest-middleware")]
-            cells!($secret: elsewhere, redirect_answered_to_reqwest);
-            #[cfg(feature = "reqwest-middleware")]
-            cells!($secret: elsewhere, urls);
-            cells!($secret: elsewhere, absolute_uri);
-            cells!($secret: elsewhere, host_header);
-            cells!($secret: elsewhere, userinfo);
-            cells!($secret: elsewhere, upper_case);
-            cells!($secret: elsewhere, trailing_dot);
-            cells!($secret: elsewhere, default_port);
-            cells!($secret: elsewhere, ipv6);
-            cells!($secret: elsewhere, idn);
+            cells!($secret: values, debug_and_display);
+            cells!($secret: values, errors);
+            cells!($secret: values, rejections);
+            cells!($secret: values, panics);
+            cells!($secret: logs, tracing);
+            cells!($secret: logs, trace_layer);
+            cells!($secret: untrusted_origins, redirect);
+            cells!($secret: untrusted_origins, redirect_answered_to_reqwest);
+            cells!($secret: untrusted_origins, urls);
+            cells!($secret: untrusted_origins, absolute_uri);
+            cells!($secret: untrusted_origins, host_header);
+            cells!($secret: untrusted_origins, userinfo);
+            cells!($secret: untrusted_origins, upper_case);
+            cells!($secret: untrusted_origins, trailing_dot);
+            cells!($secret: untrusted_origins, default_port);
+            cells!($secret: untrusted_origins, ipv6);
+            cells!($secret: untrusted_origins, idn);
         }
     )+ };
 }
@@ -97,7 +94,7 @@ matrix! { owner_key read_write_key read_only_key signature }
 /// The search that all cells rely on does find what is there.
 #[tokio::test]
 async fn what_is_sent_where_it_belongs_is_found() {
-    let text = elsewhere::sent_to_the_vendor().await;
+    let text = untrusted_origins::sent_to_the_vendor().await;
     for secret in [secrets::read_write_key(), secrets::read_only_key(), secrets::signature()].concat() {
         // The raw bytes of a signature are never sent, only their base64.
         assert!(is_in(&secret, &text) || std::str::from_utf8(&secret).is_err(), "{text}");

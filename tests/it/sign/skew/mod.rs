@@ -1,7 +1,8 @@
 //! Clocks that are wrong, and clocks that lie.
 
 mod bounds;
-mod hostile;
+mod corrections;
+mod hostile_dates;
 
 use axum::body::Body;
 use bytes::Bytes;

@@ -7,7 +7,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, HttpMakeClassifier, TraceLayer};
 use tower_logentries_auth::LogentriesVerifyLayer;
 
-use super::told::requests;
+use super::values::requests;
 use crate::support::{SIGNED_AT, at, credentials, layer_for, log::Log, server};
 
 /// The layer that logs requests and responses, headers included.
@@ -57,7 +57,6 @@ pub(super) async fn trace_layer() -> String {
     log
 }
 
-#[cfg(feature = "tracing")]
 pub(super) async fn tracing() -> String {
     let log = exchange(false).await;
     for event in [

@@ -1,0 +1,5 @@
+//! Bodies that are buffered, rebuilt and sent.
+
+mod buffered;
+mod framing;
+mod source;

@@ -1,0 +1,4 @@
+//! The canonical string and its signature, against other implementations.
+
+mod python;
+pub(crate) mod vectors;
