@@ -31,11 +31,16 @@ pub(crate) struct Subject<'a, F> {
     pub(crate) origin: F,
 }
 
+#[cfg(feature = "tracing")]
+fn shown<'a>(origin: impl FnOnce() -> Option<OriginRef<'a>>) -> Option<impl tracing::Value> {
+    origin().map(tracing::field::display)
+}
+
 pub(crate) fn credentials_stripped<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
         target: SIGN,
-        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        method = %subject.method, path = subject.path, origin = shown(subject.origin),
         "sending request without credentials to untrusted origin"
     );
 }
@@ -48,7 +53,7 @@ pub(crate) fn sending_with_api_key<'a>(
     #[cfg(feature = "tracing")]
     tracing::debug!(
         target: SIGN,
-        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        method = %subject.method, path = subject.path, origin = shown(subject.origin),
         %access, body_len = len(body), buffered = false,
         "sending request with API key"
     );
@@ -64,7 +69,7 @@ pub(crate) fn sending_signed<'a>(
     #[cfg(feature = "tracing")]
     tracing::debug!(
         target: SIGN,
-        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        method = %subject.method, path = subject.path, origin = shown(subject.origin),
         access = %Access::Owner, key_id, body_len = len(body), buffered, clock_offset_secs,
         "sending signed request"
     );
@@ -74,7 +79,7 @@ pub(crate) fn not_sent<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRe
     #[cfg(feature = "tracing")]
     tracing::warn!(
         target: SIGN,
-        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        method = %subject.method, path = subject.path, origin = shown(subject.origin),
         error = %Chain(error),
         "request not sent"
     );

@@ -28,7 +28,7 @@ pub use self::reqwest_middleware::LogentriesAuthMiddleware;
 pub use self::retry::LogentriesRetryMiddleware;
 #[cfg(feature = "retry")]
 #[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
-pub use self::retry::{AttemptError, LogentriesRetryPolicy};
+pub use self::retry::{AttemptError, LogentriesRetryPolicy, RetryDelay};
 pub use self::{
     error::AuthError,
     future::ResponseFuture,

@@ -1,7 +1,9 @@
 //! Retries: what is sent again, when, and how often.
 //!
-//! `failure` decides what is worth another attempt, `middleware` is the same policy for reqwest-middleware.
+//! `failure` decides what is worth another attempt, `delay` waits for it, `middleware` is the same policy for
+//! reqwest-middleware.
 
+mod delay;
 mod failure;
 #[cfg(feature = "reqwest-middleware")]
 mod middleware;
@@ -9,7 +11,7 @@ mod middleware;
 use std::{sync::Arc, time::Duration};
 
 use http::{Method, Request, StatusCode};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 use tower::{
     retry::{
         Policy,
@@ -19,10 +21,10 @@ use tower::{
     util::rng::{HasherRng, Rng},
 };
 
-pub use self::failure::AttemptError;
 use self::failure::Failure;
 #[cfg(feature = "reqwest-middleware")]
 pub use self::middleware::LogentriesRetryMiddleware;
+pub use self::{delay::RetryDelay, failure::AttemptError};
 use super::HttpResponse;
 use crate::trace;
 
@@ -165,7 +167,7 @@ impl LogentriesRetryPolicy {
         &mut self,
         (method, path): (&Method, &str),
         result: &mut Result<Res, E>,
-    ) -> Option<Sleep> {
+    ) -> Option<RetryDelay> {
         let Some(failure) = Failure::of(result, method, &self.statuses) else {
             if result.as_ref().is_ok_and(|response| response.status().is_success()) {
                 self.budget.deposit();
@@ -180,7 +182,7 @@ impl LogentriesRetryPolicy {
                 self.progress.retries += 1;
                 self.progress.waited += wait;
                 trace::retrying(method, path, self.progress.retries, wait, failure.reason());
-                Some(sleep(wait))
+                Some(RetryDelay::new(wait))
             }
             Err(reason) => {
                 trace::not_retried(method, path, reason);
@@ -237,9 +239,9 @@ impl Default for LogentriesRetryPolicy {
 }
 
 impl<B: Clone, Res: HttpResponse, E: AttemptError> Policy<Request<B>, Res, E> for LogentriesRetryPolicy {
-    type Future = Sleep;
+    type Future = RetryDelay;
 
-    fn retry(&mut self, request: &mut Request<B>, result: &mut Result<Res, E>) -> Option<Sleep> {
+    fn retry(&mut self, request: &mut Request<B>, result: &mut Result<Res, E>) -> Option<RetryDelay> {
         self.next_attempt((request.method(), request.uri().path()), result)
     }
 
@@ -250,9 +252,9 @@ impl<B: Clone, Res: HttpResponse, E: AttemptError> Policy<Request<B>, Res, E> fo
 
 #[cfg(feature = "reqwest")]
 impl<Res: HttpResponse, E: AttemptError> Policy<reqwest::Request, Res, E> for LogentriesRetryPolicy {
-    type Future = Sleep;
+    type Future = RetryDelay;
 
-    fn retry(&mut self, request: &mut reqwest::Request, result: &mut Result<Res, E>) -> Option<Sleep> {
+    fn retry(&mut self, request: &mut reqwest::Request, result: &mut Result<Res, E>) -> Option<RetryDelay> {
         self.next_attempt((request.method(), request.url().path()), result)
     }
 
