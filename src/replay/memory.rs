@@ -5,10 +5,7 @@ use std::{
     error::Error,
     fmt,
     future::{Ready, ready},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::ReplayGuard;
@@ -25,22 +22,17 @@ use crate::verify::VerifiedSignature;
 /// accepted. Layers that share a guard need the same [`date_tolerance`](crate::LogentriesVerifyLayer::date_tolerance).
 #[derive(Clone)]
 pub struct MemoryReplayGuard {
-    shared: Arc<Shared>,
+    /// Each signature has its place in one of them, so that threads rarely wait for each other.
+    shards: Arc<[Mutex<Shard>]>,
 }
 
-struct Shared {
-    capacity: usize,
-    len: AtomicUsize,
-    /// The second in which all shards were last swept because there was no room.
-    swept_at: AtomicU64,
-    shards: [Mutex<Shard>; SHARDS],
-}
-
-#[derive(Default)]
+/// A share of the signatures. Everything about one signature is decided under the lock of its shard.
 struct Shard {
+    capacity: usize,
     valid_until: HashMap<Key, u64>,
     /// Dates that ended before this second were forgotten.
     forgotten_before: u64,
+    /// How many entries are worth a sweep.
     sweep_at_len: usize,
 }
 
@@ -48,7 +40,9 @@ struct Shard {
 type Key = [u8; 16];
 
 const CAPACITY: usize = 1_000_000;
-const SHARDS: usize = 64;
+const MAX_SHARDS: usize = 64;
+/// The fewest signatures to a shard. The larger shards are, the closer they are to equally full.
+const MIN_SHARD: usize = 4_096;
 /// A shard with fewer entries is not worth sweeping.
 const MIN_SWEEP: usize = 64;
 
@@ -56,9 +50,9 @@ const MIN_SWEEP: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemoryReplayGuardError {
-    /// It holds as many signatures as it may, and all of their dates are still accepted.
+    /// It has no room for the signature, and forgets none whose date is still accepted.
     Full {
-        /// How many signatures it may hold.
+        /// How many signatures the guard may hold.
         capacity: usize,
     },
     /// Signatures of this date were forgotten already, because the clock was ahead before.
@@ -71,7 +65,11 @@ impl MemoryReplayGuard {
         Self::with_capacity(CAPACITY)
     }
 
-    /// Creates an empty guard for this many signatures, at up to 64 bytes each. Nothing is allocated before it is needed.
+    /// Creates an empty guard for this many signatures. Nothing is allocated before it is needed: up to 64 bytes a
+    /// signature, and for a moment half as much again whenever a shard grows.
+    ///
+    /// A guard for 8,192 or more spreads them over shards that do not fill evenly, so the first 503 can come when 95 % of
+    /// the room is taken.
     ///
     /// ```
     /// use tower_logentries_auth::replay::{MemoryReplayGuard, RejectReplaysLayer};
@@ -79,80 +77,70 @@ impl MemoryReplayGuard {
     /// let layer = RejectReplaysLayer::new(MemoryReplayGuard::with_capacity(50_000));
     /// ```
     pub fn with_capacity(signatures: usize) -> Self {
-        let shards = std::array::from_fn(|_| Mutex::default());
-        let shared = Shared { capacity: signatures, len: 0.into(), swept_at: 0.into(), shards };
-        Self { shared: Arc::new(shared) }
+        let count = (signatures / MIN_SHARD).clamp(1, MAX_SHARDS);
+        let shard = |n| Mutex::new(Shard::new(signatures / count + usize::from(n < signatures % count)));
+        Self { shards: (0..count).map(shard).collect() }
     }
 
     /// Returns how many signatures it holds. Some of them may have a date that is no longer accepted.
     pub fn len(&self) -> usize {
-        self.shared.len.load(Ordering::Relaxed)
+        self.shards.iter().map(|shard| lock(shard).valid_until.len()).sum()
     }
 
     /// Returns whether it holds no signature.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    fn capacity(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).capacity).sum()
+    }
+
+    /// Returns the shard of a digest, and what is kept of the digest there.
+    fn place(&self, digest: &[u8; 32]) -> Option<(&Mutex<Shard>, Key)> {
+        let ([low, high, ..], (_, key)) = (*digest, digest.split_last_chunk()?);
+        let shard = usize::from(u16::from_le_bytes([low, high])) % self.shards.len();
+        Some((self.shards.get(shard)?, *key))
+    }
 }
 
-impl Shared {
-    fn record(&self, digest: [u8; 32], valid_until: u64, now: u64) -> Result<bool, MemoryReplayGuardError> {
-        let [shard, ..] = digest;
-        let (_, key) = digest.split_last_chunk().unwrap_or((&[], &[0; 16]));
-        let shard = self.shards.get(usize::from(shard) % SHARDS).unwrap_or(&self.shards[0]);
-        match self.try_record(shard, *key, valid_until, now) {
-            Err(MemoryReplayGuardError::Full { .. }) if self.make_room(now) => {
-                self.try_record(shard, *key, valid_until, now)
-            }
-            recorded => recorded,
-        }
+impl Shard {
+    fn new(capacity: usize) -> Self {
+        Self { capacity, valid_until: HashMap::new(), forgotten_before: 0, sweep_at_len: MIN_SWEEP.min(capacity) }
     }
 
-    fn try_record(
-        &self,
-        shard: &Mutex<Shard>,
-        key: Key,
-        valid_until: u64,
-        now: u64,
-    ) -> Result<bool, MemoryReplayGuardError> {
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = shard.valid_until.get_mut(&key) {
+    /// Returns whether the signature is new, or `None` if there is no room for it.
+    fn record(&mut self, key: Key, valid_until: u64, now: u64) -> Result<Option<bool>, MemoryReplayGuardError> {
+        if let Some(known) = self.valid_until.get_mut(&key) {
             *known = valid_until.max(*known);
-            return Ok(false);
+            return Ok(Some(false));
         }
-        if valid_until < shard.forgotten_before {
+        if valid_until < self.forgotten_before {
             return Err(MemoryReplayGuardError::Forgotten);
         }
-        if shard.valid_until.len() >= shard.sweep_at_len.max(MIN_SWEEP) {
-            self.sweep(&mut shard, now);
+        // A full shard is swept once a second, and not for each signature that it has no room for.
+        if self.valid_until.len() >= self.sweep_at_len && self.forgotten_before < now {
+            self.sweep(now);
         }
-        let place = |len| (len < self.capacity).then_some(len + 1);
-        if self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, place).is_err() {
-            return Err(MemoryReplayGuardError::Full { capacity: self.capacity });
+        if self.valid_until.len() >= self.capacity {
+            return Ok(None);
         }
-        shard.valid_until.insert(key, valid_until);
-        Ok(true)
+        self.valid_until.insert(key, valid_until);
+        Ok(Some(true))
     }
 
-    /// Forgets what can no longer pass. A shard is swept when it has twice as many entries as were left the last time, so
-    /// that each entry pays for a constant number of visits.
-    fn sweep(&self, shard: &mut Shard, now: u64) {
-        let before = shard.valid_until.len();
-        shard.valid_until.retain(|_, valid_until| *valid_until >= now);
-        shard.forgotten_before = now.max(shard.forgotten_before);
-        shard.sweep_at_len = shard.valid_until.len() * 2;
-        self.len.fetch_sub(before - shard.valid_until.len(), Ordering::Relaxed);
+    /// Forgets what can no longer pass. The next sweep is due at twice as many entries as are left, so that each entry pays
+    /// for a constant number of visits.
+    fn sweep(&mut self, now: u64) {
+        self.valid_until.retain(|_, valid_until| *valid_until >= now);
+        self.forgotten_before = now.max(self.forgotten_before);
+        self.sweep_at_len = (self.valid_until.len() * 2).max(MIN_SWEEP).min(self.capacity);
     }
+}
 
-    /// Sweeps all shards, once a second at most, and returns whether there is room.
-    fn make_room(&self, now: u64) -> bool {
-        if self.swept_at.swap(now, Ordering::Relaxed) != now {
-            for shard in &self.shards {
-                self.sweep(&mut shard.lock().unwrap_or_else(PoisonError::into_inner), now);
-            }
-        }
-        self.len.load(Ordering::Relaxed) < self.capacity
-    }
+/// A panic elsewhere leaves a shard whole.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ReplayGuard for MemoryReplayGuard {
@@ -160,8 +148,11 @@ impl ReplayGuard for MemoryReplayGuard {
     type Future = Ready<Result<bool, MemoryReplayGuardError>>;
 
     fn record(&self, signature: VerifiedSignature) -> Self::Future {
-        let now = signature.now().unwrap_or(0);
-        ready(self.shared.record(signature.digest(), signature.valid_until_secs(), now))
+        let (now, full) = (signature.now().unwrap_or(0), || MemoryReplayGuardError::Full { capacity: self.capacity() });
+        let recorded = self
+            .place(&signature.digest())
+            .map_or(Ok(None), |(shard, key)| lock(shard).record(key, signature.valid_until_secs(), now));
+        ready(recorded.and_then(|recorded| recorded.ok_or_else(full)))
     }
 }
 
@@ -174,7 +165,7 @@ impl Default for MemoryReplayGuard {
 impl fmt::Debug for MemoryReplayGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryReplayGuard")
-            .field("capacity", &self.shared.capacity)
+            .field("capacity", &self.capacity())
             .field("len", &self.len())
             .finish_non_exhaustive()
     }
@@ -185,7 +176,7 @@ impl fmt::Display for MemoryReplayGuardError {
         match self {
             Self::Full { capacity } => write!(
                 f,
-                "the guard holds {capacity} signatures, all of them still valid: raise its capacity with \
+                "the guard has no room for another signature: raise its capacity of {capacity} with \
                  `MemoryReplayGuard::with_capacity`, or lower the date tolerance"
             ),
             Self::Forgotten => f.write_str(

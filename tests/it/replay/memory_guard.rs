@@ -1,6 +1,6 @@
 //! `MemoryReplayGuard`: what it remembers, and when it forgets.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, thread};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -86,4 +86,32 @@ proptest! {
             prop_assert_eq!(runtime.block_on(outcome(response)), expected);
         }
     }
+}
+
+/// Many threads, two copies of each request, and room for half of them.
+#[test]
+fn threads_share_one_bound_and_no_copy_passes_twice() {
+    const CAPACITY: usize = 300;
+    let guard = MemoryReplayGuard::with_capacity(CAPACITY);
+    let (replays, clock) = (RejectReplaysLayer::new(guard.clone()), ManualClock::at(SIGNED_AT));
+    let passed = |first: u64| {
+        let sent = (first..first + 150).map(|n| {
+            let response = send(&replays, &clock, request_of(SIGNED_AT + n / 256, n as u8)).now_or_never().unwrap();
+            (n, response.status())
+        });
+        sent.filter(|(_, status)| status == &200).map(|(n, _)| n).collect::<Vec<_>>()
+    };
+    let mut passed: Vec<u64> = thread::scope(|scope| {
+        let threads = [0, 0, 150, 150, 300, 300, 450, 450].map(|first| {
+            scope.spawn({
+                let passed = &passed;
+                move || passed(first)
+            })
+        });
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!((passed.len(), guard.len()), (CAPACITY, CAPACITY));
+    passed.sort_unstable();
+    passed.dedup();
+    assert_eq!(passed.len(), CAPACITY, "a copy passed twice");
 }
