@@ -80,7 +80,7 @@ fn rows() -> impl Iterator<Item = (Method, &'static str, Access)> {
 }
 
 #[test]
-fn each_row_of_the_table_holds_with_any_ending_and_any_query() {
+fn table_ignores_endings_and_queries() {
     for (method, path, access) in rows() {
         for ending in ["", "/", "//", "?", "?limit=5", "/?next=/management/logs", "?next=/management/accounts/acme/"] {
             assert_eq!(Access::required_for(&method, &format!("{path}{ending}")), access, "{method} {path}{ending}");
@@ -89,7 +89,7 @@ fn each_row_of_the_table_holds_with_any_ending_and_any_query() {
 }
 
 #[tokio::test]
-async fn each_row_of_the_table_is_sent_with_its_key() {
+async fn table_chooses_the_key() {
     let layer = layer();
     for (method, path, access) in rows() {
         let request = pass(&layer, to_vendor(method.clone(), &format!("{path}/?limit=5"))).await.unwrap();
@@ -98,7 +98,7 @@ async fn each_row_of_the_table_is_sent_with_its_key() {
 }
 
 #[test]
-fn queries_by_post_are_read_only() {
+fn posted_queries_are_read_only() {
     for path in ["/query/logs", "/query/live/logs", "/audit/query/logs"] {
         for prefix in ["", "/log_search"] {
             assert_eq!(Access::documented(&Method::POST, &format!("{prefix}{path}")), Some(ReadOnly), "{prefix}{path}");
@@ -107,7 +107,7 @@ fn queries_by_post_are_read_only() {
 }
 
 #[test]
-fn api_keys_are_changed_by_the_owner_whatever_the_method_is_called() {
+fn changing_api_keys_requires_owner_for_any_method() {
     let method = |name: &str| Method::from_bytes(name.as_bytes()).unwrap();
     for name in ["post", "Delete", "PURGE", "QUERY", "TRACE"] {
         assert_eq!(Access::required_for(&method(name), "/management/accounts/acme/apikeys/7"), Owner, "{name}");
@@ -118,7 +118,7 @@ fn api_keys_are_changed_by_the_owner_whatever_the_method_is_called() {
 }
 
 #[test]
-fn what_nothing_documents_is_none() {
+fn undocumented_is_none() {
     for path in ["", "/management", "/management/live", "/management/accounts/acme/usersX", "/v1/management/logs"] {
         assert_eq!(Access::documented(&Method::GET, path), None, "{path}");
     }
@@ -127,7 +127,7 @@ fn what_nothing_documents_is_none() {
 
 /// The server decides about reads that are disputed or undocumented: the strongest API key goes.
 #[tokio::test]
-async fn open_reads_are_sent_with_the_strongest_api_key() {
+async fn disputed_reads_use_the_strongest_api_key() {
     let only_read_only = LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap());
     for path in ["/management/tags", "/management/actions/7", "/download/logs/7", "/management/new-resource"] {
         for method in READ {
@@ -142,7 +142,7 @@ async fn open_reads_are_sent_with_the_strongest_api_key() {
 }
 
 #[tokio::test]
-async fn platform_keys_go_to_the_platform_and_read_write_keys_elsewhere() {
+async fn platform_key_goes_to_the_platform() {
     let sent_to = async |credentials: Credentials, origin: &str| {
         let request =
             http::Request::post(format!("{origin}{LOGS}")).body(http_body_util::Full::<bytes::Bytes>::default());
@@ -176,7 +176,7 @@ fn every_set_of_keys() -> [(Vec<Access>, Credentials); 7] {
 }
 
 #[tokio::test]
-async fn the_least_key_that_is_enough_is_sent_and_where_none_is_nothing() {
+async fn least_privileged_sufficient_key_is_sent() {
     for (held, credentials) in every_set_of_keys() {
         let layer = LogentriesAuthLayer::new(credentials);
         for (target, required) in [(LOGS, ReadOnly), (TEAMS, ReadWrite), (USERS, Owner)] {
@@ -193,7 +193,7 @@ async fn the_least_key_that_is_enough_is_sent_and_where_none_is_nothing() {
 }
 
 #[tokio::test]
-async fn a_rule_takes_the_place_of_the_table() {
+async fn access_rule_replaces_the_table() {
     let layer = layer().access(|method: &Method, path: &str| {
         assert_eq!(path, "/management/logs/", "the path as it came, without its query");
         if method == Method::GET { Owner } else { ReadOnly }
@@ -205,7 +205,7 @@ async fn a_rule_takes_the_place_of_the_table() {
 }
 
 #[tokio::test]
-async fn an_access_in_the_extensions_overrules_the_table_and_any_rule() {
+async fn explicit_access_overrides_table_and_rule() {
     let table = layer();
     let rule = table.clone().access(|_: &Method, _: &str| unreachable!("nobody has to ask"));
     for layer in [table, rule] {
@@ -220,7 +220,7 @@ async fn an_access_in_the_extensions_overrules_the_table_and_any_rule() {
 }
 
 #[tokio::test]
-async fn a_path_is_judged_as_it_is_sent_not_as_it_could_be_decoded() {
+async fn paths_are_not_decoded() {
     let layer = layer();
     for (path, access) in [("/management/log%73", ReadWrite), ("/management/accounts/acme%2Fteams", Owner)] {
         let request = pass(&layer, to_vendor(Method::GET, path)).await.unwrap();
@@ -230,7 +230,7 @@ async fn a_path_is_judged_as_it_is_sent_not_as_it_could_be_decoded() {
 
 proptest! {
     #[test]
-    fn letter_case_and_the_ending_never_change_what_a_path_takes(
+    fn case_and_ending_never_change_access(
         segments in prop::collection::vec("management|accounts|users|apikeys|logs|query|acme|[a-z]{0,3}", 0..6),
         ending in "/{0,3}(\\?[a-z/=]{0,9})?",
     ) {
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_at_all_takes_some_access(text in any::<String>()) {
+    fn any_path_requires_at_least_read_write_for_delete(text in any::<String>()) {
         prop_assert!(Access::required_for(&Method::DELETE, &text) >= ReadWrite, "a change is never made with a read-only key");
     }
 }

@@ -64,7 +64,7 @@ async fn services_and_futures_are_send_and_sync() {
 
 /// `BoxBody` is `Sync`; `UnsyncBoxBody` and axum's `Body` are `Send` alone.
 #[tokio::test]
-async fn futures_are_as_send_and_sync_as_their_bodies() {
+async fn futures_inherit_auto_traits_of_bodies() {
     let layer = LogentriesAuthLayer::new(credentials());
     let uri = "https://rest.logentries.com/management/accounts/7/users";
 

@@ -58,7 +58,7 @@ async fn answered(response: impl Future<Output = Result<Answer, AuthError>>, han
 }
 
 #[test]
-fn the_layer_is_ready_when_the_service_below_is() {
+fn ready_when_the_inner_service_is() {
     let (mut service, mut handle) = mocked();
     assert!(!is_ready(&mut service));
     assert!(!service.is_woken());
@@ -68,7 +68,7 @@ fn the_layer_is_ready_when_the_service_below_is() {
 }
 
 #[test]
-fn the_error_of_readiness_is_that_of_the_service_below() {
+fn readiness_error_is_the_inner_services() {
     let (mut service, mut handle) = mocked();
     handle.send_error(std::io::Error::other("the pool is closed"));
     let Poll::Ready(Err(error)) = service.poll_ready::<Sent>() else { panic!("no error") };
@@ -76,7 +76,7 @@ fn the_error_of_readiness_is_that_of_the_service_below() {
 }
 
 #[tokio::test]
-async fn the_service_that_was_ready_is_the_one_that_is_called() {
+async fn signing_calls_the_ready_service() {
     let (mut service, mut handle) = mocked();
     let script = || Scripted::new([Pending, Data(b"a body"), Pending]);
     for request in [read(), write(Scripted::new([])), write(script()), read(), write(script())] {
@@ -88,7 +88,7 @@ async fn the_service_that_was_ready_is_the_one_that_is_called() {
 }
 
 #[tokio::test]
-async fn the_next_request_gets_ready_while_a_body_is_still_read() {
+async fn next_request_gets_ready_while_a_body_is_read() {
     let (mut service, mut handle) = mocked();
     handle.allow(2);
     assert!(is_ready(&mut service));
@@ -99,7 +99,7 @@ async fn the_next_request_gets_ready_while_a_body_is_still_read() {
 }
 
 #[tokio::test]
-async fn nothing_reaches_the_service_below_for_a_body_that_fails() {
+async fn failing_body_does_not_reach_the_inner_service() {
     let (mut service, mut handle) = mocked();
     handle.allow(1);
     assert!(is_ready(&mut service));
@@ -111,7 +111,7 @@ async fn nothing_reaches_the_service_below_for_a_body_that_fails() {
 
 /// A permit that a refused request kept would starve the next caller: each service here shares one permit.
 #[tokio::test]
-async fn a_request_that_is_not_sent_gives_up_its_permit() {
+async fn unsent_requests_return_their_permit() {
     let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let limited = ConcurrencyLimit::new(inner, 1);
 

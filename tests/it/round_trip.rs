@@ -51,7 +51,7 @@ async fn assert_echoed(response: Response<Incoming>, access: Access, body: impl 
 }
 
 #[tokio::test]
-async fn a_body_of_any_length_arrives_as_it_was_sent() {
+async fn bodies_of_every_length() {
     let origin = echo().await;
     for (method, path, access) in RESOURCES {
         for length in lengths() {
@@ -64,7 +64,7 @@ async fn a_body_of_any_length_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn every_method_passes_under_every_key() {
+async fn every_method_with_every_key() {
     let origin = echo().await;
     // CONNECT opens a tunnel and is not for a client with a pool.
     for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"] {
@@ -79,7 +79,7 @@ async fn every_method_passes_under_every_key() {
 }
 
 #[tokio::test]
-async fn every_resource_passes_under_the_owner_key() {
+async fn every_resource_with_the_owner_key() {
     let origin = echo().await;
     for (method, path, _) in RESOURCES {
         let request = Request::builder().method(method).uri(format!("{origin}{path}")).extension(Access::Owner);
@@ -104,7 +104,7 @@ fn kinds() -> [(&'static str, Body); 6] {
 }
 
 #[tokio::test]
-async fn every_kind_of_body_arrives_as_it_was_sent() {
+async fn every_kind_of_body() {
     let origin = echo().await;
     // Over HTTP/1 hyper's client sends no body of unknown size with a GET.
     for (method, path, access) in RESOURCES.into_iter().filter(|(method, ..)| method == Method::POST) {
@@ -118,7 +118,7 @@ async fn every_kind_of_body_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_digest_is_known_passes_and_one_that_is_not_of_it_does_not() {
+async fn stream_passes_only_with_its_own_digest() {
     let origin = echo().await;
     for (digest, status) in [(BodyDigest::of("one two"), 200), (BodyDigest::of("one too"), 401)] {
         for (kind, body) in kinds() {
@@ -129,7 +129,7 @@ async fn a_stream_whose_digest_is_known_passes_and_one_that_is_not_of_it_does_no
 }
 
 #[tokio::test]
-async fn a_path_is_signed_as_it_stands() {
+async fn encoded_paths_are_signed_as_sent() {
     let origin = echo().await;
     for path in [
         "/management/accounts/acme",
@@ -146,7 +146,7 @@ async fn a_path_is_signed_as_it_stands() {
 }
 
 #[tokio::test]
-async fn both_layers_work_over_http_2() {
+async fn signs_and_verifies_over_http2() {
     let origin = echo().await;
     let http = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let client = layer_for(&origin).layer(http);
@@ -161,7 +161,7 @@ async fn both_layers_work_over_http_2() {
 }
 
 #[tokio::test]
-async fn two_identical_requests_within_a_second_both_pass() {
+async fn identical_requests_in_one_second_pass() {
     let origin = echo().await;
     let client = layer_for(&origin).clock(std::time::SystemTime::now).layer(hyper_client());
     for _ in 0..2 {

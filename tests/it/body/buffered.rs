@@ -51,14 +51,14 @@ fn place(bytes: &Bytes) -> (*const u8, usize) {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_before_it_is_read() {
+async fn declared_size_over_limit_fails_before_reading() {
     let layer = layer().body_limit(6);
     let error = pass(&layer, signed(Scripted::new([UNREAD]).claiming(7))).await.unwrap_err();
     assert!(matches!(error, AuthError::BodyTooLarge { limit: 6 }), "{error}");
 }
 
 #[tokio::test]
-async fn a_body_that_grows_over_the_limit_is_read_no_further() {
+async fn reading_stops_at_the_limit() {
     let layer = layer().body_limit(6);
     let at_once = vec![Data(b"a body."), UNREAD];
     let later = vec![Data(b"a body"), Pending, Data(b"."), UNREAD];
@@ -70,7 +70,7 @@ async fn a_body_that_grows_over_the_limit_is_read_no_further() {
 }
 
 #[tokio::test]
-async fn a_body_of_just_the_limit_is_signed() {
+async fn body_of_exactly_the_limit_is_signed() {
     let layer = layer().body_limit(6);
     let chunks = || Scripted::new([Data(b"a "), Data(b"body"), Data(b"")]);
     for script in [chunks(), chunks().claiming(6)] {
@@ -80,7 +80,7 @@ async fn a_body_of_just_the_limit_is_signed() {
 }
 
 #[tokio::test]
-async fn a_limit_of_nothing_leaves_empty_bodies() {
+async fn zero_limit_allows_empty_bodies() {
     let layer = layer().body_limit(0);
     let request = pass(&layer, signed(Scripted::new([]))).await.unwrap();
     assert_eq!(signature_error(&request, b""), None);
@@ -89,7 +89,7 @@ async fn a_limit_of_nothing_leaves_empty_bodies() {
 }
 
 #[tokio::test]
-async fn sixteen_mib_are_the_limit_unless_one_is_set() {
+async fn default_limit_is_16_mib() {
     let limit = 16 << 20;
     let error = pass(&layer(), signed(Scripted::new([UNREAD]).claiming(limit + 1))).await.unwrap_err();
     assert!(matches!(error, AuthError::BodyTooLarge { limit: 16_777_216 }), "{error}");
@@ -98,7 +98,7 @@ async fn sixteen_mib_are_the_limit_unless_one_is_set() {
 }
 
 #[tokio::test]
-async fn a_body_that_lies_about_its_size_is_not_sent() {
+async fn wrong_size_hint_fails() {
     for claimed in [0, 5, 7, 600] {
         let error =
             pass(&layer(), signed(Scripted::new([Data(b"a "), Data(b"body")]).claiming(claimed))).await.unwrap_err();
@@ -107,7 +107,7 @@ async fn a_body_that_lies_about_its_size_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_body_that_fails_half_way_is_not_sent_and_its_error_is_kept() {
+async fn body_error_is_the_source() {
     let request = post(USERS, Scripted::new([Data(b"half"), Pending, Act::Fail("the disk is gone"), UNREAD]));
     let layer = layer().rebuild_body(|_: BufferedBody| -> Scripted { unreachable!("there is no whole body") });
     let AuthError::ReadBody { source } = pass(&layer, request).await.unwrap_err() else { panic!("another error") };
@@ -115,7 +115,7 @@ async fn a_body_that_fails_half_way_is_not_sent_and_its_error_is_kept() {
 }
 
 #[tokio::test]
-async fn a_body_is_not_read_for_an_api_key_nor_where_its_digest_is_known() {
+async fn api_key_or_digest_leaves_body_unread() {
     let by_key = post(TEAMS, Body::new(Scripted::new([UNREAD])));
     let mut by_digest = signed(Scripted::new([UNREAD]));
     by_digest.extensions_mut().insert(BodyDigest::of("a body"));
@@ -128,7 +128,7 @@ async fn a_body_is_not_read_for_an_api_key_nor_where_its_digest_is_known() {
 }
 
 #[tokio::test]
-async fn a_refused_request_has_its_body_left_alone() {
+async fn failing_request_leaves_body_unread() {
     let read_only = LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap());
     let error = pass(&read_only, signed(Scripted::new([UNREAD]))).await.unwrap_err();
     assert!(matches!(error, AuthError::InsufficientAccess { .. }), "{error}");
@@ -139,7 +139,7 @@ async fn a_refused_request_has_its_body_left_alone() {
 }
 
 #[tokio::test]
-async fn a_digest_left_over_from_a_redirect_does_not_hide_that_the_body_is_empty() {
+async fn empty_body_overrides_stale_digest() {
     for body in [Body::empty(), Body::from(""), Body::new(Scripted::new([]).claiming(0))] {
         let mut request = post(USERS, body);
         request.extensions_mut().insert(BodyDigest::of("the body of an earlier request"));
@@ -148,7 +148,7 @@ async fn a_digest_left_over_from_a_redirect_does_not_hide_that_the_body_is_empty
 }
 
 #[tokio::test]
-async fn a_body_in_one_piece_is_shared_not_copied() {
+async fn single_chunk_is_not_copied() {
     let bytes = Bytes::from(vec![b'x'; 3]);
     let full = pass(&layer(), post(USERS, Full::from(bytes.clone()))).await.unwrap();
     assert_eq!(places_of(full.into_body()).await, [place(&bytes)]);
@@ -159,7 +159,7 @@ async fn a_body_in_one_piece_is_shared_not_copied() {
 }
 
 #[tokio::test]
-async fn trailers_are_refused_where_bytes_are_all_that_is_kept() {
+async fn from_bytes_rejects_trailers() {
     for acts in [vec![Trailers(trailers())], vec![Data(b"a body"), Trailers(trailers())]] {
         let error = pass(&layer(), signed(Scripted::new(acts))).await.unwrap_err();
         assert!(matches!(error, AuthError::UnsupportedTrailers), "{error}");
@@ -178,7 +178,7 @@ async fn buffered(acts: impl IntoIterator<Item = Act>) -> BufferedBody {
 }
 
 #[tokio::test]
-async fn a_buffered_body_knows_its_size_to_the_last_chunk() {
+async fn size_hint_is_exact_at_every_chunk() {
     let mut body = buffered([Data(&[b'x'; 600]), Data(&[b'y'; 700])]).await;
     for left in [1300, 700] {
         assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(left), false));
@@ -189,14 +189,14 @@ async fn a_buffered_body_knows_its_size_to_the_last_chunk() {
 }
 
 #[tokio::test]
-async fn a_buffered_body_keeps_the_chunks_as_they_came() {
+async fn large_chunks_are_kept() {
     let chunks = [600, 8192, 70_000].map(|len| Bytes::from(vec![b'x'; len]));
     let body = buffered(chunks.clone().map(Act::Bytes)).await;
     assert_eq!(places_of(body).await, chunks.each_ref().map(place));
 }
 
 #[tokio::test]
-async fn trailers_count_against_the_limit() {
+async fn trailers_count_toward_the_limit() {
     let trailers = HeaderMap::from_iter([(http::header::ETAG, "x".repeat(100).parse().unwrap())]);
     let body = Scripted::new([Data(b"a body"), Trailers(trailers)]);
     let layer = layer().body_limit(100).rebuild_body(|_: BufferedBody| Scripted::new([]));
@@ -205,20 +205,20 @@ async fn trailers_count_against_the_limit() {
 }
 
 #[tokio::test]
-async fn an_empty_trailer_section_is_none() {
+async fn empty_trailers_are_none() {
     let body = buffered([Data(b"a body"), Trailers(HeaderMap::new())]).await;
     assert_eq!((body.size_hint().exact(), body.trailers()), (Some(6), None));
 }
 
 #[tokio::test]
-async fn tiny_chunks_are_joined_so_that_they_take_no_more_than_their_bytes() {
+async fn tiny_chunks_are_joined() {
     let body = buffered(vec![Data(b"x"); 100_000]).await;
     assert_eq!(body.size_hint().exact(), Some(100_000));
     assert_eq!(places_of(body).await.iter().map(|(_, len)| *len).collect::<Vec<_>>(), [1, 99_999]);
 }
 
 #[tokio::test]
-async fn short_and_long_chunks_stay_in_order() {
+async fn mixed_chunks_stay_in_order() {
     let long = [b'b'; 600];
     let long = || Act::Bytes(Bytes::copy_from_slice(&long));
     let body = buffered([Data(b"a"), Data(b"a"), long(), Data(b"c"), Data(b""), Data(b"d"), long(), Data(b"e")]).await;
@@ -227,7 +227,7 @@ async fn short_and_long_chunks_stay_in_order() {
 }
 
 #[tokio::test]
-async fn a_buffered_body_with_trailers_ends_with_them_and_claims_no_exact_size() {
+async fn trailers_come_last_without_exact_size() {
     let mut body = buffered([Data(b"a body"), Trailers(trailers())]).await;
     assert_eq!(body.trailers(), Some(&trailers()));
     assert_eq!((body.size_hint().lower(), body.size_hint().upper()), (6, None));
@@ -238,7 +238,7 @@ async fn a_buffered_body_with_trailers_ends_with_them_and_claims_no_exact_size()
 }
 
 #[tokio::test]
-async fn trailers_that_come_in_pieces_are_kept_together() {
+async fn trailer_frames_are_merged() {
     let more = HeaderMap::from_iter([(DATE, "a date".parse().unwrap())]);
     let body = buffered([Trailers(trailers()), Data(b"a body"), Trailers(more.clone())]).await;
     let mut all = trailers();
@@ -247,7 +247,7 @@ async fn trailers_that_come_in_pieces_are_kept_together() {
 }
 
 #[tokio::test]
-async fn a_buffered_body_turns_into_bytes() {
+async fn buffered_body_converts_to_bytes() {
     let bytes = Bytes::from_static(&[b'x'; 600]);
     let one = Bytes::from(buffered([Act::Bytes(bytes.clone()), Trailers(trailers())]).await);
     assert_eq!(place(&one), place(&bytes));
@@ -258,7 +258,7 @@ async fn a_buffered_body_turns_into_bytes() {
 }
 
 #[tokio::test]
-async fn a_buffered_body_does_not_show_what_it_holds() {
+async fn debug_hides_content() {
     let body = buffered([Data(OWNER_KEY.as_bytes())]).await;
     let debug = format!("{body:?}");
     assert_no_secrets(&debug);
@@ -295,7 +295,7 @@ impl http_body::Body for Rooted {
 }
 
 #[tokio::test]
-async fn a_body_needs_to_be_neither_send_nor_unpin() {
+async fn body_needs_no_send_or_unpin() {
     let body = Rooted::from(buffered([Data(b"a body")]).await);
     let request =
         pass(&layer().rebuild_body(|body: BufferedBody| Rooted::from(body)), post(USERS, body)).await.unwrap();
@@ -311,7 +311,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 proptest! {
     #[test]
-    fn however_a_body_is_cut_into_chunks_it_is_signed_and_sent_whole(acts in acts(), claims in any::<bool>()) {
+    fn chunking_does_not_change_what_is_sent(acts in acts(), claims in any::<bool>()) {
         let chunks = acts.iter().filter_map(|act| if let Act::Bytes(bytes) = act { Some(&bytes[..]) } else { None });
         let whole = chunks.collect::<Vec<_>>().concat();
         let script = Scripted::new(acts);

@@ -64,7 +64,7 @@ fn scripts() -> Vec<(&'static str, Vec<Act>, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn any_body_arrives_whole_and_signed_and_with_its_length() {
+async fn signed_bodies_arrive_with_content_length() {
     for (what, acts, body) in scripts() {
         let streamed = arrives(layer(), signed(Body::new(Scripted::new(acts)))).await;
         assert_whole(&streamed, &body, what);
@@ -82,7 +82,7 @@ fn boxed(body: BufferedBody) -> Boxed {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_from_bytes_arrives_so_too_where_the_layer_can_rebuild_it() {
+async fn rebuild_body_closure_keeps_content_length() {
     for (what, acts, body) in scripts() {
         let received = arrives(layer().rebuild_body(boxed), signed(Scripted::new(acts).boxed())).await;
         assert_whole(&received, &body, what);
@@ -90,7 +90,7 @@ async fn a_body_that_is_not_from_bytes_arrives_so_too_where_the_layer_can_rebuil
 }
 
 #[tokio::test]
-async fn stale_framing_neither_cuts_nor_chunks_a_signed_body() {
+async fn stale_framing_headers_are_replaced() {
     let stale = [("content-length", "3"), ("content-length", "300"), ("transfer-encoding", "chunked")];
     for (name, value) in stale {
         for (body, acts) in [("a body", vec![Act::Data(b"a "), Act::Data(b"body")]), ("", vec![])] {
@@ -105,7 +105,7 @@ async fn stale_framing_neither_cuts_nor_chunks_a_signed_body() {
 }
 
 #[tokio::test]
-async fn the_length_that_a_caller_gave_an_empty_body_is_sent_and_right() {
+async fn content_length_of_empty_body_is_corrected() {
     for given in ["0", "300"] {
         let mut request = signed(Body::empty());
         request.headers_mut().insert("content-length", HeaderValue::from_static(given));
@@ -126,7 +126,7 @@ fn limited() -> LogentriesAuthLayer {
 }
 
 #[tokio::test]
-async fn an_api_key_request_streams_whatever_the_limit() {
+async fn api_key_request_streams_past_the_limit() {
     let received = arrives(limited(), Request::put(TEAMS).body(long()).unwrap()).await;
     assert_eq!(received.header("x-api-key"), Some(READ_WRITE_KEY));
     assert_eq!(received.header("transfer-encoding"), Some("chunked"));
@@ -134,7 +134,7 @@ async fn an_api_key_request_streams_whatever_the_limit() {
 }
 
 #[tokio::test]
-async fn a_body_whose_digest_is_known_streams_and_is_signed_whatever_the_limit() {
+async fn body_digest_streams_past_the_limit() {
     let mut request = signed(long());
     request.extensions_mut().insert(BodyDigest::of(LONG));
     let received = arrives(limited(), request).await;
@@ -143,7 +143,7 @@ async fn a_body_whose_digest_is_known_streams_and_is_signed_whatever_the_limit()
 }
 
 #[tokio::test]
-async fn a_body_that_streams_keeps_the_length_that_its_caller_gives() {
+async fn streamed_body_keeps_content_length() {
     let mut request = signed(long());
     request.extensions_mut().insert(BodyDigest::of(LONG));
     request.headers_mut().insert("content-length", LONG.len().into());
@@ -158,7 +158,7 @@ fn with_trailers() -> Request<Boxed> {
 }
 
 #[tokio::test]
-async fn trailers_arrive_over_http_1() {
+async fn trailers_arrive_over_http1() {
     let received = arrives(layer().rebuild_body(boxed), with_trailers()).await;
     assert_eq!((received.version, received.header("transfer-encoding")), (Version::HTTP_11, Some("chunked")));
     assert_eq!((received.signature_error(), &received.body[..]), (None, &b"a body"[..]));
@@ -166,7 +166,7 @@ async fn trailers_arrive_over_http_1() {
 }
 
 #[tokio::test]
-async fn trailers_arrive_over_http_2() {
+async fn trailers_arrive_over_http2() {
     let mut request = with_trailers();
     *request.version_mut() = Version::HTTP_2;
     let received = arrives(layer().rebuild_body(boxed), request).await;

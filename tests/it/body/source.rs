@@ -107,7 +107,7 @@ async fn upload_is_retried_and_redirected_without_being_buffered() {
 }
 
 #[tokio::test]
-async fn clone_starts_anew_in_pieces_of_bounded_size() {
+async fn clone_restarts_in_bounded_chunks() {
     let file = TempFile::new("clone", &bytes());
     let mut body = BodySource::file(&file.0).await.unwrap();
     assert_eq!((body.len(), body.digest()), (LEN as u64, BodyDigest::of(bytes())));
@@ -124,7 +124,7 @@ async fn clone_starts_anew_in_pieces_of_bounded_size() {
 }
 
 #[tokio::test]
-async fn empty_body_is_an_end() {
+async fn empty_source_ends_at_once() {
     let file = TempFile::new("empty", b"");
     for body in [BodySource::default(), BodySource::file(&file.0).await.unwrap()] {
         assert!(body.is_empty() && body.is_end_stream());
@@ -148,7 +148,7 @@ async fn read_until_error(mut body: BodySource) -> (usize, io::Error) {
 }
 
 #[tokio::test]
-async fn file_that_changed_is_an_error_before_its_last_chunk() {
+async fn changed_file_fails_before_the_last_chunk() {
     let mut other = bytes();
     other[0] ^= 1;
     let longer = [bytes(), vec![0; 300_000]].concat();
@@ -165,7 +165,7 @@ async fn file_that_changed_is_an_error_before_its_last_chunk() {
 }
 
 #[tokio::test]
-async fn file_that_changed_reaches_no_handler() {
+async fn changed_file_reaches_no_handler() {
     let file = TempFile::new("sent", &bytes());
     let body = BodySource::file(&file.0).await.unwrap();
     fs::write(&file.0, vec![0; LEN]).unwrap();
@@ -180,7 +180,7 @@ async fn file_that_changed_reaches_no_handler() {
 }
 
 #[tokio::test]
-async fn file_that_cannot_be_read_is_an_error_with_its_path() {
+async fn unreadable_file_is_named() {
     let error = BodySource::file("/no/such/file").await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
     assert!(error.to_string().contains("/no/such/file"), "{error}");
@@ -192,7 +192,7 @@ async fn file_that_cannot_be_read_is_an_error_with_its_path() {
 }
 
 #[tokio::test]
-async fn body_with_an_error_or_trailers_has_no_digest() {
+async fn failing_body_or_trailers_have_no_digest() {
     let failing = || StreamBody::new(futures_util::stream::iter([Err::<http_body::Frame<Bytes>, _>("unplugged")]));
     assert_eq!(BodySource::new(failing).await.unwrap_err().to_string(), "unplugged");
     let trailing = || {
@@ -204,7 +204,7 @@ async fn body_with_an_error_or_trailers_has_no_digest() {
 }
 
 #[test]
-fn is_send_sync_and_keeps_its_content_from_debug() {
+fn debug_hides_content_and_source_is_send_sync() {
     fn assert_auto<T: Send + Sync + Unpin + Clone>(_: &T) {}
     let body = BodySource::from(Bytes::from("a user"));
     assert_auto(&body);

@@ -44,7 +44,7 @@ async fn judged_by_python(requests: &[Received]) -> Option<Vec<String>> {
 }
 
 #[tokio::test]
-async fn python_signs_what_arrived_the_same_way() {
+async fn python_agrees_with_signed_requests() {
     let (origin, recording) = record().await;
     let client = layer_for(&origin).layer(hyper_client());
     let requests = [

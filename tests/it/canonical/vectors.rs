@@ -45,7 +45,7 @@ impl Vector {
 }
 
 #[test]
-fn every_intermediate_value_is_that_of_the_vectors() {
+fn intermediate_values_match_vectors() {
     for vector in Vector::all() {
         let digest = BodyDigest::of(vector.body());
         assert_eq!(digest.to_string(), vector.body_sha256_base64, "{}", vector.name);
@@ -61,7 +61,7 @@ fn every_intermediate_value_is_that_of_the_vectors() {
 }
 
 #[test]
-fn the_judge_of_these_tests_agrees_with_the_vectors() {
+fn independent_verifier_matches_vectors() {
     for vector in Vector::all() {
         let content_type = vector.content_type.as_deref().unwrap_or_default();
         let signature = wire::signature(
@@ -78,7 +78,7 @@ fn the_judge_of_these_tests_agrees_with_the_vectors() {
 }
 
 #[tokio::test]
-async fn the_layer_sends_what_the_vectors_say() {
+async fn signing_layer_matches_vectors() {
     let (origin, recording) = server::record().await;
     for vector in Vector::all() {
         let second = httpdate::parse_http_date(&vector.date).unwrap();
@@ -106,7 +106,7 @@ async fn the_layer_sends_what_the_vectors_say() {
 }
 
 #[tokio::test]
-async fn the_verifying_layer_accepts_what_the_vectors_say() {
+async fn verifying_layer_accepts_vectors() {
     // A client takes a slash at the end of the path off before it sends; the layer refuses one.
     let is_sent = |vector: &Vector| vector.target == "/" || !vector.target.split('?').next().unwrap().ends_with('/');
     for vector in Vector::all().into_iter().filter(is_sent) {
@@ -129,6 +129,6 @@ async fn the_verifying_layer_accepts_what_the_vectors_say() {
 }
 
 #[test]
-fn the_clock_of_these_tests_stands_at_the_time_of_the_vectors() {
+fn signed_at_is_the_date_of_the_vectors() {
     assert_eq!(httpdate::fmt_http_date(at(crate::support::SIGNED_AT)()), "Thu, 17 Aug 2017 20:16:24 GMT");
 }

@@ -118,7 +118,7 @@ fn get(url: impl AsRef<str>) -> Request<&'static str> {
 }
 
 #[tokio::test]
-async fn a_trusted_hop_is_signed_for_its_own_path() {
+async fn trusted_hop_is_signed_for_its_path() {
     for status in [301, 302, 303, 307, 308] {
         let (origin, recording) = record_and(moved(status, format!("{USERS}/?moved=1"))).await;
         for (over, mut client) in following(&layer_for(&origin)) {
@@ -131,7 +131,7 @@ async fn a_trusted_hop_is_signed_for_its_own_path() {
 }
 
 #[tokio::test]
-async fn a_path_is_signed_as_the_client_spells_it() {
+async fn path_is_signed_as_sent() {
     let (origin, recording) = record().await;
     for (over, mut client) in following(&layer_for(&origin)) {
         client.call(get(format!("{origin}{USERS}/./%7Ea/../b"))).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_path_is_signed_as_the_client_spells_it() {
 }
 
 #[tokio::test]
-async fn a_hop_takes_the_key_of_its_own_resource() {
+async fn hop_uses_the_key_of_its_resource() {
     for (from, to) in [(OLD_LOGS, USERS), (OLD_USERS, LOGS)] {
         let (origin, recording) = record_and(moved(302, to)).await;
         for (over, mut client) in following(&layer_for(&origin)) {
@@ -156,7 +156,7 @@ async fn a_hop_takes_the_key_of_its_own_resource() {
 }
 
 #[tokio::test]
-async fn a_foreign_hop_is_refused() {
+async fn untrusted_hop_fails() {
     for path in [OLD_LOGS, OLD_USERS] {
         let (origin, trusted, foreign) = moved_to_a_foreign_server(USERS).await;
         for (over, mut client) in following(&layer_for(&origin)) {
@@ -168,7 +168,7 @@ async fn a_foreign_hop_is_refused() {
 }
 
 #[tokio::test]
-async fn a_foreign_hop_carries_no_credentials_where_requests_pass_through() {
+async fn untrusted_hop_strips_credentials() {
     for path in [OLD_LOGS, OLD_USERS] {
         for to in [LOGS, USERS] {
             let (origin, _, foreign) = moved_to_a_foreign_server(to).await;
@@ -187,7 +187,7 @@ async fn a_foreign_hop_carries_no_credentials_where_requests_pass_through() {
 }
 
 #[tokio::test]
-async fn another_scheme_host_or_port_is_foreign() {
+async fn scheme_host_and_port_make_the_origin() {
     for foreign in [
         "https://127.0.0.1:PORT",
         "//localhost:PORT",
@@ -215,7 +215,7 @@ async fn another_scheme_host_or_port_is_foreign() {
 }
 
 #[tokio::test]
-async fn a_hop_from_https_to_http_carries_no_credentials() {
+async fn https_to_http_hop_sends_no_credentials() {
     let (http, plain) = record().await;
     for path in [OLD_LOGS, OLD_USERS] {
         let (app, encrypted) = recorder(moved(302, format!("{http}{USERS}")));
@@ -237,7 +237,7 @@ async fn a_hop_from_https_to_http_carries_no_credentials() {
 }
 
 #[tokio::test]
-async fn on_the_way_back_from_a_foreign_server_a_hop_is_signed_again() {
+async fn return_from_untrusted_origin_is_signed() {
     let (origin, trusted) = record().await;
     let (foreign, between) = record_and(moved(302, format!("{origin}{USERS}"))).await;
     let layer = layer_for(&origin).untrusted_origins(UntrustedOrigins::StripCredentials);
@@ -249,7 +249,7 @@ async fn on_the_way_back_from_a_foreign_server_a_hop_is_signed_again() {
 }
 
 #[tokio::test]
-async fn a_hop_without_the_body_is_signed_as_empty_whatever_its_digest_said() {
+async fn dropped_body_is_signed_as_empty() {
     let (origin, recording) = record_and(moved(303, USERS)).await;
     let [(_, mut client), ..] = following(&layer_for(&origin));
     let request = Request::post(format!("{origin}{OLD_USERS}")).extension(BodyDigest::of("a user"));
@@ -260,7 +260,7 @@ async fn a_hop_without_the_body_is_signed_as_empty_whatever_its_digest_said() {
 }
 
 #[tokio::test]
-async fn a_hop_with_the_body_is_signed_with_it() {
+async fn kept_body_is_signed() {
     let (origin, recording) = record_and(moved(307, USERS)).await;
     let policy =
         Standard::default().and::<_, Full<Bytes>, AuthError>(clone_body_fn(|body: &Full<Bytes>| Some(body.clone())));
@@ -275,7 +275,7 @@ async fn a_hop_with_the_body_is_signed_with_it() {
 }
 
 #[tokio::test]
-async fn a_body_that_can_not_be_sent_twice_leaves_the_redirect_to_the_caller() {
+async fn one_shot_body_returns_the_redirect() {
     let (origin, recording) = record_and(moved(307, USERS)).await;
     for (over, mut client) in following(&layer_for(&origin)) {
         let request = Request::post(format!("{origin}{OLD_USERS}")).body("a user").unwrap();
@@ -299,7 +299,7 @@ mod of_reqwest_itself {
     }
 
     #[tokio::test]
-    async fn by_its_default_policy_a_foreign_host_gets_the_credentials() {
+    async fn default_policy_leaks_credentials() {
         let (origin, _, foreign) = moved_to_a_foreign_server(LOGS).await;
         for (way, mut client) in all_ways(&layer_for(&origin), following_itself()) {
             client.call(request(format!("{origin}{OLD_LOGS}"))).await.unwrap();
@@ -310,7 +310,7 @@ mod of_reqwest_itself {
     }
 
     #[tokio::test]
-    async fn by_its_default_policy_a_trusted_hop_has_the_signature_of_another_path() {
+    async fn default_policy_sends_wrong_signature() {
         let (origin, recording) = record_and(moved(302, USERS)).await;
         for (way, mut client) in all_ways(&layer_for(&origin), following_itself()) {
             client.call(request(format!("{origin}{OLD_USERS}"))).await.unwrap();
@@ -321,7 +321,7 @@ mod of_reqwest_itself {
     }
 
     #[tokio::test]
-    async fn without_a_policy_the_redirect_is_the_answer() {
+    async fn policy_none_returns_the_redirect() {
         let (origin, trusted, foreign) = moved_to_a_foreign_server(LOGS).await;
         for (way, mut client) in all_ways(&layer_for(&origin), builder().build().unwrap()) {
             for path in [OLD_LOGS, OLD_USERS] {

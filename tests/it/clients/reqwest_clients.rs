@@ -39,7 +39,7 @@ fn streaming<const N: usize>(chunks: [&'static str; N]) -> Body {
 }
 
 #[tokio::test]
-async fn each_resource_gets_its_key() {
+async fn resource_chooses_the_key() {
     let (origin, recording) = record().await;
     for (way, mut client) in all_ways(&layer_for(&origin), http()) {
         for (path, key) in [(LOGS, READ_ONLY_KEY), (TEAMS, READ_WRITE_KEY)] {
@@ -54,7 +54,7 @@ async fn each_resource_gets_its_key() {
 }
 
 #[tokio::test]
-async fn every_kind_of_body_is_signed_as_what_it_holds() {
+async fn every_kind_of_body_is_signed() {
     let (origin, recording) = record().await;
     let url = format!("{origin}{USERS}");
     for (way, mut client) in all_ways(&layer_for(&origin), http()) {
@@ -77,7 +77,7 @@ async fn every_kind_of_body_is_signed_as_what_it_holds() {
 }
 
 #[tokio::test]
-async fn what_is_signed_of_an_url_is_what_arrives() {
+async fn normalized_url_is_signed() {
     let (origin, recording) = record().await;
     let layer = layer_for(&origin).access(|_, _| Access::Owner);
     for (way, mut client) in all_ways(&layer, http()) {
@@ -101,7 +101,7 @@ async fn what_is_signed_of_an_url_is_what_arrives() {
 }
 
 #[test]
-fn no_url_arrives_otherwise_than_signed() {
+fn any_url_arrives_as_signed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (origin, recording) = runtime.block_on(record());
     let layer = layer_for(&origin).access(|_, _| Access::Owner);
@@ -117,7 +117,7 @@ fn no_url_arrives_otherwise_than_signed() {
 }
 
 #[tokio::test]
-async fn an_url_with_userinfo_is_refused_and_not_repeated() {
+async fn userinfo_fails_without_being_repeated() {
     let (origin, recording) = record().await;
     for userinfo in ["user:p4ssword", "p4ssword", ":p4ssword"] {
         let url = origin.replace("http://", &format!("http://{userinfo}@"));
@@ -131,7 +131,7 @@ async fn an_url_with_userinfo_is_refused_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_foreign_url_is_refused_or_goes_without_credentials() {
+async fn untrusted_url_fails_or_strips_credentials() {
     let (foreign, recording) = record().await;
     let layer = layer_for("http://127.0.0.1:1");
     for path in [LOGS, USERS] {
@@ -152,7 +152,7 @@ async fn a_foreign_url_is_refused_or_goes_without_credentials() {
 }
 
 #[tokio::test]
-async fn what_fails_below_is_told_apart() {
+async fn connect_error_keeps_its_type() {
     let (origin, _held) = refused_port();
     let mut client = layer_for(&origin).layer(http());
     let error = client.call(request(Method::GET, format!("{origin}{LOGS}"))).await.unwrap_err();
@@ -160,7 +160,7 @@ async fn what_fails_below_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_corrected_after_one_refusal() {
+async fn clock_skew_is_corrected() {
     let verify = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT + 3600));
     let origin = serve(Router::new().fallback(|| async {}).layer(verify)).await;
     for way in 0..3 {
@@ -176,7 +176,7 @@ async fn a_clock_that_is_off_is_corrected_after_one_refusal() {
 }
 
 #[tokio::test]
-async fn over_http_2_as_well() {
+async fn signs_over_http2() {
     let (origin, recording) = record().await;
     let http = builder().http2_prior_knowledge().build().unwrap();
     for (way, mut client) in all_ways(&layer_for(&origin), http) {
@@ -198,7 +198,7 @@ mod default_headers {
     }
 
     #[tokio::test]
-    async fn the_layers_content_type_stands_before_the_clients() {
+    async fn layer_content_type_precedes_client_default() {
         let (origin, recording) = record().await;
         for (way, mut client) in all_ways(&layer_for(&origin), http_with("content-type", "text/plain")) {
             client.call(with_body(format!("{origin}{USERS}"), "{}")).await.unwrap();
@@ -209,7 +209,7 @@ mod default_headers {
     }
 
     #[tokio::test]
-    async fn a_content_type_given_to_the_layer_is_signed_and_sent() {
+    async fn default_content_type_is_signed() {
         let (origin, recording) = record().await;
         let layer = layer_for(&origin).default_content_type(Some(HeaderValue::from_static("text/plain")));
         for (way, mut client) in all_ways(&layer, http_with("content-type", "text/plain")) {
@@ -224,7 +224,7 @@ mod default_headers {
     }
 
     #[tokio::test]
-    async fn a_layer_told_to_send_no_content_type_can_not_know_of_the_clients() {
+    async fn client_default_content_type_breaks_signature() {
         let (origin, recording) = record().await;
         let layer = layer_for(&origin).default_content_type(None);
         for (way, mut client) in all_ways(&layer, http_with("content-type", "text/plain")) {
@@ -238,7 +238,7 @@ mod default_headers {
     }
 
     #[tokio::test]
-    async fn an_api_key_among_them_goes_along_with_a_signature() {
+    async fn client_default_api_key_is_sent_with_signature() {
         let (origin, recording) = record().await;
         for (way, mut client) in all_ways(&layer_for(&origin), http_with("x-api-key", "the-clients-own")) {
             client.call(request(Method::GET, format!("{origin}{USERS}"))).await.unwrap();
@@ -250,7 +250,7 @@ mod default_headers {
     }
 
     #[tokio::test]
-    async fn a_default_date_or_credential_does_not_get_past_the_layers() {
+    async fn client_default_date_and_signature_are_overridden() {
         let (origin, recording) = record().await;
         for name in ["date", "authorization-api-key"] {
             for (way, mut client) in all_ways(&layer_for(&origin), http_with(name, "stale")) {
@@ -271,7 +271,7 @@ mod middleware {
     }
 
     #[tokio::test]
-    async fn an_access_goes_with_a_request() {
+    async fn access_extension_is_used() {
         let (origin, recording) = record().await;
         let client = client(layer_for(&origin));
         client.get(format!("{origin}{LOGS}")).with_extension(Access::Owner).send().await.unwrap();
@@ -281,7 +281,7 @@ mod middleware {
     }
 
     #[tokio::test]
-    async fn a_body_with_its_digest_streams_past_any_limit() {
+    async fn digest_extension_streams_past_the_limit() {
         let (origin, recording) = record().await;
         let client = client(layer_for(&origin).body_limit(0));
         let request = client.post(format!("{origin}{USERS}")).with_extension(BodyDigest::of("in chunks"));
@@ -292,7 +292,7 @@ mod middleware {
     }
 
     #[tokio::test]
-    async fn it_has_the_settings_of_its_layer() {
+    async fn middleware_keeps_layer_settings() {
         let (origin, recording) = record().await;
         let layer = layer_for(&origin).body_limit(3).default_content_type(None);
         let handle = layer.credentials_handle();
@@ -312,7 +312,7 @@ mod middleware {
     }
 
     #[tokio::test]
-    async fn neither_it_nor_its_client_shows_a_key() {
+    async fn debug_hides_keys() {
         let middleware = LogentriesAuthMiddleware::from(layer_for("http://127.0.0.1:1"));
         let shown = format!("{middleware:?} {:?}", client(layer_for("http://127.0.0.1:1")));
         for key in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {

@@ -58,37 +58,37 @@ where
 }
 
 #[tokio::test]
-async fn a_concurrency_limit_fits_above_and_below() {
+async fn concurrency_limit_outer_and_inner() {
     carries(|auth, client| ServiceBuilder::new().concurrency_limit(1).layer(auth).service(client)).await;
     carries(|auth, client| ServiceBuilder::new().layer(auth).concurrency_limit(1).service(client)).await;
 }
 
 #[tokio::test]
-async fn a_buffer_fits_above_and_below() {
+async fn buffer_outer_and_inner() {
     carries(|auth, client| ServiceBuilder::new().buffer(1).layer(auth).service(client)).await;
     carries(|auth, client| ServiceBuilder::new().layer(auth).buffer(1).service(client)).await;
 }
 
 #[tokio::test]
-async fn a_timeout_fits_above_and_below() {
+async fn timeout_outer_and_inner() {
     carries(|auth, client| ServiceBuilder::new().timeout(MINUTE).layer(auth).service(client)).await;
     carries(|auth, client| ServiceBuilder::new().layer(auth).timeout(MINUTE).service(client)).await;
 }
 
 #[tokio::test]
-async fn a_trace_fits_above_and_below() {
+async fn trace_outer_and_inner() {
     carries(|auth, client| ServiceBuilder::new().layer(TraceLayer::new_for_http()).layer(auth).service(client)).await;
     carries(|auth, client| ServiceBuilder::new().layer(auth).layer(TraceLayer::new_for_http()).service(client)).await;
 }
 
 #[tokio::test]
-async fn load_shedding_fits_above_and_below() {
+async fn load_shed_outer_and_inner() {
     carries(|auth, client| ServiceBuilder::new().load_shed().layer(auth).service(client)).await;
     carries(|auth, client| ServiceBuilder::new().layer(auth).load_shed().service(client)).await;
 }
 
 #[tokio::test]
-async fn all_of_them_fit_together() {
+async fn all_layers_together() {
     carries(|auth, client| {
         let below = ServiceBuilder::new().buffer(1).concurrency_limit(1).timeout(MINUTE).service(client);
         ServiceBuilder::new().load_shed().buffer(12).concurrency_limit(2).timeout(MINUTE).layer(auth).service(below)
@@ -97,7 +97,7 @@ async fn all_of_them_fit_together() {
 }
 
 #[tokio::test]
-async fn a_boxed_stack_can_be_cloned_and_sent_to_another_thread() {
+async fn boxed_stack_is_clone_and_send() {
     let (origin, recording) = server::record().await;
     let stack = ServiceBuilder::new().layer(layer_for(&origin)).service(hyper_client());
     let boxed = BoxCloneSyncService::new(stack);
@@ -123,7 +123,7 @@ async fn send<S: Service<Request<Body>>>(client: &mut S, request: Request<Body>)
 }
 
 #[tokio::test]
-async fn a_caller_that_gives_up_while_the_body_is_read_gives_the_permit_back() {
+async fn dropped_while_reading_returns_the_permit() {
     let (origin, recording) = server::record().await;
     let mut client = with_one_permit(&origin, hyper_client());
     let stalled = client.ready().await.unwrap().call(post(&origin, [Data(b"half"), Stall]));
@@ -137,7 +137,7 @@ async fn a_caller_that_gives_up_while_the_body_is_read_gives_the_permit_back() {
 }
 
 #[tokio::test]
-async fn a_caller_that_gives_up_while_it_waits_for_the_answer_gives_the_permit_back() {
+async fn dropped_while_waiting_returns_the_permit() {
     let (got, mut get) = mpsc::unbounded_channel();
     let answers_reads = service_fn(move |request: Request<Body>| {
         got.send(request.method().clone()).unwrap();
@@ -156,7 +156,7 @@ async fn a_caller_that_gives_up_while_it_waits_for_the_answer_gives_the_permit_b
 }
 
 #[tokio::test]
-async fn a_refused_request_gives_the_permit_back() {
+async fn failed_request_returns_the_permit() {
     let (origin, recording) = server::record().await;
     let mut client = with_one_permit(&origin, hyper_client());
     let refused = [
@@ -182,7 +182,7 @@ where
 }
 
 #[tokio::test]
-async fn the_error_of_the_service_below_keeps_its_type_through_every_box() {
+async fn inner_error_keeps_its_type_through_boxes() {
     let never = service_fn(|_: Request<Body>| pending::<Result<Response<()>, BoxError>>());
     let times_out = ServiceBuilder::new().layer(layer()).timeout(Duration::ZERO).service(never);
 
@@ -198,14 +198,14 @@ async fn the_error_of_the_service_below_keeps_its_type_through_every_box() {
 }
 
 #[tokio::test]
-async fn a_timeout_above_is_not_an_error_of_the_layer() {
+async fn outer_timeout_is_not_an_auth_error() {
     let never = service_fn(|_: Request<Body>| pending::<Result<Response<()>, BoxError>>());
     let stack = ServiceBuilder::new().timeout(Duration::ZERO).layer(layer()).service(never);
     assert!(fetch(stack).await.unwrap_err().is::<Elapsed>());
 }
 
 #[tokio::test]
-async fn a_connection_that_is_refused_is_told_by_the_clients_own_error() {
+async fn refused_connection_is_the_clients_error() {
     // Bound, so that nobody else gets the port, and never listening.
     let deaf = TcpSocket::new_v4().unwrap();
     deaf.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -217,7 +217,7 @@ async fn a_connection_that_is_refused_is_told_by_the_clients_own_error() {
 }
 
 #[tokio::test]
-async fn neither_the_service_nor_its_future_shows_a_key() {
+async fn debug_hides_keys() {
     let mut client = ServiceBuilder::new().layer(layer_for(VENDOR)).service(hyper_client());
     let future = client.ready().await.unwrap().call(post(VENDOR, [Stall]));
     assert_no_secrets(&format!("{client:?} {client:#?} {future:?}"));

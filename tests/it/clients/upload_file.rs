@@ -13,7 +13,7 @@ use axum::{body::Body, response::Response};
 use crate::support::{USERS, child, server::record_and};
 
 #[tokio::test]
-async fn file_is_sent_again_when_the_server_is_busy_or_has_moved() {
+async fn file_is_resent_after_503_and_307() {
     let content: Vec<u8> = (0..1_000_001).map(|at| at as u8).collect();
     let path = env::temp_dir().join(format!("upload_file_test-{}", process::id()));
     fs::write(&path, &content).unwrap();
@@ -40,7 +40,7 @@ async fn file_is_sent_again_when_the_server_is_busy_or_has_moved() {
 }
 
 #[tokio::test]
-async fn file_that_is_missing_is_named() {
+async fn missing_file_is_named() {
     let ran = child::run("upload_file", &["--file", "/no/such/file"]).await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("/no/such/file"), "{ran:?}");

@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 const READING: &str = "TOWER_LOGENTRIES_AUTH_TEST_READS_ENVIRONMENT";
-const READER: &str = "credentials::environment::every_combination_of_variables_gives_the_keys_that_are_set";
+const READER: &str = "credentials::environment::every_combination_of_variables";
 
 const OWNER_ID_NAME: &str = "LOGENTRIES_OWNER_API_KEY_ID";
 const OWNER_NAME: &str = "LOGENTRIES_OWNER_API_KEY";
@@ -77,7 +77,7 @@ fn expected([id, owner, read_write, read_only]: [bool; 4]) -> String {
 }
 
 #[tokio::test]
-async fn every_combination_of_variables_gives_the_keys_that_are_set() {
+async fn every_combination_of_variables() {
     if env::var_os(READING).is_some() {
         println!("read: {}", read().await);
         return;
@@ -95,7 +95,7 @@ async fn read_spoilt(name: &str, value: &OsStr) -> String {
 }
 
 #[tokio::test]
-async fn a_variable_that_holds_no_key_is_refused_by_its_name() {
+async fn invalid_variable_is_named() {
     for (name, _) in VARIABLES {
         let empty = format!("the {name} is empty: copy it from the account's API keys");
         assert_eq!(read_spoilt(name, OsStr::new("")).await, empty);
@@ -108,7 +108,7 @@ async fn a_variable_that_holds_no_key_is_refused_by_its_name() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_variable_that_is_not_unicode_is_refused_by_its_name() {
+async fn non_unicode_variable_is_named() {
     use std::os::unix::ffi::OsStrExt;
 
     for (name, _) in VARIABLES {

@@ -32,30 +32,30 @@ fn assert_refused(texts: &[&str], problem: &str) {
 }
 
 #[test]
-fn an_empty_key_is_refused() {
+fn empty_key_fails() {
     assert_refused(&[""], "is empty: copy it from the account's API keys");
 }
 
 #[test]
-fn a_blank_key_or_one_with_white_space_is_refused() {
+fn whitespace_fails() {
     let texts = [" ", " \t ", " 7f7c", "7f7c ", "7f 7c", "7f7c\n", "7f7c\r\n", "\t7f7c", "7f\u{a0}7c", "7f7c\u{2028}"];
     assert_refused(&texts, "contains whitespace: remove it; often it is a line break at the end");
 }
 
 #[test]
-fn a_key_with_a_control_character_is_refused() {
+fn control_character_fails() {
     let texts = ["\0", "7f\u{1b}[0m7c", "7f7c\u{7f}", "7f\u{9b}7c"];
     assert_refused(&texts, "contains a control character: copy it again from the account's API keys");
 }
 
 #[test]
-fn a_key_with_a_character_outside_ascii_is_refused() {
+fn non_ascii_fails() {
     let texts = ["7f7c–461f", "ключ", "7f7c\u{feff}", "７f7c"];
     assert_refused(&texts, "contains a character outside ASCII: copy it again from the account's API keys");
 }
 
 #[test]
-fn a_colon_is_refused_in_an_id_and_nowhere_else() {
+fn colon_fails_in_ids_only() {
     for (what, make) in MAKERS {
         let error = make("id:7f7c").err().map(|error| error.to_string());
         let text = "the owner key id contains a ':': pass the id alone, and the key as a separate value";
@@ -64,7 +64,7 @@ fn a_colon_is_refused_in_an_id_and_nowhere_else() {
 }
 
 #[test]
-fn a_refused_key_is_not_repeated_by_its_error() {
+fn errors_do_not_repeat_the_key() {
     for (_, make) in MAKERS {
         for unfit in [" ", "\n", "\0", "é"] {
             for secret in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {
@@ -78,7 +78,7 @@ fn a_refused_key_is_not_repeated_by_its_error() {
 }
 
 #[test]
-fn debug_tells_the_id_and_no_key() {
+fn debug_shows_the_id_and_hides_keys() {
     let owner = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
     assert_eq!(format!("{owner:?}"), format!("OwnerKey {{ id: {KEY_ID:?}, key: \"[elided]\" }}"));
     assert_eq!(format!("{:?}", ApiKey::new(READ_ONLY_KEY).unwrap()), "ApiKey([elided])");
@@ -89,7 +89,7 @@ fn debug_tells_the_id_and_no_key() {
 
 proptest! {
     #[test]
-    fn visible_ascii_makes_a_key_and_nothing_else_does(text in prop_oneof!["[!-~]{0,40}", "[ -\u{7f}]{1,9}", ".{0,9}"]) {
+    fn key_is_visible_ascii(text in prop_oneof!["[!-~]{0,40}", "[ -\u{7f}]{1,9}", ".{0,9}"]) {
         let is_visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         for (what, make) in MAKERS {
             let is_fit = is_visible && !(what == "owner key id" && text.contains(':'));

@@ -39,7 +39,7 @@ fn api_key(n: usize) -> String {
 }
 
 #[tokio::test]
-async fn replaced_keys_are_those_of_every_clone_at_once() {
+async fn replace_reaches_every_clone() {
     let (origin, recording) = server::record().await;
     let layer = layer_for(&origin);
     let (clone, service) = (layer.clone(), layer.layer(hyper_client()));
@@ -59,7 +59,7 @@ async fn replaced_keys_are_those_of_every_clone_at_once() {
 }
 
 #[tokio::test]
-async fn a_request_under_way_keeps_its_id_and_its_key() {
+async fn request_in_flight_keeps_its_key() {
     let (origin, recording) = server::record().await;
     let layer = layer_for(&origin);
     let (sender, receiver) = oneshot::channel();
@@ -77,7 +77,7 @@ async fn a_request_under_way_keeps_its_id_and_its_key() {
 }
 
 #[tokio::test]
-async fn two_keys_of_one_id_are_both_good_while_they_rotate() {
+async fn both_keys_of_an_id_verify() {
     let keys = ["the old key", "the new key"].map(|key| key.replace(' ', "-"));
     let mut accounts = MemoryKeyStore::new();
     for key in &keys {
@@ -102,7 +102,7 @@ const TASKS: usize = 64;
 const ANSWERS_A_GENERATION: u32 = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_request_is_refused_while_the_keys_are_replaced_a_thousand_times() {
+async fn no_rejections_during_a_thousand_rotations() {
     let origin = server::verifier(LogentriesVerifyLayer::new(every_generation)).await;
     let layer = LogentriesAuthLayer::new(generation(0)).trust_origin(&origin).unwrap();
     let client = layer.layer(hyper_client());

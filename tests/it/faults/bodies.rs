@@ -58,7 +58,7 @@ async fn send_bad_then_good(
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_good_is_never_signed() {
+async fn faulty_body_is_not_signed() {
     for (what, body) in bad_bodies() {
         let (sent, received) = send_bad_then_good(USERS, None, (what, body)).await;
         match (what, sent) {
@@ -76,7 +76,7 @@ async fn a_body_that_is_no_good_is_never_signed() {
 
 /// A body that is not read by the layer is between its caller and the service below.
 #[tokio::test]
-async fn a_streamed_body_that_is_no_good_leaves_the_layer_as_it_was() {
+async fn faulty_streamed_body_leaves_the_layer_usable() {
     for (path, digest) in [(USERS, Some(BodyDigest::of(b"some body"))), (TEAMS, None)] {
         for (what, body) in bad_bodies() {
             let (sent, received) = send_bad_then_good(path, digest, (what, body)).await;
@@ -92,7 +92,7 @@ async fn a_streamed_body_that_is_no_good_leaves_the_layer_as_it_was() {
 }
 
 #[tokio::test]
-async fn the_chunks_of_a_body_that_fails_are_let_go() {
+async fn failed_body_frees_its_chunks() {
     let (bytes, guard) = Guard::bytes(&[7; 4096]);
     let body = Scripted::new([Act::Bytes(bytes), Act::Fail("the disk is gone")]);
     let client = ServiceBuilder::new().layer(layer_for("http://localhost")).service(hyper_client());
@@ -104,7 +104,7 @@ async fn the_chunks_of_a_body_that_fails_are_let_go() {
 
 /// The same bodies on their way in: signed for a digest, so that they get there as they are.
 #[tokio::test]
-async fn a_body_that_is_no_good_never_reaches_the_verified_service() {
+async fn faulty_body_does_not_reach_the_handler() {
     let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
     let client = ServiceBuilder::new()
         .layer(layer_for("http://localhost"))
@@ -156,7 +156,7 @@ async fn status_line(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_breaks_off_its_body_costs_the_server_no_permit() {
+async fn aborted_upload_returns_the_permit() {
     let origin = server::serve(one_at_a_time()).await;
     let body = b"the whole body";
     for sent in 0..body.len() {
@@ -169,7 +169,7 @@ async fn a_client_that_breaks_off_its_body_costs_the_server_no_permit() {
 }
 
 #[tokio::test]
-async fn a_client_that_stalls_is_left_to_the_timeout_of_the_server() {
+async fn stalled_upload_times_out() {
     use axum::error_handling::HandleErrorLayer;
 
     let timeout = ServiceBuilder::new()

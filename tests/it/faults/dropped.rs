@@ -69,7 +69,7 @@ fn poll_times<F: Future<Output: Sized>>(future: F, polls: usize) -> bool {
 }
 
 #[test]
-fn the_signing_layer_lets_go_of_everything_wherever_it_is_dropped() {
+fn dropped_signing_future_frees_everything() {
     let client = ServiceBuilder::new().layer(layer_for("http://localhost")).concurrency_limit(1).service_fn(answer);
     let around = ConcurrencyLimit::new(client.clone(), 1);
     // Two waits of the body, read by the layer, and two of the inner service.
@@ -80,7 +80,7 @@ fn the_signing_layer_lets_go_of_everything_wherever_it_is_dropped() {
 }
 
 #[test]
-fn the_verifying_layer_lets_go_of_everything_wherever_it_is_dropped() {
+fn dropped_verifying_future_frees_everything() {
     let verify = LogentriesVerifyLayer::new(lookup);
     let inner = ServiceBuilder::new().layer(verify.clone()).concurrency_limit(1).service_fn(answer);
     let around = ServiceBuilder::new().concurrency_limit(1).layer(verify).service_fn(answer);
@@ -92,7 +92,7 @@ fn the_verifying_layer_lets_go_of_everything_wherever_it_is_dropped() {
 
 /// The same where the body waits below the verifying layer: signed for its digest, it streams through the signing one.
 #[test]
-fn the_verifying_layer_lets_go_of_a_body_that_it_waits_for() {
+fn dropped_verifying_future_frees_a_streamed_body() {
     let verify = LogentriesVerifyLayer::new(lookup);
     let server = ServiceBuilder::new().concurrency_limit(1).layer(verify).concurrency_limit(1).service_fn(answer);
     let client = ServiceBuilder::new()
@@ -106,7 +106,7 @@ fn the_verifying_layer_lets_go_of_a_body_that_it_waits_for() {
 }
 
 #[tokio::test]
-async fn no_task_is_started_by_either_layer() {
+async fn no_tasks_are_spawned() {
     let client = ServiceBuilder::new()
         .layer(layer_for("http://localhost"))
         .layer(LogentriesVerifyLayer::new(credentials()))

@@ -34,7 +34,7 @@ fn neighbour() -> Arc<AtomicUsize> {
 
 /// How many turns a neighbour has while one chunk is hashed to be signed, and once more to be verified.
 #[tokio::test]
-async fn other_tasks_have_a_turn_at_every_mebibyte_of_one_chunk() {
+async fn hashing_yields_every_mebibyte() {
     let turns = neighbour();
     let seen_between = Arc::new(AtomicUsize::new(0));
     let (count, between) = (Arc::clone(&turns), Arc::clone(&seen_between));

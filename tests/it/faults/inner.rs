@@ -117,13 +117,13 @@ where
 }
 
 #[tokio::test]
-async fn an_inner_service_that_is_not_ready_is_waited_for() {
+async fn waits_for_inner_readiness() {
     assert_eq!(fails_once(signing(Mood::NotReady)).await, "passed");
     assert_eq!(fails_once(verifying(Mood::NotReady)).await, "passed");
 }
 
 #[tokio::test]
-async fn an_inner_service_that_fails_is_heard_and_works_again() {
+async fn inner_errors_pass_and_service_recovers() {
     for mood in [Mood::FailsToGetReady, Mood::Fails, Mood::PanicsInCall, Mood::PanicsInFuture] {
         assert_eq!(fails_once(signing(mood)).await, "not today", "{mood:?}");
         assert_eq!(fails_once(verifying(mood)).await, "not today", "{mood:?}");
@@ -132,7 +132,7 @@ async fn an_inner_service_that_fails_is_heard_and_works_again() {
 
 /// Not even a request that is refused at once is taken before the inner service is ready.
 #[test]
-fn readiness_is_the_inner_service_s() {
+fn readiness_is_delegated() {
     let mut signing = signing(Mood::NotReady);
     let mut verifying = verifying(Mood::NotReady);
     for is_ready in [false, true] {
@@ -143,7 +143,7 @@ fn readiness_is_the_inner_service_s() {
 
 /// The layer runs its user's code: where that panics, nothing of the layer is left locked or half done.
 #[tokio::test]
-async fn a_clock_and_a_rule_that_panic_once_leave_the_layer_whole() {
+async fn panicking_clock_or_rule_leaves_the_layer_usable() {
     let once = || {
         let calls = AtomicUsize::new(0);
         move || assert!(calls.fetch_add(1, Ordering::SeqCst) > 0, "not today")

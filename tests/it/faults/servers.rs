@@ -40,7 +40,7 @@ where
 }
 
 #[tokio::test]
-async fn a_server_that_fails_is_the_service_s_error_and_the_next_request_works() {
+async fn server_fault_is_a_service_error() {
     for fault in [Fault::Reset, Fault::Close, Fault::HalfAnAnswer, Fault::Garbage] {
         for is_http2 in [false, true] {
             let (origin, recording) = fails_once(fault).await;
@@ -54,7 +54,7 @@ async fn a_server_that_fails_is_the_service_s_error_and_the_next_request_works()
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_left_to_the_timeout_of_the_caller() {
+async fn silent_server_is_left_to_the_callers_timeout() {
     for is_http2 in [false, true] {
         let (origin, recording) = fails_once(Fault::Silence).await;
         let client = client(&origin, is_http2);
@@ -69,7 +69,7 @@ async fn a_server_that_never_answers_is_left_to_the_timeout_of_the_caller() {
 }
 
 #[tokio::test]
-async fn a_connection_closed_as_the_next_request_comes_costs_that_request_alone() {
+async fn closed_keep_alive_fails_one_request_only() {
     let (origin, recording) = fails_once(Fault::CloseOnTheSecond).await;
     let client = client(&origin, false);
     let first = with_timeout(client.clone().oneshot(post(&origin, Body::empty()))).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_connection_closed_as_the_next_request_comes_costs_that_request_alone(
 
 /// The body is larger than any socket buffer, and no one reads it.
 #[tokio::test]
-async fn an_answer_that_comes_before_the_body_is_read_is_the_answer() {
+async fn early_response_is_returned() {
     for is_http2 in [false, true] {
         let app = axum::Router::new().fallback(|| async { http::StatusCode::IM_A_TEAPOT });
         let origin = server::serve(app).await;

@@ -35,13 +35,13 @@ fn assert_wrote(ran: &Ran, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn quickstart_shows_requests_accepted_and_one_refused() {
+async fn quickstart_shows_accepted_and_rejected_requests() {
     let ran = child::run("quickstart", &[]).await;
     assert_wrote(&ran, &["200 OK", "jane@smyth.com", "200 OK", "john@smyth.com", "401 Unauthorized"]);
 }
 
 #[tokio::test]
-async fn hyper_client_is_let_through_and_fails_by_its_exit_status() {
+async fn hyper_client_exit_status() {
     let ran = child::run("hyper_client", &[&api().await]).await;
     assert_wrote(&ran, &["200 OK", "read-only access"]);
     let refusing = LogentriesVerifyLayer::new(Credentials::read_only("another-key").unwrap());
@@ -54,19 +54,19 @@ async fn hyper_client_is_let_through_and_fails_by_its_exit_status() {
 }
 
 #[tokio::test]
-async fn reqwest_client_is_let_through() {
+async fn reqwest_client_is_accepted() {
     let ran = child::run("reqwest_client", &[&api().await]).await;
     assert_wrote(&ran, &["200 OK", "read-only access", "200 OK", "owner access"]);
 }
 
 #[tokio::test]
-async fn reqwest_middleware_is_let_through() {
+async fn reqwest_middleware_is_accepted() {
     let ran = child::run("reqwest_middleware", &[&api().await]).await;
     assert_wrote(&ran, &["200 OK", "read-only access", "200 OK", "owner access", "200 OK", "owner access"]);
 }
 
 #[tokio::test]
-async fn reqwest_redirects_signs_each_hop_and_stops_before_a_foreign_one() {
+async fn reqwest_redirects_stops_at_untrusted_origin() {
     let sent_to = |location: String| {
         record_and(move |received| match received.target == USERS {
             true => Response::builder().status(302).header("location", &location).body(Body::empty()).unwrap(),
@@ -109,7 +109,7 @@ async fn stand_in_keeps_what_a_client_adds() {
 }
 
 #[tokio::test]
-async fn examples_without_keys_say_what_they_lack() {
+async fn missing_keys_are_named() {
     for example in ["reqwest_client", "reqwest_middleware", "reqwest_redirects", "signing_gateway"] {
         let mut command = child::command(example);
         for key in ["OWNER_API_KEY_ID", "OWNER_API_KEY", "RW_API_KEY", "RO_API_KEY"] {
@@ -131,7 +131,7 @@ mod gen_signature {
     }
 
     #[tokio::test]
-    async fn shows_what_the_vectors_say_and_sends_nothing_on_a_dry_run() {
+    async fn dry_run_matches_vectors_and_sends_nothing() {
         let (origin, recording) = server::record().await;
         // What has another Content-Type, the script does not make; what is no text, is no argument.
         let mut vectors = Vector::all();
@@ -166,7 +166,7 @@ mod gen_signature {
     }
 
     #[tokio::test]
-    async fn fails_where_the_server_refuses() {
+    async fn rejection_is_exit_status_1() {
         let ran = gen_signature(&["--url", &api().await, "another-key", KEY_ID, "GET", USERS, ""]).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stdout.contains("401 Unauthorized\n{\"errorCode\""), "{ran:?}");
@@ -174,7 +174,7 @@ mod gen_signature {
     }
 
     #[tokio::test]
-    async fn fails_where_there_is_no_server() {
+    async fn refused_connection_is_exit_status_1() {
         let (origin, _held) = server::refused_port();
         let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
@@ -182,7 +182,7 @@ mod gen_signature {
     }
 
     #[tokio::test]
-    async fn fails_where_the_certificate_is_nobodys() {
+    async fn untrusted_certificate_is_exit_status_1() {
         let (app, recording) = server::recorder(|_| Response::new(Body::empty()));
         let (origin, _) = tls::serve(app).await;
         let ran = gen_signature(&["--url", &origin, OWNER_KEY, KEY_ID, "GET", USERS, ""]).await;
@@ -192,7 +192,7 @@ mod gen_signature {
     }
 
     #[tokio::test]
-    async fn explains_arguments_that_make_no_request() {
+    async fn invalid_arguments_are_explained() {
         let good = [OWNER_KEY, KEY_ID, "GET", USERS, ""];
         let with = |at: usize, other| {
             let mut arguments = good.to_vec();

@@ -195,7 +195,7 @@ fn json(text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn tenants_see_their_own_alone() {
+async fn tenants_are_isolated() {
     let (database, acme, globex) = (Database::new(), account("acme"), account("globex"));
     let (acme_key, globex_key) =
         (database.add_api_key(&acme, "w", "read-write").await, database.add_api_key(&globex, "w", "read-write").await);
@@ -212,7 +212,7 @@ async fn tenants_see_their_own_alone() {
 }
 
 #[tokio::test]
-async fn key_grants_what_it_was_added_for() {
+async fn key_grants_its_access() {
     let (database, acme) = (Database::new(), account("acme"));
     let read_only = database.add_api_key(&acme, "reports", "read-only").await;
     let service = database.serve(&[]).await;
@@ -226,7 +226,7 @@ async fn key_grants_what_it_was_added_for() {
 }
 
 #[tokio::test]
-async fn rotation_has_two_owner_keys_and_tells_them_apart() {
+async fn rotating_owner_keys_are_told_apart() {
     let (database, acme) = (Database::new(), account("acme"));
     let old = database.add_owner_key(&acme, "old").await;
     let service = database.serve(&["--revocation-secs", "1"]).await;
@@ -248,7 +248,7 @@ async fn rotation_has_two_owner_keys_and_tells_them_apart() {
 }
 
 #[tokio::test]
-async fn revoked_key_passes_for_as_long_as_is_set() {
+async fn revocation_takes_effect_after_cache_ttl() {
     let (database, acme) = (Database::new(), account("acme"));
     let key = database.add_api_key(&acme, "reports", "read-only").await;
     let (slow, quick) =
@@ -265,7 +265,7 @@ async fn revoked_key_passes_for_as_long_as_is_set() {
 }
 
 #[tokio::test]
-async fn public_routes_stand_beside_and_rejections_are_counted() {
+async fn public_routes_and_rejection_metrics() {
     let (database, acme) = (Database::new(), account("acme"));
     let key = database.add_api_key(&acme, "reports", "read-only").await;
     let service = database.serve(&["--allow-origin", "https://app.example"]).await;
@@ -298,7 +298,7 @@ async fn public_routes_stand_beside_and_rejections_are_counted() {
 }
 
 #[tokio::test]
-async fn request_that_takes_too_long_is_given_up() {
+async fn slow_request_times_out() {
     let (database, acme) = (Database::new(), account("acme"));
     let key = database.add_api_key(&acme, "w", "read-write").await;
     let service = database.serve(&["--timeout-secs", "1"]).await;
@@ -309,7 +309,7 @@ async fn request_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
-async fn shutdown_finishes_what_is_in_flight() {
+async fn shutdown_drains_requests_in_flight() {
     let (database, acme) = (Database::new(), account("acme"));
     let key = database.add_api_key(&acme, "w", "read-write").await;
     let service = database.serve(&[]).await;
@@ -324,7 +324,7 @@ async fn shutdown_finishes_what_is_in_flight() {
 }
 
 #[tokio::test]
-async fn database_that_fails_is_503_and_never_a_pass() {
+async fn failing_database_is_503() {
     let (database, acme) = (Database::new(), account("acme"));
     if !database.is_sqlite() {
         return; // Other tests would fail with it.
@@ -344,7 +344,7 @@ async fn database_that_fails_is_503_and_never_a_pass() {
 }
 
 #[tokio::test]
-async fn keys_are_neither_logged_nor_stored_but_where_they_must_be() {
+async fn keys_are_not_logged_and_api_keys_not_stored() {
     let (database, acme) = (Database::new(), account("acme"));
     let api_key = database.add_api_key(&acme, "reports", "read-only").await;
     let owner = database.add(&["add-owner-key", &acme, "--label", "2026"]).await;
@@ -365,7 +365,7 @@ async fn keys_are_neither_logged_nor_stored_but_where_they_must_be() {
 }
 
 #[tokio::test]
-async fn database_that_cannot_be_opened_is_an_error_at_once() {
+async fn unopenable_database_fails_at_start() {
     let mut command = child::command(EXAMPLE);
     let ran = child::finish(command.args(["--database-url", "sqlite:/nowhere/keys.db", "serve"])).await;
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:?}");

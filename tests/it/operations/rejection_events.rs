@@ -39,7 +39,7 @@ impl Error for Failure {
 }
 
 #[tokio::test]
-async fn failing_store_is_an_error_with_all_its_causes() {
+async fn failing_store_is_an_error_event_with_causes() {
     let store = |_: PresentedKey| async {
         let refused = Failure("connection refused", None);
         Err::<Option<StoredKey>, _>(Failure("no row was read", Some(Box::new(refused))))
@@ -51,7 +51,7 @@ async fn failing_store_is_an_error_with_all_its_causes() {
 }
 
 #[tokio::test]
-async fn invalid_signature_is_a_debug_event_with_its_canonical_string() {
+async fn invalid_signature_is_a_debug_event_with_canonical_string() {
     let forged = TestRequest { key: "another-key", ..TestRequest::CREATE };
     let told = event(verifier(), forged.request()).await;
     assert!(told.starts_with("DEBUG tower_logentries_auth::verify: request rejected method=POST path="), "{told}");
@@ -60,7 +60,7 @@ async fn invalid_signature_is_a_debug_event_with_its_canonical_string() {
 }
 
 #[tokio::test]
-async fn key_id_is_logged_where_it_is_well_formed() {
+async fn only_well_formed_key_ids_are_logged() {
     let stale = TestRequest { date: "Thu, 17 Aug 2017 20:00:00 GMT", ..TestRequest::LIST };
     let told = event(verifier(), stale.request()).await;
     assert!(told.contains(&format!("key_id=\"{KEY_ID}\" status=401 kind=\"date_out_of_tolerance\"")), "{told}");

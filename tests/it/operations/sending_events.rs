@@ -38,7 +38,7 @@ fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn each_request_is_one_event_with_its_access_key_size_and_way() {
+async fn each_request_is_one_debug_event() {
     let mut hashed = post(USERS, "four");
     hashed.extensions_mut().insert(BodyDigest::of("four"));
     let unsized_body = Body::new(Scripted::new([Act::Data(b"some")]));
@@ -64,7 +64,7 @@ async fn each_request_is_one_event_with_its_access_key_size_and_way() {
 }
 
 #[tokio::test]
-async fn each_refusal_before_sending_is_a_warning() {
+async fn failures_before_sending_are_warnings() {
     let failing = Body::new(Scripted::new([Act::Fail("the disk is gone")]));
     let asterisk = Request::options("*").body(Body::empty()).unwrap();
     for (request, why) in [
@@ -90,7 +90,7 @@ async fn of_receiving(request: Request<Body>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_verifying_layer_tells_whom_it_lets_in_and_whom_it_does_not() {
+async fn verification_is_one_debug_event() {
     let with = |name: &str, value: &str| Request::get(LOGS).header(name, value).body(Body::empty()).unwrap();
     let accepted = of_receiving(with("x-api-key", crate::support::READ_ONLY_KEY)).await;
     assert_eq!(accepted, ["DEBUG verify: request accepted method=GET path=\"/management/logs\" access=read-only"]);
@@ -106,7 +106,7 @@ async fn the_verifying_layer_tells_whom_it_lets_in_and_whom_it_does_not() {
 }
 
 #[tokio::test]
-async fn each_change_of_the_offset_is_a_warning() {
+async fn skew_corrections_are_warnings() {
     let ahead = date(SIGNED_AT + 1200);
     let server = service_fn(move |_: Request<Body>| {
         let response = Response::builder().status(401).header("date", &ahead).body(Body::empty()).unwrap();
@@ -126,7 +126,7 @@ async fn each_change_of_the_offset_is_a_warning() {
 }
 
 #[tokio::test]
-async fn neither_a_query_nor_a_body_is_told() {
+async fn queries_and_bodies_are_not_logged() {
     let server = LogentriesVerifyLayer::new(credentials())
         .layer(service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty()))));
     let client = ServiceBuilder::new().layer(layer_for(ORIGIN)).service(server);
@@ -142,7 +142,7 @@ async fn neither_a_query_nor_a_body_is_told() {
 }
 
 #[tokio::test]
-async fn a_subscriber_may_ask_the_layer_about_what_it_is_told() {
+async fn subscriber_may_query_the_layer() {
     let layer = layer_for(ORIGIN).clock(at(SIGNED_AT));
     let asked = layer.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || {

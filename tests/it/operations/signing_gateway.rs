@@ -40,7 +40,7 @@ async fn send_raw(gateway: &Served, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_without_keys_gets_the_key_of_its_resource() {
+async fn resource_chooses_the_key() {
     let (upstream, recording) = record().await;
     let gateway = gateway_to(&upstream).await;
     for (path, key) in [(LOGS, READ_ONLY_KEY), (TEAMS, READ_WRITE_KEY)] {
@@ -57,7 +57,7 @@ async fn a_request_without_keys_gets_the_key_of_its_resource() {
 }
 
 #[tokio::test]
-async fn credentials_and_a_host_that_a_request_brings_are_replaced() {
+async fn credentials_and_host_are_replaced() {
     let (upstream, recording) = record().await;
     let gateway = gateway_to(&upstream).await;
     for path in [LOGS, USERS] {
@@ -78,7 +78,7 @@ async fn credentials_and_a_host_that_a_request_brings_are_replaced() {
 }
 
 #[tokio::test]
-async fn a_target_that_names_another_host_goes_to_the_one_upstream() {
+async fn absolute_target_goes_to_the_upstream() {
     let (upstream, recording) = record().await;
     let (elsewhere, unreached) = record().await;
     let gateway = gateway_to(&upstream).await;
@@ -90,7 +90,7 @@ async fn a_target_that_names_another_host_goes_to_the_one_upstream() {
 }
 
 #[tokio::test]
-async fn targets_without_a_path_are_refused() {
+async fn targets_without_a_path_are_rejected() {
     let (upstream, recording) = record().await;
     let gateway = gateway_to(&upstream).await;
     for line in ["CONNECT rest.logentries.com:443", "CONNECT /", "OPTIONS *"] {
@@ -120,7 +120,7 @@ fn assert_no_hop_by_hop(headers: &HeaderMap) {
 }
 
 #[tokio::test]
-async fn hop_by_hop_headers_stop_at_the_gateway_both_ways() {
+async fn hop_by_hop_headers_are_removed() {
     let (upstream, recording) = record_and(|_| {
         let response = Response::builder().header("x-end", "1");
         HOP_BY_HOP
@@ -161,7 +161,7 @@ async fn bodies_stream_both_ways() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_can_not_be_reached_is_a_502_with_a_reason() {
+async fn unreachable_upstream_is_502() {
     let (upstream, _held) = refused_port();
     let gateway = gateway_to(&upstream).await;
     for path in [LOGS, USERS] {
@@ -173,7 +173,7 @@ async fn an_upstream_that_can_not_be_reached_is_a_502_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_a_413_before_it_is_read() {
+async fn body_over_the_limit_is_413() {
     let (upstream, recording) = record().await;
     let gateway = gateway_to(&upstream).await;
     let head = format!("POST {USERS} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 16777217\r\n\r\n");
@@ -183,7 +183,7 @@ async fn a_body_over_the_limit_is_a_413_before_it_is_read() {
 }
 
 #[tokio::test]
-async fn what_the_upstream_answers_is_passed_on() {
+async fn upstream_response_is_passed_on() {
     let (upstream, _) = record_and(|received| {
         let status = if received.method == "DELETE" { 404 } else { 201 };
         Response::builder().status(status).header("x-ratelimit-remaining", "7").body(Body::from("as it is")).unwrap()
@@ -199,7 +199,7 @@ async fn what_the_upstream_answers_is_passed_on() {
 }
 
 #[tokio::test]
-async fn it_writes_down_neither_keys_nor_queries_nor_bodies() {
+async fn keys_queries_and_bodies_are_not_logged() {
     let (upstream, recording) = record().await;
     let gateway = gateway_to(&upstream).await;
     for path in [LOGS, USERS] {

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_a_thousand_passes_on_many_threads() {
+async fn one_of_a_thousand_copies_passes_across_threads() {
     let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
     let copies = (0..1_000).map(|_| {
         let sent = send(&replays, &clock, TestRequest::CREATE.request());
@@ -32,7 +32,7 @@ async fn one_of_a_thousand_passes_on_many_threads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_a_thousand_passes_over_sockets() {
+async fn one_of_a_thousand_copies_passes_over_sockets() {
     let app = Router::new().route(USERS, any(async || {})).layer(RejectReplaysLayer::default()).layer(verifier());
     let origin = server::serve(app).await;
     let client = hyper_client();

@@ -48,7 +48,7 @@ async fn rejection_is_in_the_extensions() {
 }
 
 #[tokio::test]
-async fn unsigned_parts_make_no_new_request() {
+async fn changing_unsigned_parts_is_still_a_replay() {
     let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
     assert_eq!(outcome(send(&replays, &clock, TestRequest::CREATE.request()).await).await, None);
 
@@ -61,7 +61,7 @@ async fn unsigned_parts_make_no_new_request() {
 }
 
 #[tokio::test]
-async fn each_signed_part_makes_a_new_request() {
+async fn changing_signed_parts_is_a_new_request() {
     let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
     let next_second = date(SIGNED_AT + 1);
     let requests = [
@@ -80,7 +80,7 @@ async fn each_signed_part_makes_a_new_request() {
 }
 
 #[tokio::test]
-async fn forged_request_uses_nothing_up() {
+async fn forged_request_is_not_remembered() {
     let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
     let forged = TestRequest { body: b"forged", ..TestRequest::CREATE };
     let forged: Request<Body> = forged.carrying(TestRequest::CREATE.credential()).unwrap();
@@ -89,7 +89,7 @@ async fn forged_request_uses_nothing_up() {
 }
 
 #[tokio::test]
-async fn clones_and_services_of_a_layer_share_what_is_remembered() {
+async fn clones_share_the_guard() {
     let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
     assert_eq!(outcome(send(&replays.clone(), &clock, TestRequest::CREATE.request()).await).await, None);
     assert_eq!(outcome(send(&replays, &clock, TestRequest::CREATE.request()).await).await, Some("replayed"));

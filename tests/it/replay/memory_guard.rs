@@ -28,7 +28,7 @@ fn request_of(second: u64, n: u8) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn room_is_made_once_dates_have_expired() {
+async fn expired_dates_make_room() {
     let guard = MemoryReplayGuard::with_capacity(1);
     let (replays, clock) = (RejectReplaysLayer::new(guard.clone()), ManualClock::at(SIGNED_AT));
     assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT, 0)).await).await, None);
@@ -40,7 +40,7 @@ async fn room_is_made_once_dates_have_expired() {
 }
 
 #[tokio::test]
-async fn clock_that_was_set_back_lets_no_forgotten_signature_pass() {
+async fn clock_set_back_does_not_reopen_replays() {
     let (replays, clock) = (RejectReplaysLayer::new(MemoryReplayGuard::with_capacity(1)), ManualClock::at(SIGNED_AT));
     assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT, 0)).await).await, None);
     clock.set(SIGNED_AT + TOLERANCE + 1);
@@ -51,7 +51,7 @@ async fn clock_that_was_set_back_lets_no_forgotten_signature_pass() {
 }
 
 #[tokio::test]
-async fn date_that_expires_while_the_body_arrives_does_not_pass() {
+async fn date_expiring_during_upload_is_rejected() {
     let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
     let (chunks, mut arriving) = mpsc::unbounded_channel();
     let body = stream::poll_fn(move |cx| arriving.poll_recv(cx));

@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn safe_methods_are_checked_where_that_is_set() {
+async fn safe_methods_are_checked_if_set() {
     for (checked, free) in [(false, &["GET", "HEAD", "OPTIONS"][..]), (true, &[])] {
         let (replays, clock) = (RejectReplaysLayer::default().safe_methods(checked), ManualClock::at(SIGNED_AT));
         for method in METHODS {

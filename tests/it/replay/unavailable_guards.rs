@@ -30,7 +30,7 @@ async fn hanging_guard_holds_the_request() {
 }
 
 #[tokio::test]
-async fn guard_learns_what_it_needs_to_remember() {
+async fn guard_receives_the_signature_and_how_long_to_remember_it() {
     let guard = async |signature: VerifiedSignature| {
         assert_eq!(signature.valid_until(), at(SIGNED_AT + 300)());
         // Ten seconds have passed. The last second counts whole, and a minute is added.

@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn api_key_passes_again_and_again() {
+async fn api_key_requests_may_repeat() {
     let (replays, clock) = (RejectReplaysLayer::default().safe_methods(true), ManualClock::at(SIGNED_AT));
     for _ in 0..3 {
         let request = with_api_key("POST", LOGS, READ_WRITE_KEY);
@@ -33,7 +33,7 @@ async fn unverified(request: Request<Body>) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn missing_verifying_layer_is_a_clear_500() {
+async fn missing_verifying_layer_is_500() {
     for request in [TestRequest::LIST.request(), TestRequest::CREATE.request(), with_api_key("GET", LOGS, "any")] {
         let response = unverified(request).await;
         assert_eq!(response.status(), 500);
@@ -44,7 +44,7 @@ async fn missing_verifying_layer_is_a_clear_500() {
 }
 
 #[tokio::test]
-async fn identity_of_an_owner_without_a_signature_does_not_pass() {
+async fn owner_identity_without_signature_is_rejected() {
     let mut request = TestRequest::CREATE.request();
     request.extensions_mut().insert(Authenticated::new(Access::Owner));
     assert_eq!(outcome(unverified(request).await).await, Some("missing_verify_layer"));

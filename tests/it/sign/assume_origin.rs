@@ -25,7 +25,7 @@ fn request(target: &str, host: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_target_without_an_authority_is_sent_where_the_layer_is_told_that_it_goes() {
+async fn assumed_origin_allows_relative_uris() {
     let (origin, recording) = server::record().await;
     let host = origin.strip_prefix("http://").unwrap();
     let layer = layer_for(&origin);
@@ -50,7 +50,7 @@ async fn a_target_without_an_authority_is_sent_where_the_layer_is_told_that_it_g
 }
 
 #[tokio::test]
-async fn an_assumed_origin_is_not_trusted_for_that() {
+async fn assumed_origin_is_not_trusted() {
     let (origin, recording) = server::record().await;
     let layer = layer().assume_origin(&origin).unwrap();
     let client = layer.layer(connect(&origin).await);

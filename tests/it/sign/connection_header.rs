@@ -22,7 +22,7 @@ async fn connection_after(layer: &LogentriesAuthLayer, values: &[&str]) -> Vec<S
 }
 
 #[tokio::test]
-async fn signed_headers_are_taken_out_of_connection() {
+async fn signed_headers_are_removed_from_connection() {
     for (before, after) in [
         (vec!["Date"], vec![]),
         (vec!["close, DATE ,content-type"], vec!["close"]),
@@ -35,7 +35,7 @@ async fn signed_headers_are_taken_out_of_connection() {
 }
 
 #[tokio::test]
-async fn credentials_named_by_connection_arrive_over_http_2() {
+async fn credentials_named_by_connection_arrive_over_http2() {
     let (origin, recording) = server::record().await;
     let client = layer_for(&origin).layer(Client::builder(TokioExecutor::new()).http2_only(true).build_http());
     for (path, access) in [(USERS, Access::Owner), (LOGS, Access::ReadOnly)] {

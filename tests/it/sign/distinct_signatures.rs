@@ -41,7 +41,7 @@ fn split_nonce(content_type: &str) -> (&str, &str) {
 }
 
 #[tokio::test]
-async fn nonce_is_off_unless_set() {
+async fn nonce_defaults_to_off() {
     for layer in [layer(), distinct().distinct_signatures(false)] {
         assert_eq!(sent_type(&layer, Method::POST, USERS, None).await, "application/json");
     }

@@ -105,7 +105,7 @@ fn refused_for_their_bodies() -> [Refusal; 3] {
 }
 
 #[tokio::test]
-async fn every_refusal_says_what_is_wrong_and_what_to_do() {
+async fn error_texts() {
     let refusals = refused_for_where_they_go().into_iter();
     for Refusal { layer, request, message } in
         refusals.chain(refused_for_what_can_not_be_signed()).chain(refused_for_their_bodies())
@@ -118,7 +118,7 @@ async fn every_refusal_says_what_is_wrong_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_body_that_fails_is_the_source_of_its_error() {
+async fn body_error_is_the_root_cause() {
     let broken = Scripted::new([Act::Data(b"half"), Act::Fail("the disk is gone")]);
     let Refusal { layer, request, message } =
         says("failed to read the request body that has to be signed", |head| head).of_body(broken);

@@ -50,7 +50,7 @@ async fn explicit_access_follows_a_redirect_within_its_origin() {
 }
 
 #[tokio::test]
-async fn table_decides_anew_without_preserved_extensions() {
+async fn table_applies_without_preserved_extensions() {
     let (origin, recording) = moved_to(LOGS.to_owned()).await;
     send_signed(&origin, &origin, FollowRedirectLayer::new().preserve_extensions(false)).await;
     let [first, second] = recording.take().try_into().unwrap();
@@ -59,7 +59,7 @@ async fn table_decides_anew_without_preserved_extensions() {
 }
 
 #[tokio::test]
-async fn table_decides_anew_on_another_trusted_origin() {
+async fn table_applies_on_another_trusted_origin() {
     let (other, there) = record().await;
     let (origin, here) = moved_to(format!("{other}{LOGS}")).await;
     send_signed(&origin, &other, FollowRedirectLayer::new()).await;
@@ -68,7 +68,7 @@ async fn table_decides_anew_on_another_trusted_origin() {
 }
 
 #[tokio::test]
-async fn rule_of_the_layer_decides_on_every_hop() {
+async fn layer_rule_applies_on_every_hop() {
     let (origin, recording) = moved_to(LOGS.to_owned()).await;
     let layer = layer_for(&origin).access(|_, path| if path == MOVED { Access::Owner } else { Access::ReadWrite });
     let client = ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer).service(hyper_client());

@@ -18,7 +18,7 @@ fn users(origin: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn service_under_other_layers_takes_new_credentials() {
+async fn nested_service_takes_new_credentials() {
     let (origin, recording) = record().await;
     let client = FollowRedirectLayer::new().layer(layer_for(&origin).layer(hyper_client()));
     let handle = client.get_ref().credentials_handle();

@@ -34,7 +34,7 @@ fn with_stale_headers(head: request::Builder) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn stale_credentials_and_dates_are_replaced_and_nothing_is_doubled() {
+async fn stale_credentials_and_dates_are_replaced() {
     let (origin, recording) = server::record().await;
     let client = layer_for(&origin).clock(at(SIGNED_AT)).layer(hyper_client());
 
@@ -64,7 +64,7 @@ async fn credentials_are_marked_sensitive() {
 }
 
 #[tokio::test]
-async fn a_signed_request_without_a_content_type_gets_the_default() {
+async fn missing_content_type_gets_the_default() {
     let xml = || Some(HeaderValue::from_static("application/xml"));
     let cases = [
         (layer(), Some("application/json")),
@@ -79,7 +79,7 @@ async fn a_signed_request_without_a_content_type_gets_the_default() {
 }
 
 #[tokio::test]
-async fn a_content_type_that_is_there_stays_and_is_signed() {
+async fn existing_content_type_is_signed() {
     let quoted = "text/plain; charset=\"utf-8\";\tformat=flowed";
     for layer in [layer(), layer().default_content_type(None)] {
         let request = pass(&layer, empty(signed(USERS).header("content-type", quoted))).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_content_type_that_is_there_stays_and_is_signed() {
 }
 
 #[tokio::test]
-async fn an_api_key_request_gets_its_key_and_nothing_else() {
+async fn api_key_request_gets_only_its_key() {
     let head = Request::options(format!("{VENDOR}{LOGS}//?limit=5")).header("date", "the caller's");
     let request = pass(&layer(), empty(head)).await.unwrap();
     let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
@@ -100,7 +100,7 @@ async fn an_api_key_request_gets_its_key_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn two_content_types_are_refused_unless_an_api_key_goes() {
+async fn duplicate_content_type_fails_for_signatures() {
     let twice = |head: request::Builder| empty(head.header("content-type", "a/b").header("content-type", "a/b"));
     let error = pass(&layer(), twice(signed(USERS))).await.unwrap_err();
     assert!(matches!(error, AuthError::DuplicateContentType), "{error}");
@@ -109,7 +109,7 @@ async fn two_content_types_are_refused_unless_an_api_key_goes() {
 }
 
 #[tokio::test]
-async fn a_content_type_that_arrives_otherwise_than_it_is_sent_is_refused() {
+async fn invalid_content_type_fails() {
     let values: [&[u8]; 7] = [b"", b" ", b"a/b ", b" a/b", b"a/b\t", b"a/b; c=\xfc", "a/b; c=ü".as_bytes()];
     for value in values {
         let value = HeaderValue::from_bytes(value).unwrap();
@@ -123,7 +123,7 @@ async fn a_content_type_that_arrives_otherwise_than_it_is_sent_is_refused() {
 }
 
 #[tokio::test]
-async fn the_target_that_is_sent_does_not_end_in_a_slash_and_is_not_changed_otherwise() {
+async fn trailing_slash_is_removed_from_target() {
     let (origin, recording) = server::record().await;
     let client = layer_for(&origin).layer(hyper_client());
     let targets = [
@@ -152,7 +152,7 @@ async fn the_target_that_is_sent_does_not_end_in_a_slash_and_is_not_changed_othe
 
 proptest! {
     #[test]
-    fn what_is_signed_is_what_is_sent(
+    fn signature_matches_what_is_sent(
         path in "(/[!-~&&[^?#]]{0,5}){0,5}/{0,2}",
         query in "(\\?[!-~&&[^#]]{0,9})?",
         content_type in option::of("[!-~]([\t -~]{0,9}[!-~])?"),
@@ -168,7 +168,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn too_many_headers_are_an_error() {
+async fn too_many_headers_fail() {
     for target in [LOGS, USERS] {
         let mut request = empty(Request::post(format!("{VENDOR}{target}")).extension(Access::Owner));
         for n in 0.. {
@@ -183,7 +183,7 @@ async fn too_many_headers_are_an_error() {
 }
 
 #[tokio::test]
-async fn only_methods_that_are_read_in_one_way_are_signed() {
+async fn unsupported_method_fails() {
     let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY"];
     for method in methods {
         let request = pass(&layer(), empty(signed(USERS).method(method))).await.unwrap();
@@ -199,7 +199,7 @@ async fn only_methods_that_are_read_in_one_way_are_signed() {
 }
 
 #[tokio::test]
-async fn a_target_without_a_path_goes_with_an_api_key_and_is_not_signed() {
+async fn missing_path_fails_for_signatures() {
     let layer = layer().assume_origin(VENDOR).unwrap();
     let request = || Request::options("*");
     assert!(pass(&layer, empty(request())).await.unwrap().headers().contains_key("x-api-key"));
@@ -210,7 +210,7 @@ async fn a_target_without_a_path_goes_with_an_api_key_and_is_not_signed() {
 const LAST_SECOND: u64 = 253_402_300_799;
 
 #[tokio::test]
-async fn the_first_and_the_last_second_that_a_date_can_name_are_signed() {
+async fn first_and_last_dates_are_signed() {
     for (second, date) in [(0, "Thu, 01 Jan 1970 00:00:00 GMT"), (LAST_SECOND, "Fri, 31 Dec 9999 23:59:59 GMT")] {
         let request = pass(&layer().clock(at(second)), empty(signed(USERS))).await.unwrap();
         assert_eq!((request.headers()["date"].to_str().unwrap(), signature_error(&request, b"")), (date, None));
@@ -218,7 +218,7 @@ async fn the_first_and_the_last_second_that_a_date_can_name_are_signed() {
 }
 
 #[tokio::test]
-async fn a_clock_that_no_date_can_name_is_an_error_for_signatures_alone() {
+async fn clock_out_of_range_fails_for_signatures() {
     let before = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
     let after = SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND + 1);
     let far_after = SystemTime::UNIX_EPOCH + Duration::from_secs(i64::MAX as u64);
@@ -234,7 +234,7 @@ async fn a_clock_that_no_date_can_name_is_an_error_for_signatures_alone() {
 }
 
 #[tokio::test]
-async fn the_owner_key_is_never_sent() {
+async fn owner_key_is_never_sent() {
     let (origin, recording) = server::record().await;
     let client = layer_for(&origin).layer(hyper_client());
     for access in [Access::ReadOnly, Access::ReadWrite, Access::Owner] {

@@ -63,7 +63,7 @@ fn to(origin: &str) -> Request<Full<Bytes>> {
 }
 
 #[tokio::test]
-async fn the_vendors_hosts_get_a_key_over_https() {
+async fn rapid7_hosts_are_trusted_over_https() {
     let regions = ["us", "us2", "us3", "eu", "ca", "au", "ap", "a-new-1"];
     let regional = regions.map(|region| format!("https://{region}.rest.logs.insight.rapid7.com"));
     let others = ["https://rest.logentries.com:443", "https://REST.LogEntries.com", "HTTPS://rest.logentries.com"];
@@ -74,7 +74,7 @@ async fn the_vendors_hosts_get_a_key_over_https() {
 }
 
 #[tokio::test]
-async fn nobody_else_gets_anything() {
+async fn other_origins_get_no_credentials() {
     for origin in STRANGERS {
         let error = pass(&layer(), to(origin)).await.unwrap_err();
         let named = match &error {
@@ -87,7 +87,7 @@ async fn nobody_else_gets_anything() {
 }
 
 #[tokio::test]
-async fn plain_http_to_rapid7_says_to_use_https() {
+async fn plain_http_error_suggests_https() {
     for origin in INSECURE {
         let error = pass(&layer(), to(origin)).await.unwrap_err().to_string();
         assert!(error.contains("use https://") && !error.contains("trust_origin"), "{error}");
@@ -97,7 +97,7 @@ async fn plain_http_to_rapid7_says_to_use_https() {
 }
 
 #[tokio::test]
-async fn the_platform_is_trusted_by_its_regions_alone() {
+async fn platform_requires_a_region() {
     let trusted =
         ["us", "us2", "us3", "eu", "ca", "au", "ap"].map(|region| format!("https://{region}.api.insight.rapid7.com"));
     for origin in trusted {
@@ -120,7 +120,7 @@ async fn the_platform_is_trusted_by_its_regions_alone() {
 }
 
 #[tokio::test]
-async fn a_target_that_could_be_read_as_two_hosts_gets_nothing() {
+async fn ambiguous_authority_gets_no_credentials() {
     for origin in UNCLEAR {
         let error = pass(&layer(), to(origin)).await.unwrap_err();
         assert!(matches!(error, AuthError::InvalidAuthority), "{origin}: {error}");
@@ -129,7 +129,7 @@ async fn a_target_that_could_be_read_as_two_hosts_gets_nothing() {
 }
 
 #[tokio::test]
-async fn an_authority_without_a_scheme_gets_nothing() {
+async fn authority_without_scheme_gets_no_credentials() {
     let mut request = to_vendor(Method::CONNECT, "");
     *request.uri_mut() = "rest.logentries.com:443".parse().unwrap();
     let error = pass(&layer(), request).await.unwrap_err();
@@ -137,7 +137,7 @@ async fn an_authority_without_a_scheme_gets_nothing() {
 }
 
 #[tokio::test]
-async fn a_trusted_origin_is_one_scheme_one_host_and_one_port() {
+async fn trusted_origin_is_scheme_host_and_port() {
     let trusting = [
         ("http://127.0.0.1:8080", vec!["http://127.0.0.1:8080"]),
         ("http://localhost", vec!["http://localhost", "http://localhost:80", "http://LOCALHOST:80"]),
@@ -161,7 +161,7 @@ async fn a_trusted_origin_is_one_scheme_one_host_and_one_port() {
 }
 
 #[tokio::test]
-async fn trust_adds_up() {
+async fn trust_origin_accumulates() {
     let layer = layer().trust_origin("http://a.example").unwrap().trust_origin("http://b.example").unwrap();
     for origin in ["http://a.example", "http://b.example", VENDOR] {
         assert_eq!(key_of(&pass(&layer, to(origin)).await.unwrap()), Some(Access::ReadOnly), "{origin}");
@@ -169,7 +169,7 @@ async fn trust_adds_up() {
 }
 
 #[tokio::test]
-async fn what_passes_to_a_stranger_loses_its_credentials_and_nothing_else() {
+async fn untrusted_origin_strips_credentials() {
     let layer = layer().untrusted_origins(UntrustedOrigins::StripCredentials);
     let body = Bytes::from_static(b"a body that stays where it is");
     for origin in STRANGERS.into_iter().chain(UNCLEAR) {
@@ -195,7 +195,7 @@ async fn what_passes_to_a_stranger_loses_its_credentials_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn passing_strangers_through_trusts_no_one_and_forgives_nothing_else() {
+async fn strip_credentials_keeps_other_checks() {
     let layer = layer().untrusted_origins(UntrustedOrigins::StripCredentials);
     assert_eq!(key_of(&pass(&layer, to(VENDOR)).await.unwrap()), Some(Access::ReadOnly));
     let mut elsewhere = to(VENDOR);
@@ -216,7 +216,7 @@ async fn key_under_hosts(hosts: &[&[u8]]) -> Result<Option<Access>, AuthError> {
 }
 
 #[tokio::test]
-async fn a_host_header_may_name_the_authority_of_the_target() {
+async fn matching_host_header_is_accepted() {
     for host in ["rest.logentries.com", "REST.logentries.COM", "rest.logentries.com:443"] {
         let key = key_under_hosts(&[host.as_bytes()]).await.unwrap();
         assert_eq!(key, Some(Access::ReadOnly), "{host}");
@@ -224,7 +224,7 @@ async fn a_host_header_may_name_the_authority_of_the_target() {
 }
 
 #[tokio::test]
-async fn a_host_header_that_names_another_authority_is_refused() {
+async fn host_header_mismatch_fails() {
     let right: &[u8] = b"rest.logentries.com";
     let others: [&[u8]; 8] = [
         b"evil.example",
@@ -275,7 +275,7 @@ const NO_ORIGINS: [&str; 26] = [
 ];
 
 #[test]
-fn a_text_that_names_no_origin_is_refused_and_not_repeated() {
+fn invalid_origin_fails_without_being_repeated() {
     let setters: [fn(&str) -> Option<InvalidOrigin>; 3] = [
         |text| layer().trust_origin(text).err(),
         |text| layer().assume_origin(text).err(),
@@ -294,7 +294,7 @@ fn a_text_that_names_no_origin_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn the_layer_shows_whom_it_trusts_and_no_key() {
+fn debug_shows_trusted_origins_and_hides_keys() {
     let layer = layer().trust_origin("http://127.0.0.1:8080").unwrap();
     let debug = format!("{layer:?}");
     assert!(debug.contains("http://127.0.0.1:8080"), "{debug}");

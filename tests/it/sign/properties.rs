@@ -73,7 +73,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn a_key_is_visible_ascii_and_an_id_has_no_colon(text in prop_oneof!["[!-~]{0,40}", "[ -~]{0,10}", "\\PC{0,10}", ".{0,10}"]) {
+    fn key_is_visible_ascii(text in prop_oneof!["[!-~]{0,40}", "[ -~]{0,10}", "\\PC{0,10}", ".{0,10}"]) {
         let is_key = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         prop_assert_eq!(ApiKey::new(&text).is_ok(), is_key);
         prop_assert_eq!(OwnerKey::new(KEY_ID, &text).is_ok(), is_key);
@@ -83,14 +83,14 @@ proptest! {
     }
 
     #[test]
-    fn a_signature_is_read_in_one_spelling_only(text in near("6Rkb2bUtnF4VG1ku65pGOCuAUpA=", "=+/AZ09-_ \n")) {
+    fn signature_parses_in_one_spelling(text in near("6Rkb2bUtnF4VG1ku65pGOCuAUpA=", "=+/AZ09-_ \n")) {
         if let Ok(signature) = text.parse::<Signature>() {
             prop_assert_eq!(signature.to_string(), text);
         }
     }
 
     #[test]
-    fn any_values_are_signed_by_the_wire_rules(
+    fn any_values_sign_as_the_wire_rules_say(
         method in "[A-Z]{1,8}", target in "/?\\PC{0,30}", content_type in "\\PC{0,20}", date in "\\PC{0,30}",
         body in prop::collection::vec(any::<u8>(), 0..100),
     ) {
@@ -102,7 +102,7 @@ proptest! {
 
     /// Whatever is in a request: it arrives with a good signature, or it does not arrive.
     #[test]
-    fn a_request_of_any_form_is_refused_or_rightly_signed(
+    fn any_request_fails_or_is_signed_correctly(
         method in prop_oneof!["GET|POST|PUT|OPTIONS|CONNECT", "[A-Za-z!#$%&'*+.^_`|~0-9-]{1,10}"],
         target in prop_oneof!["/[!-~]{0,20}", "/[a-z/%.?#]{0,20}", Just("*".to_owned())],
         headers in prop::collection::vec(
@@ -126,7 +126,7 @@ proptest! {
 
     /// The clock moves for a date in the one form that is sent, and for no other that some parser would take.
     #[test]
-    fn a_date_is_read_in_one_spelling_only(text in prop_oneof![
+    fn date_parses_in_one_spelling(text in prop_oneof![
         near("Thu, 17 Aug 2017 20:36:24 GMT", "0123456789:,ATGM +-"),
         "(Mon|Thu|Thursday), (17|7|31)[ -](Aug|aug)[ -](2017|17) 20:(36|16):(24|60) (GMT|UTC|)",
         "(Mon|Thu) Aug (17| 7) 20:36:24 2017",
@@ -143,7 +143,7 @@ proptest! {
 
     /// An origin is what `http::Uri` says that it is, and stays so when it is written with other case and its port.
     #[test]
-    fn an_origin_is_what_the_uri_says(text in prop_oneof![near("https://Rest.example:8443", "@:/.[]?#%+ \\aA0"), uri()]) {
+    fn origin_agrees_with_uri(text in prop_oneof![near("https://Rest.example:8443", "@:/.[]?#%+ \\aA0"), uri()]) {
         let Ok(layer) = LogentriesAuthLayer::new(credentials()).trust_origin(&text) else { return Ok(()) };
         let uri: Uri = text.parse().unwrap();
         prop_assert!(!uri.authority().unwrap().as_str().contains('@'));
@@ -158,7 +158,7 @@ proptest! {
 
     /// What is trusted by one parser is not another host to the other: the two that Rust's clients use are asked.
     #[test]
-    fn no_target_is_trusted_that_another_parser_takes_elsewhere(
+    fn trust_agrees_with_other_url_parsers(
         text in prop_oneof![near("http://a.example:80/management/accounts/acme/users", "@:/.[]?#%+ \\;&aA0"), uri()],
     ) {
         let Ok(request) = Request::get(&text).extension(Access::Owner).body(Body::empty()) else { return Ok(()) };

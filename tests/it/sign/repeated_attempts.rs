@@ -126,7 +126,7 @@ fn stale(url: String, body: &'static str) -> InMemory {
 }
 
 #[tokio::test]
-async fn every_attempt_has_a_date_and_a_signature_of_its_own() {
+async fn each_attempt_has_its_own_date_and_signature() {
     let (origin, recording) = busy().await;
     let client = ServiceBuilder::new().layer(while_busy()).layer(ticking_layer(&origin)).service(http());
     let response = client.oneshot(stale(format!("{origin}{USERS}"), "a user")).await.unwrap();
@@ -135,7 +135,7 @@ async fn every_attempt_has_a_date_and_a_signature_of_its_own() {
 }
 
 #[tokio::test]
-async fn every_attempt_has_one_api_key() {
+async fn each_attempt_has_one_api_key() {
     let (origin, recording) = busy().await;
     let client = ServiceBuilder::new().layer(while_busy()).layer(layer_for(&origin)).service(http());
     client.oneshot(stale(format!("{origin}{LOGS}"), "a log")).await.unwrap();
@@ -149,7 +149,7 @@ async fn every_attempt_has_one_api_key() {
 }
 
 #[tokio::test]
-async fn a_request_that_can_not_be_had_again_is_sent_once() {
+async fn request_that_cannot_be_cloned_is_sent_once() {
     let (origin, recording) = busy().await;
     let never = RetryLayer::new(WhileBusy { clone: |_: &InMemory| None });
     let client = ServiceBuilder::new().layer(never).layer(ticking_layer(&origin)).service(http());
@@ -159,7 +159,7 @@ async fn a_request_that_can_not_be_had_again_is_sent_once() {
 }
 
 #[tokio::test]
-async fn inside_of_the_layer_every_attempt_has_the_date_of_the_first() {
+async fn inner_retry_repeats_the_first_date() {
     let (origin, recording) = busy().await;
     let client = ServiceBuilder::new().layer(ticking_layer(&origin)).layer(while_busy()).service(http());
     client.oneshot(stale(format!("{origin}{USERS}"), "a user")).await.unwrap();
@@ -213,7 +213,7 @@ mod with_reqwest {
     }
 
     #[tokio::test]
-    async fn every_attempt_is_signed_afresh() {
+    async fn each_attempt_is_signed_afresh() {
         let (origin, recording) = busy().await;
         let retry = RetryLayer::new(WhileBusy { clone: reqwest::Request::try_clone });
         let client = ServiceBuilder::new().layer(retry).layer(ticking_layer(&origin)).service(http());
@@ -223,7 +223,7 @@ mod with_reqwest {
     }
 
     #[tokio::test]
-    async fn a_middleware_before_ours_has_every_attempt_signed_afresh() {
+    async fn outer_middleware_attempts_are_signed_afresh() {
         let (origin, recording) = busy().await;
         let client = ClientBuilder::new(http())
             .with(RetryWhileBusy)
@@ -235,7 +235,7 @@ mod with_reqwest {
     }
 
     #[tokio::test]
-    async fn a_stream_is_signed_and_sent_once() {
+    async fn stream_is_signed_and_sent_once() {
         let (origin, recording) = busy().await;
         let retry = RetryLayer::new(WhileBusy { clone: reqwest::Request::try_clone });
         let client = ServiceBuilder::new().layer(retry).layer(ticking_layer(&origin)).service(http());

@@ -102,7 +102,7 @@ async fn extensions_survive() {
 }
 
 #[tokio::test]
-async fn an_absent_body_stays_absent() {
+async fn absent_body_stays_absent() {
     for path in [LOGS, USERS] {
         for request in handed_on(|| request(path, None)).await {
             assert!(request.body().is_none(), "{path}");
@@ -111,7 +111,7 @@ async fn an_absent_body_stays_absent() {
 }
 
 #[tokio::test]
-async fn a_body_in_memory_stays_replayable() {
+async fn body_in_memory_stays_cloneable() {
     for path in [LOGS, USERS] {
         for request in handed_on(|| request(path, Some("in memory".into()))).await {
             let clone = request.try_clone().expect("it should be replayable");
@@ -121,7 +121,7 @@ async fn a_body_in_memory_stays_replayable() {
 }
 
 #[tokio::test]
-async fn a_body_in_memory_is_not_copied() {
+async fn body_in_memory_is_not_copied() {
     let bytes = bytes::Bytes::from_static(b"in memory");
     for request in handed_on(|| request(USERS, Some(bytes.clone().into()))).await {
         let body = request.body().and_then(Body::as_bytes).unwrap();
@@ -130,7 +130,7 @@ async fn a_body_in_memory_is_not_copied() {
 }
 
 #[tokio::test]
-async fn a_stream_is_read_where_it_is_signed_and_nowhere_else() {
+async fn stream_is_read_only_to_be_signed() {
     for signed in handed_on(|| request(USERS, Some(streaming()))).await {
         assert_eq!(signed.body().and_then(Body::as_bytes), Some(&b"a stream"[..]));
         assert!(signed.try_clone().is_some());

@@ -47,7 +47,7 @@ async fn tell(who: Authenticated) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_extracts_who_is_there() {
+async fn handler_extracts_authenticated() {
     let origin = serve(Router::new().route(USERS, get(tell)).route(LOGS, get(tell)).layer(verifier())).await;
     let by_owner = text(send(TestRequest::LIST.request_to(&origin)).await).await;
     assert_eq!(by_owner, format!("owner by Some({KEY_ID:?})"));
@@ -56,7 +56,7 @@ async fn a_handler_extracts_who_is_there() {
 }
 
 #[tokio::test]
-async fn the_extractor_says_what_is_missing_where_no_layer_is_around() {
+async fn extractor_without_layer_names_what_is_missing() {
     let origin = serve(Router::new().route(USERS, get(tell))).await;
     let response = send(TestRequest::LIST.request_to(&origin)).await;
     assert_eq!(response.status(), 500);
@@ -66,7 +66,7 @@ async fn the_extractor_says_what_is_missing_where_no_layer_is_around() {
 }
 
 #[tokio::test]
-async fn a_route_that_is_added_below_the_layer_is_open() {
+async fn route_added_after_the_layer_is_public() {
     let app = Router::new().route(LOGS, get(|| async {})).layer(verifier()).route("/health", get(|| async {}));
     let origin = serve(app).await;
     let anonymous = |path| send(Request::get(format!("{origin}{path}")).body(Body::empty()).unwrap());
@@ -75,14 +75,14 @@ async fn a_route_that_is_added_below_the_layer_is_open() {
 }
 
 #[tokio::test]
-async fn a_path_without_a_route_is_refused_before_it_is_not_found() {
+async fn unknown_route_is_401_before_404() {
     let origin = serve(Router::new().route(LOGS, get(|| async {})).layer(verifier())).await;
     assert_eq!(status(&origin, "/management/nothing", "nobody's").await, 401);
     assert_eq!(status(&origin, "/management/nothing", READ_WRITE_KEY).await, 404);
 }
 
 #[tokio::test]
-async fn a_handler_gets_the_body_that_was_signed() {
+async fn handler_gets_the_signed_body() {
     let app = Router::new().route(USERS, post(|body: Bytes| async { body })).layer(verifier());
     let origin = serve(app).await;
     let response = send(TestRequest::CREATE.request_to(&origin)).await;
@@ -90,7 +90,7 @@ async fn a_handler_gets_the_body_that_was_signed() {
 }
 
 #[tokio::test]
-async fn a_handler_sees_the_credentials_marked_as_sensitive() {
+async fn credentials_are_sensitive_in_handlers() {
     let sensitive = |headers: HeaderMap| async move {
         let values: Vec<_> = headers.values().filter(|value| value.is_sensitive()).cloned().collect();
         format!("{} {values:?} {headers:?}", values.len())
@@ -107,7 +107,7 @@ async fn a_handler_sees_the_credentials_marked_as_sensitive() {
 }
 
 #[tokio::test]
-async fn under_nest_the_signature_covers_the_whole_path() {
+async fn nested_signature_covers_the_original_path() {
     let inner = Router::new().route(USERS, get(tell)).layer(verifier());
     let origin = serve(Router::new().nest("/api/v1", inner)).await;
     let nested = TestRequest { target: "/api/v1/management/accounts/acme/users", ..TestRequest::LIST };
@@ -120,7 +120,7 @@ async fn under_nest_the_signature_covers_the_whole_path() {
 }
 
 #[tokio::test]
-async fn under_nest_access_is_judged_by_the_path_that_is_left() {
+async fn nested_access_uses_the_inner_path() {
     let inner = || Router::new().route(LOGS, get(|| async {})).route(USERS, get(|| async {}));
     let layer_inside = serve(Router::new().nest("/api", inner().layer(verifier()))).await;
     assert_eq!(status(&layer_inside, "/api/management/logs", READ_ONLY_KEY).await, 200);
@@ -159,7 +159,7 @@ async fn under_nest_access_is_judged_by_the_path_that_is_left() {
 }
 
 #[tokio::test]
-async fn a_rule_for_access_gets_the_method_and_the_path_that_is_left() {
+async fn access_rule_gets_method_and_inner_path() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
     let layer = verifier().access(move |method, path| {
@@ -174,7 +174,7 @@ async fn a_rule_for_access_gets_the_method_and_the_path_that_is_left() {
 }
 
 #[tokio::test]
-async fn under_nest_both_paths_of_an_api_keys_request_have_to_be_plain() {
+async fn nested_api_key_requires_both_paths_unambiguous() {
     let inner = Router::new().fallback(|| async {}).layer(verifier());
     let origin = serve(Router::new().nest("/tenants/{tenant}", inner)).await;
     assert_eq!(status(&origin, "/tenants/acme/management/logs", READ_ONLY_KEY).await, 200);
@@ -190,7 +190,7 @@ async fn under_nest_both_paths_of_an_api_keys_request_have_to_be_plain() {
 }
 
 #[tokio::test]
-async fn the_handler_still_sees_both_paths() {
+async fn handler_sees_both_paths() {
     let paths = |OriginalUri(whole): OriginalUri, left: Uri| async move { format!("{whole} {left}") };
     let app = Router::new().nest("/api", Router::new().route(LOGS, get(paths)).layer(verifier()));
     let origin = serve(app).await;
@@ -199,7 +199,7 @@ async fn the_handler_still_sees_both_paths() {
 }
 
 #[tokio::test]
-async fn a_layer_outside_reads_why_a_request_was_refused() {
+async fn outer_layer_reads_the_rejection() {
     let reasons = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&reasons);
     let read = move |response: Response<ResponseBody<Body>>| {
@@ -227,7 +227,7 @@ async fn a_layer_outside_reads_why_a_request_was_refused() {
 }
 
 #[tokio::test]
-async fn layers_that_answer_by_themselves_go_outside_in_one_stack() {
+async fn answering_layers_go_outside() {
     let layers = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
         .layer(CorsLayer::new().allow_origin(Any).allow_headers(Any))
@@ -244,7 +244,7 @@ async fn layers_that_answer_by_themselves_go_outside_in_one_stack() {
 }
 
 #[tokio::test]
-async fn one_method_of_a_route_can_be_behind_the_layer() {
+async fn method_router_can_be_layered() {
     let open_reads = get(|| async {}).merge(post(|| async {}).layer(verifier()));
     let origin = serve(Router::new().route(USERS, open_reads)).await;
     let get = Request::get(format!("{origin}{USERS}")).body(Body::empty()).unwrap();
@@ -254,7 +254,7 @@ async fn one_method_of_a_route_can_be_behind_the_layer() {
 }
 
 #[tokio::test]
-async fn a_response_streams_while_the_handler_still_writes_it() {
+async fn responses_stream() {
     let (sender, body) = bodies::channel();
     let body = Arc::new(Mutex::new(Some(body)));
     let stream = move || async move { Body::new(body.lock().unwrap().take().unwrap()) };
@@ -271,7 +271,7 @@ async fn a_response_streams_while_the_handler_still_writes_it() {
 }
 
 #[tokio::test]
-async fn a_response_keeps_its_length() {
+async fn response_keeps_content_length() {
     let origin = serve(Router::new().route(LOGS, get(|| async { "[]" })).layer(verifier())).await;
     let response = send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await;
     assert_eq!(response.headers()["content-length"], "2");
@@ -279,7 +279,7 @@ async fn a_response_keeps_its_length() {
 
 /// A signature covers the path that was signed, not one that something wrote in its place.
 #[tokio::test]
-async fn a_path_that_was_rewritten_between_routers_is_malformed() {
+async fn rewritten_path_is_malformed() {
     let users = Router::new().route("/management/accounts/acme/users/{id}", delete(|| async {})).layer(verifier());
     let rewrite = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
         *request.uri_mut() = "/management/accounts/acme/users/2".parse().unwrap();

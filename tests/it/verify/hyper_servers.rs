@@ -77,7 +77,7 @@ fn with_trailers(origin: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_boxed_body_reaches_a_hyper_service_unchanged() {
+async fn boxed_body_reaches_the_service() {
     let origin = serve_boxed().await;
     for (version, client) in clients() {
         let response = client.request(TestRequest::CREATE.request_to(&origin)).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_boxed_body_reaches_a_hyper_service_unchanged() {
 }
 
 #[tokio::test]
-async fn trailers_reach_the_handler_where_a_closure_rebuilds_the_body() {
+async fn rebuild_body_closure_keeps_trailers_over_sockets() {
     let origin = serve_boxed().await;
     for (version, client) in clients() {
         let mut request = with_trailers(&origin);
@@ -124,14 +124,14 @@ where
 }
 
 #[tokio::test]
-async fn trailers_are_refused_where_bytes_alone_rebuild_the_body() {
+async fn from_bytes_rejects_trailers() {
     let rejection = rebuilt(verifier(), with_trailers("")).await.unwrap_err();
     assert!(matches!(rejection, Rejection::UnsupportedTrailers), "{rejection:?}");
     assert_eq!(rejection.status(), 400);
 }
 
 #[tokio::test]
-async fn a_closure_gets_the_bytes_and_the_trailers() {
+async fn rebuild_body_closure_keeps_trailers() {
     let layer = verifier().rebuild_body(|body: BufferedBody| Body::new(body));
     let body = rebuilt(layer, with_trailers("")).await.unwrap().collect().await.unwrap();
     assert_eq!(body.trailers(), Some(&trailers()));
@@ -139,7 +139,7 @@ async fn a_closure_gets_the_bytes_and_the_trailers() {
 }
 
 #[tokio::test]
-async fn a_rebuilt_body_has_the_type_and_the_size_of_the_old_one() {
+async fn rebuilt_body_keeps_type_and_size() {
     let full: Full<Bytes> =
         rebuilt(verifier(), TestRequest::CREATE.request().map(|_| Full::from(TestRequest::CREATE.body))).await.unwrap();
     assert_eq!(full.size_hint().exact(), Some(TestRequest::CREATE.body.len() as u64));
@@ -147,14 +147,14 @@ async fn a_rebuilt_body_has_the_type_and_the_size_of_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_body_is_neither_moved_nor_copied_where_it_came_in_one_piece() {
+async fn single_chunk_is_not_copied() {
     let bytes = Bytes::from_static(TestRequest::CREATE.body);
     let full = rebuilt(verifier(), TestRequest::CREATE.request().map(|_| Full::new(bytes.clone()))).await.unwrap();
     assert_eq!(full.collect().await.unwrap().to_bytes().as_ptr(), bytes.as_ptr());
 }
 
 #[tokio::test]
-async fn the_body_of_an_api_keys_request_streams_through() {
+async fn api_key_request_streams() {
     let (sender, streaming) = bodies::channel();
     let origin = serve_boxed().await;
     let mut request = with_api_key("POST", &format!("{origin}{TEAMS}"), READ_WRITE_KEY);
@@ -171,7 +171,7 @@ async fn the_body_of_an_api_keys_request_streams_through() {
 }
 
 #[tokio::test]
-async fn the_response_body_may_be_of_any_type() {
+async fn response_body_may_be_any_type() {
     struct NotABody;
     let service = service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(NotABody)) });
     let response: Response<ResponseBody<NotABody>> =
@@ -185,7 +185,7 @@ async fn the_response_body_may_be_of_any_type() {
 }
 
 #[tokio::test]
-async fn the_error_of_the_inner_service_is_its_own() {
+async fn inner_error_is_untouched() {
     #[derive(Debug, PartialEq)]
     struct OwnError;
     let service = service_fn(|_: Request<Body>| async { Err::<Response<Body>, _>(OwnError) });
@@ -193,7 +193,7 @@ async fn the_error_of_the_inner_service_is_its_own() {
 }
 
 #[tokio::test]
-async fn a_streaming_response_passes_frame_by_frame_with_its_trailers() {
+async fn response_streams_with_trailers() {
     let (sender, streaming) = bodies::channel();
     let streaming = Mutex::new(Some(streaming));
     let service = service_fn(|_: Request<Body>| {
@@ -214,7 +214,7 @@ async fn a_streaming_response_passes_frame_by_frame_with_its_trailers() {
 }
 
 #[tokio::test]
-async fn the_size_of_a_response_is_told_as_it_is() {
+async fn response_size_hint_is_delegated() {
     async fn size<B: http_body::Body<Data = Bytes>>(body: impl Fn() -> B) -> (u64, Option<u64>, bool) {
         let service = service_fn(|_: Request<Body>| {
             let response = Response::new(body());
@@ -230,7 +230,7 @@ async fn the_size_of_a_response_is_told_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_service_that_was_ready_is_the_one_that_is_called() {
+async fn verifying_calls_the_ready_service() {
     // Of this mock a clone that was never polled ready panics when it is called.
     let (mut service, mut handle) = tower_test::mock::spawn_layer::<_, Response<Body>, _>(verifier());
     handle.allow(1);

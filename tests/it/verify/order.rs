@@ -53,7 +53,7 @@ fn seconds_from_then(seconds: i64) -> String {
 }
 
 #[tokio::test]
-async fn a_malformed_request_is_refused_before_its_key_is_looked_up() {
+async fn malformed_request_is_rejected_before_lookup() {
     let unknown = TestRequest { key_id: "nobody", ..TestRequest::CREATE };
     let stale = &*seconds_from_then(-100_000);
     let (layer, asked) = counted();
@@ -71,7 +71,7 @@ async fn a_malformed_request_is_refused_before_its_key_is_looked_up() {
 }
 
 #[tokio::test]
-async fn a_stale_request_is_refused_before_its_key_is_looked_up() {
+async fn stale_request_is_rejected_before_lookup() {
     let (layer, asked) = counted();
     let stale = TestRequest { date: &seconds_from_then(-301), key_id: "nobody", ..TestRequest::CREATE };
     let rejection = present(&layer, unread(stale.request())).await.unwrap_err();
@@ -83,7 +83,7 @@ async fn a_stale_request_is_refused_before_its_key_is_looked_up() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_refused_before_the_body_is_read() {
+async fn unknown_key_is_rejected_before_reading() {
     let over_the_limit = PanicOnPoll { claimed: 1 << 40 };
     for request in [
         TestRequest { key_id: "nobody", ..TestRequest::CREATE }.request(),
@@ -97,7 +97,7 @@ async fn an_unknown_key_is_refused_before_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_too_weak_is_refused_before_the_body_is_read() {
+async fn weak_key_is_rejected_before_reading() {
     for (path, key) in [(TEAMS, READ_ONLY_KEY), (LOGS, READ_ONLY_KEY), (USERS, READ_ONLY_KEY), (USERS, READ_WRITE_KEY)]
     {
         let rejection = present(&verifier(), unread(with_api_key("POST", path, key))).await.unwrap_err();
@@ -106,14 +106,14 @@ async fn a_key_that_is_too_weak_is_refused_before_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_told_before_the_body_is_read() {
+async fn failing_store_is_reported_before_reading() {
     let layer = verifier_with(|_| ready(Err::<Option<StoredKey>, _>("no connection")));
     let rejection = present(&layer, unread(TestRequest::CREATE.request())).await.unwrap_err();
     assert!(matches!(rejection, Rejection::KeyStoreUnavailable { .. }), "{rejection:?}");
 }
 
 #[tokio::test]
-async fn a_body_that_claims_to_be_over_the_limit_is_refused_before_it_is_read() {
+async fn declared_size_over_limit_is_rejected_before_reading() {
     let request = TestRequest::CREATE.request().map(|_| Body::new(PanicOnPoll { claimed: 65 }));
     let rejection = present(&verifier().body_limit(64), request).await.unwrap_err();
     assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 64 }), "{rejection:?}");
@@ -124,7 +124,7 @@ async fn a_body_that_claims_to_be_over_the_limit_is_refused_before_it_is_read() 
 }
 
 #[tokio::test]
-async fn a_body_that_grows_over_the_limit_is_refused_whatever_its_signature() {
+async fn body_over_limit_is_rejected_whatever_its_signature() {
     // Not a byte more is waited for: the script stalls there.
     let acts = [Act::Data(b"12345678"), Act::Pending, Act::Data(b"9"), Act::Stall];
     for draft in [TestRequest::CREATE, TestRequest { key: "another-key", ..TestRequest::CREATE }] {
@@ -134,7 +134,7 @@ async fn a_body_that_grows_over_the_limit_is_refused_whatever_its_signature() {
 }
 
 #[tokio::test]
-async fn a_body_of_just_the_limit_passes() {
+async fn body_of_exactly_the_limit_passes() {
     let draft = TestRequest { body: b"12345678", ..TestRequest::CREATE };
     let chunks = [Act::Data(b"1234"), Act::Pending, Act::Data(b"5678")];
     for request in [draft.request(), scripted(draft.request(), chunks)] {
@@ -146,7 +146,7 @@ async fn a_body_of_just_the_limit_passes() {
 }
 
 #[tokio::test]
-async fn the_body_of_an_api_keys_request_is_neither_read_nor_limited() {
+async fn api_key_body_is_not_limited() {
     let acts = [Act::Bytes(Bytes::from(vec![7; 100_000])), Act::Data(b"8")];
     let request = scripted(with_api_key("POST", TEAMS, READ_WRITE_KEY), acts);
     let passed = present(&verifier().body_limit(0), request).await.unwrap();
@@ -154,7 +154,7 @@ async fn the_body_of_an_api_keys_request_is_neither_read_nor_limited() {
 }
 
 #[tokio::test]
-async fn a_date_passes_up_to_the_tolerance_either_way_and_not_a_second_beyond() {
+async fn date_tolerance_is_inclusive_both_ways() {
     let default = 300;
     for (layer, tolerance) in [
         (verifier(), default),
@@ -180,7 +180,7 @@ async fn a_date_passes_up_to_the_tolerance_either_way_and_not_a_second_beyond() 
 }
 
 #[tokio::test]
-async fn a_tolerance_of_all_time_takes_any_date_there_is() {
+async fn maximal_tolerance_accepts_any_date() {
     let layer = verifier().date_tolerance(Duration::MAX);
     for date in ["Thu, 01 Jan 1970 00:00:00 GMT", DATE, "Fri, 31 Dec 9999 23:59:59 GMT"] {
         assert!(present(&layer, TestRequest { date, ..TestRequest::CREATE }.request()).await.is_ok(), "{date}");
@@ -188,14 +188,14 @@ async fn a_tolerance_of_all_time_takes_any_date_there_is() {
 }
 
 #[tokio::test]
-async fn an_api_key_takes_no_date() {
+async fn api_key_needs_no_date() {
     let mut request = with_api_key("GET", LOGS, READ_ONLY_KEY);
     request.headers_mut().insert("date", "whenever".parse().unwrap());
     assert!(present(&verifier(), request).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_clock_that_no_date_can_name_refuses_signatures_and_takes_api_keys() {
+async fn clock_out_of_range_rejects_signatures() {
     let before_1970 = || SystemTime::UNIX_EPOCH - Duration::from_secs(1);
     for layer in [verifier().clock(before_1970), verifier().clock(at(253_402_300_800))] {
         let layer = layer.date_tolerance(Duration::MAX);
@@ -207,7 +207,7 @@ async fn a_clock_that_no_date_can_name_refuses_signatures_and_takes_api_keys() {
 
 /// User code never sees a body that was not verified.
 #[tokio::test]
-async fn a_body_with_an_invalid_signature_is_not_rebuilt() {
+async fn unverified_body_is_not_rebuilt() {
     let layer = verifier().rebuild_body(|_: tower_logentries_auth::BufferedBody| -> Body { panic!("rebuilt") });
     let unreachable =
         service_fn(async |_: Request<Body>| -> Result<http::Response<Body>, Infallible> { panic!("called") });

@@ -81,7 +81,7 @@ fn as_the_vendors_client(draft: &TestRequest<'_>) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_the_vendors_client_sends_is_accepted() {
+async fn rapid7_client_requests_are_accepted() {
     let account = "/management/accounts/acme";
     let (users, user) = (format!("{account}/users"), format!("{account}/users/7"));
     let (owners, keys, key) =
@@ -112,7 +112,7 @@ async fn what_the_vendors_client_sends_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_claim_of_2_gib_is_refused_at_once() {
+async fn content_length_of_2_gib_is_rejected_at_once() {
     let (origin, _events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
     socket.send(head("Content-Length: 2147483648")).await;
@@ -121,7 +121,7 @@ async fn a_claim_of_2_gib_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_slow_body_is_waited_for() {
+async fn slow_body_is_awaited() {
     let (origin, mut events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
     let (first, rest) = TestRequest::CREATE.body.split_at(3);
@@ -134,7 +134,7 @@ async fn a_slow_body_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_chunked_body_is_accepted_chunk_by_chunk() {
+async fn chunked_body_is_accepted() {
     let (origin, mut events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
     socket.send(head("Transfer-Encoding: chunked")).await;
@@ -150,7 +150,7 @@ async fn a_chunked_body_is_accepted_chunk_by_chunk() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_off_reaches_no_handler_and_breaks_nothing() {
+async fn truncated_body_reaches_no_handler() {
     let (origin, mut events) = watched().await;
     let (body, length) = (TestRequest::CREATE.body, TestRequest::CREATE.body.len());
     let half = String::from_utf8(body[..length / 2].to_vec()).unwrap();
@@ -180,7 +180,7 @@ async fn a_body_that_is_cut_off_reaches_no_handler_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn a_chunk_of_no_size_reaches_no_handler() {
+async fn invalid_chunk_size_reaches_no_handler() {
     let (origin, mut events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
     socket.send(head("Transfer-Encoding: chunked") + "2\r\n{}\r\nsurely\r\n").await;
@@ -190,7 +190,7 @@ async fn a_chunk_of_no_size_reaches_no_handler() {
 }
 
 #[tokio::test]
-async fn a_doubled_header_is_refused() {
+async fn duplicate_header_is_rejected() {
     let (origin, _events) = watched().await;
     let credential = TestRequest::LIST.credential();
     let lines = [
@@ -214,7 +214,7 @@ async fn a_doubled_header_is_refused() {
 }
 
 #[tokio::test]
-async fn blanks_around_a_header_are_not_part_of_it() {
+async fn header_whitespace_is_ignored() {
     let (origin, _events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
     let credential = TestRequest::LIST.credential();
@@ -225,7 +225,7 @@ async fn blanks_around_a_header_are_not_part_of_it() {
 }
 
 #[tokio::test]
-async fn every_way_to_write_a_target_is_read_as_its_path() {
+async fn target_forms_are_read_as_paths() {
     let (origin, _events) = watched().await;
     let credential = TestRequest::LIST.credential();
     let headers =

@@ -110,7 +110,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_status_and_words() {
+async fn status_code_and_message_of_each_rejection() {
     for (request, name, status, code, message) in refusals() {
         let response = refuse(request).await;
         assert_eq!(response.status(), status, "{name}");
@@ -120,7 +120,7 @@ async fn each_refusal_has_its_status_and_words() {
 }
 
 #[tokio::test]
-async fn each_refusal_has_the_headers_of_its_kind_and_no_others() {
+async fn headers_of_each_rejection() {
     for (request, name, status, ..) in refusals() {
         let response = refuse(request).await;
         let challenge = (status == 401).then_some(("www-authenticate", "Logentries"));
@@ -132,7 +132,7 @@ async fn each_refusal_has_the_headers_of_its_kind_and_no_others() {
 }
 
 #[tokio::test]
-async fn each_refusal_tells_its_reason_to_the_layers_outside() {
+async fn extension_of_each_rejection() {
     for (request, name, status, ..) in refusals() {
         let response = refuse(request).await;
         let rejection = response.extensions().get::<Rejection>().unwrap();
@@ -142,7 +142,7 @@ async fn each_refusal_tells_its_reason_to_the_layers_outside() {
 }
 
 #[tokio::test]
-async fn no_refusal_repeats_a_secret_or_what_was_sent() {
+async fn responses_repeat_nothing_that_was_sent() {
     for (request, name, ..) in refusals() {
         let mut secrets: Vec<_> =
             [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY, STORE_FAILURE, "10.0.0.7", "nobody", "acme"].into();
@@ -158,7 +158,7 @@ async fn no_refusal_repeats_a_secret_or_what_was_sent() {
 }
 
 #[tokio::test]
-async fn a_reason_names_its_cause_and_no_secret() {
+async fn rejections_keep_their_source_and_no_secret() {
     for (request, name, ..) in refusals() {
         let response = refuse(request).await;
         let rejection = response.extensions().get::<Rejection>().unwrap();
@@ -179,7 +179,7 @@ async fn a_reason_names_its_cause_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_is_not_told_from_an_unknown_key_nor_where_it_differs() {
+async fn invalid_signature_looks_like_unknown_key() {
     let credential = TestRequest::CREATE.credential();
     let changed = [
         TestRequest { method: "PUT", ..TestRequest::CREATE },
@@ -201,7 +201,7 @@ async fn a_wrong_signature_is_not_told_from_an_unknown_key_nor_where_it_differs(
 }
 
 #[tokio::test]
-async fn an_unknown_key_and_a_wrong_signature_get_the_same_octets_over_the_wire() {
+async fn unknown_key_and_invalid_signature_are_byte_identical() {
     let origin = serve(Router::new().layer(layer())).await;
     let mut answers = Vec::new();
     for draft in [
@@ -231,7 +231,7 @@ async fn an_unknown_key_and_a_wrong_signature_get_the_same_octets_over_the_wire(
 
 /// hyper's HTTP/2 client resets the stream where the answer to HEAD has a body.
 #[tokio::test]
-async fn a_rejected_head_has_a_length_and_no_body() {
+async fn rejected_head_has_length_and_no_body() {
     let bodies = async |method: &str| {
         let request = Request::builder().method(method).uri(LOGS).body(Body::empty()).unwrap();
         let unreachable = service_fn(|_: Request<Body>| async { panic!("a refused request went through") });

@@ -21,7 +21,7 @@ async fn outcome(policy: LogentriesRetryPolicy, method: Method, answers: &'stati
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_idempotent_methods_are_sent_again_when_a_server_is_unavailable() {
+async fn only_idempotent_methods_are_retried() {
     for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
         assert_eq!(outcome(LogentriesRetryPolicy::new(), method, &[(503, &[])]).await, (200, 2));
     }
@@ -40,7 +40,7 @@ async fn attempts_are_limited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn statuses_are_those_that_were_set() {
+async fn custom_statuses_are_retried() {
     const GATEWAY: &[(u16, Headers)] = &[(502, &[])];
     let gateway = LogentriesRetryPolicy::new().statuses([StatusCode::BAD_GATEWAY]);
     assert_eq!(outcome(LogentriesRetryPolicy::new(), Method::GET, GATEWAY).await, (502, 1));
@@ -81,7 +81,7 @@ async fn successful_requests_earn_retries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn extensions_go_along_with_every_attempt() {
+async fn extensions_are_kept_for_each_attempt() {
     let (origin, recording) = answering(&[(503, &[]), (503, &[])]).await;
     let mut put = request(Method::PUT, format!("{origin}{LOGS}"));
     put.extensions_mut().insert(Access::Owner);

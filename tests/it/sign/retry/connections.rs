@@ -45,7 +45,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_connection_is_tried_again_for_idempotent_methods() {
+async fn refused_connection_is_retried_for_idempotent_methods() {
     let (origin, _held) = refused_port();
     for (method, expected) in [(Method::GET, 3), (Method::PUT, 3), (Method::POST, 1)] {
         let (result, sent) = send(http(), &origin, request(method, format!("{origin}{USERS}"))).await;
@@ -69,7 +69,7 @@ async fn hanging_up(times: usize) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_that_ends_before_the_response_is_tried_again() {
+async fn closed_connection_is_retried() {
     let origin = hanging_up(2).await;
     let (result, sent) = send(http(), &origin, request(Method::GET, format!("{origin}{USERS}"))).await;
     assert_eq!((result.unwrap(), sent), (StatusCode::OK, 3));
@@ -80,7 +80,7 @@ async fn connection_that_ends_before_the_response_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn certificate_that_is_not_trusted_is_tried_once() {
+async fn untrusted_certificate_is_not_retried() {
     let (origin, _) = tls::serve(Router::new()).await;
     let https = HttpsConnectorBuilder::new().with_tls_config(tls::trusting(None)).https_only().enable_http1().build();
     let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(https);
@@ -90,7 +90,7 @@ async fn certificate_that_is_not_trusted_is_tried_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_is_not_sent_is_not_tried_again() {
+async fn unsent_request_is_not_retried() {
     let elsewhere = request(Method::GET, format!("https://example.com{USERS}"));
     let (result, sent) = send(http(), "http://127.0.0.1:1", elsewhere).await;
     assert!(matches!(result, Err(AuthError::UntrustedOrigin { .. })), "{result:?}");
@@ -114,7 +114,7 @@ impl http_body::Body for Unreadable {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_cannot_be_read_is_tried_once_under_boxed_errors_too() {
+async fn unreadable_body_is_not_retried() {
     let (origin, recording) = crate::support::server::record().await;
     let attempts = Attempts::default();
     let counted = Arc::clone(&attempts);
@@ -135,7 +135,7 @@ async fn body_that_cannot_be_read_is_tried_once_under_boxed_errors_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_that_times_out_is_tried_again() {
+async fn timed_out_attempt_is_retried() {
     let came = Attempts::default();
     let counted = Arc::clone(&came);
     let app = Router::new().fallback(move || async move {

@@ -42,7 +42,7 @@ fn request(method: Method, origin: &str, body: impl Into<reqwest::Body>) -> reqw
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_attempt_is_signed_afresh() {
+async fn each_attempt_is_signed_afresh() {
     for at in 0..2 {
         let (origin, recording) = answering(&[(429, &[("retry-after", "20")]), (503, &[])]).await;
         let (way, mut client) = clients(&origin, &LogentriesRetryPolicy::new()).into_iter().nth(at).unwrap();
@@ -57,7 +57,7 @@ async fn every_attempt_is_signed_afresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_is_sent_once_and_an_event_says_so() {
+async fn stream_is_not_retried_and_logged() {
     let (origin, recording) = record_and(|_| Response::builder().status(503).body(Body::empty()).unwrap()).await;
     for (way, mut client) in clients(&origin, &LogentriesRetryPolicy::new()) {
         let body = reqwest::Body::wrap_stream(stream::iter(["a ", "user"].map(Ok::<_, std::io::Error>)));
@@ -72,7 +72,7 @@ async fn stream_is_sent_once_and_an_event_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_connection_is_tried_again_for_idempotent_methods() {
+async fn refused_connection_is_retried_for_idempotent_methods() {
     let (origin, _held) = refused_port();
     for (method, retries) in [(Method::GET, 2), (Method::POST, 0)] {
         for (way, mut client) in clients(&origin, &LogentriesRetryPolicy::new()) {
@@ -84,7 +84,7 @@ async fn refused_connection_is_tried_again_for_idempotent_methods() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_is_not_sent_is_not_tried_again() {
+async fn unsent_request_is_not_retried() {
     for (way, mut client) in clients("http://127.0.0.1:1", &LogentriesRetryPolicy::new()) {
         let (result, log) = Log::of(async { client.call(request(Method::GET, "https://example.com", "")).await }).await;
         let error = result.unwrap_err();
@@ -94,7 +94,7 @@ async fn request_that_is_not_sent_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn extensions_of_a_middleware_go_along_with_every_attempt() {
+async fn middleware_extensions_are_kept_for_each_attempt() {
     let (origin, recording) = answering(&[(503, &[])]).await;
     let client = ClientBuilder::new(builder().build().unwrap())
         .with(LogentriesRetryMiddleware::default())

@@ -26,14 +26,14 @@ fn assert_between(took: Duration, least: f64, most: f64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn seconds_are_waited_and_up_to_a_tenth_more() {
+async fn seconds_are_waited_with_jitter() {
     let (status, sent, took) = limited(LogentriesRetryPolicy::new(), &[(429, &[("retry-after", "20")])]).await;
     assert_eq!((status, sent), (200, 2));
     assert_between(took, 20.0, 22.01);
 }
 
 #[tokio::test(start_paused = true)]
-async fn date_counts_from_the_date_of_the_response() {
+async fn date_is_relative_to_the_response_date() {
     let headers: Headers =
         &[("date", "Thu, 17 Aug 2017 20:16:24 GMT"), ("retry-after", "Thu, 17 Aug 2017 20:16:54 GMT")];
     let answers: &'static [_] = Box::leak(Box::new([(429, headers)]));
@@ -43,7 +43,7 @@ async fn date_counts_from_the_date_of_the_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_date_zero_and_nonsense_mean_backoff() {
+async fn past_zero_or_invalid_means_backoff() {
     for text in ["Thu, 17 Aug 2017 20:16:24 GMT", "0", "soon", "-5", "1.5", ""] {
         let headers: Headers = Box::leak(Box::new([("retry-after", text)]));
         let answers: &'static [_] = Box::leak(Box::new([(429, headers)]));
@@ -54,7 +54,7 @@ async fn past_date_zero_and_nonsense_mean_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn longer_wait_than_the_limit_leaves_the_response_as_it_is() {
+async fn longer_wait_than_the_limit_is_not_retried() {
     const BEYOND: &[(u16, Headers)] = &[(429, &[("retry-after", "61")])];
     const ENDLESS: &[(u16, Headers)] = &[(429, &[("retry-after", "99999999999999999999999")])];
     const TOGETHER: &[(u16, Headers)] = &[(429, &[("retry-after", "30")]), (429, &[("retry-after", "31")])];
@@ -72,7 +72,7 @@ async fn longer_wait_than_the_limit_leaves_the_response_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_limited_together_return_apart() {
+async fn jitter_spreads_requests() {
     const ANSWERS: [(u16, Headers); 8] = [(429, &[("retry-after", "30")]); 8];
     let (origin, _) = answering(&ANSWERS).await;
     let policy = LogentriesRetryPolicy::new();

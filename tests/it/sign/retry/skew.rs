@@ -40,19 +40,19 @@ where
 const AN_HOUR_AHEAD: &[(u16, super::Headers)] = &[(401, &[("date", "Thu, 17 Aug 2017 21:16:24 GMT")])];
 
 #[tokio::test(start_paused = true)]
-async fn request_is_signed_again_with_the_corrected_clock_over_http1() {
+async fn corrected_clock_is_retried_over_http1() {
     let (origin, recording) = answering(AN_HOUR_AHEAD).await;
     assert_corrected(&origin, &recording, http()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_is_signed_again_with_the_corrected_clock_over_http2() {
+async fn corrected_clock_is_retried_over_http2() {
     let (origin, recording) = answering(AN_HOUR_AHEAD).await;
     assert_corrected(&origin, &recording, http2()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_is_signed_again_with_the_corrected_clock_over_tls() {
+async fn corrected_clock_is_retried_over_tls() {
     let (app, recording) = recorder(|received| {
         let is_right = received.header("date") == Some(&*date(SIGNED_AT + 3600));
         let response = axum::response::Response::builder().status(if is_right { 200 } else { 401 });
@@ -72,7 +72,7 @@ async fn rejected(layer: LogentriesAuthLayer, origin: &str, recording: &Recordin
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejection_that_a_clock_does_not_explain_is_not_tried_again() {
+async fn other_rejections_are_not_retried() {
     const IN_TIME: (u16, super::Headers) = (401, &[("date", "Thu, 17 Aug 2017 20:16:24 GMT")]);
     const ALWAYS: &[(u16, super::Headers)] = &[IN_TIME; 9];
     let (origin, recording) = answering(ALWAYS).await;
@@ -80,7 +80,7 @@ async fn rejection_that_a_clock_does_not_explain_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejection_is_tried_again_once() {
+async fn rejection_is_retried_once() {
     const ALWAYS: &[(u16, super::Headers)] = &[AN_HOUR_AHEAD[0]; 9];
     let (origin, recording) = answering(ALWAYS).await;
     assert_eq!(rejected(layer_for(&origin).clock(at(SIGNED_AT)), &origin, &recording).await, 2);

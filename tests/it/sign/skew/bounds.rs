@@ -21,7 +21,7 @@ async fn offset_after_a_refusal_from(seconds: i64) -> i64 {
 }
 
 #[tokio::test]
-async fn thirty_seconds_are_tolerated_and_a_day_is_believed() {
+async fn skew_bounds_are_30_seconds_and_a_day() {
     for (distance, offset) in [(30, 0), (31, 31), (A_DAY, A_DAY), (A_DAY + 1, 0)] {
         assert_eq!(offset_after_a_refusal_from(distance).await, offset);
         assert_eq!(offset_after_a_refusal_from(-distance).await, -offset);
@@ -30,7 +30,7 @@ async fn thirty_seconds_are_tolerated_and_a_day_is_believed() {
 
 /// A refusal that was under way while another one corrected the clock is worth another try as well.
 #[tokio::test]
-async fn requests_refused_together_are_all_told_to_try_again() {
+async fn concurrent_rejections_are_all_marked() {
     let origin = server_off_by(TWENTY_MINUTES).await;
     let layer = layer_for(&origin).clock(at(SIGNED_AT));
     // Both are signed, by the wrong clock, before either is answered.
@@ -46,7 +46,7 @@ async fn requests_refused_together_are_all_told_to_try_again() {
 proptest! {
     /// Whatever the clocks on both sides do, the offset stays within a day, and the layer sends a date or says why not.
     #[test]
-    fn no_series_of_dates_takes_the_offset_beyond_a_day(
+    fn offset_never_exceeds_a_day(
         clocks in prop::collection::vec((any_second(), any_second()), 1..20),
     ) {
         let runtime = Builder::new_current_thread().build().unwrap();
@@ -74,7 +74,7 @@ fn any_second() -> impl Strategy<Value = u64> {
 /// Origins that never rejected a request do not use up the places of those that do, and where an offset cannot be kept
 /// none is reported, or a policy that retries on it would never end.
 #[tokio::test]
-async fn an_offset_is_reported_if_and_only_if_it_is_kept() {
+async fn reported_offset_is_the_kept_one() {
     let rejecting = service_fn(async |_: Request<Body>| Ok::<_, AuthError>(refusal(&date(SIGNED_AT + 1200))));
     let accepting = service_fn(async |_: Request<Body>| Ok::<_, AuthError>(Response::new(Body::empty())));
     let origins: Vec<_> = (0..200).map(|n| format!("https://region-{n}.rest.logs.insight.rapid7.com")).collect();

@@ -80,7 +80,7 @@ async fn passed_of_100(layer: &LogentriesAuthLayer, client: &HyperClient, origin
 }
 
 #[tokio::test]
-async fn disagreeing_servers_cost_at_most_the_request_that_finds_out() {
+async fn disagreeing_servers_cost_one_request() {
     for client in clients() {
         for wait in [0, 2] {
             for (first, lost) in [(0, 0), (1, 1)] {
@@ -101,7 +101,7 @@ async fn disagreeing_servers_cost_at_most_the_request_that_finds_out() {
 
 /// A laptop that was asleep, or a join that was parked: the answer is dated when it was sent, not when it is seen.
 #[tokio::test]
-async fn a_late_poll_does_not_move_a_right_clock() {
+async fn late_poll_leaves_a_correct_clock() {
     for client in clients() {
         let origin = answering(403, SIGNED_AT).await;
         let clock = ManualClock::at(SIGNED_AT);
@@ -115,7 +115,7 @@ async fn a_late_poll_does_not_move_a_right_clock() {
 }
 
 #[tokio::test]
-async fn a_late_poll_still_corrects_a_wrong_clock() {
+async fn late_poll_corrects_a_wrong_clock() {
     for client in clients() {
         let origin = serve(verifying_at(SIGNED_AT + AN_HOUR)).await;
         let clock = ManualClock::at(SIGNED_AT);
@@ -128,7 +128,7 @@ async fn a_late_poll_still_corrects_a_wrong_clock() {
 }
 
 #[tokio::test]
-async fn a_guess_from_a_late_poll_is_refined() {
+async fn late_guess_is_refined() {
     for client in clients() {
         let origin = answering(401, SIGNED_AT + 2 * AN_HOUR).await;
         let clock = ManualClock::at(SIGNED_AT);
@@ -143,7 +143,7 @@ async fn a_guess_from_a_late_poll_is_refined() {
 
 /// The local clock is set right after a correction: the offset would move it wrong again.
 #[tokio::test]
-async fn a_jump_of_the_local_clock_drops_the_offset() {
+async fn local_clock_jump_drops_the_offset() {
     for client in clients() {
         let origin = serve(verifying_at(SIGNED_AT + AN_HOUR)).await;
         let clock = ManualClock::at(SIGNED_AT);
@@ -162,7 +162,7 @@ async fn a_jump_of_the_local_clock_drops_the_offset() {
 }
 
 #[tokio::test]
-async fn small_steps_of_the_local_clock_keep_the_offset() {
+async fn small_local_clock_steps_keep_the_offset() {
     for client in clients() {
         let origin = serve(verifying_at(SIGNED_AT + AN_HOUR)).await;
         let clock = ManualClock::at(SIGNED_AT);
@@ -177,7 +177,7 @@ async fn small_steps_of_the_local_clock_keep_the_offset() {
 }
 
 #[tokio::test]
-async fn a_404_from_a_clock_far_off_corrects() {
+async fn status_404_corrects_a_clock_far_off() {
     for client in clients() {
         for (ahead, offset) in [(1200, Some(1200)), (30, None), (25 * AN_HOUR, None)] {
             let origin = answering(404, SIGNED_AT + ahead).await;
@@ -189,7 +189,7 @@ async fn a_404_from_a_clock_far_off_corrects() {
 
 /// After a request has passed, one server with another clock is not believed; several rejections in a row are.
 #[tokio::test]
-async fn a_clock_that_goes_wrong_unnoticed_is_corrected_after_three_rejections() {
+async fn unnoticed_skew_is_corrected_after_three_rejections() {
     for client in clients() {
         let second = ManualClock::at(SIGNED_AT);
         let verify = LogentriesVerifyLayer::new(credentials()).clock(second.reading());

@@ -20,7 +20,7 @@ async fn offset_after(answer: impl Fn() -> Response<Body> + Clone + Send + Sync 
 }
 
 #[tokio::test]
-async fn only_a_401_a_403_or_a_404_moves_the_clock() {
+async fn only_401_403_and_404_correct() {
     for status in [200, 204, 302, 400, 405, 407, 419, 429, 500, 503] {
         let answer = move || Response::builder().status(status).header("date", ahead()).body(Body::empty()).unwrap();
         assert_eq!(offset_after(answer).await, 0, "{status}");
@@ -32,7 +32,7 @@ async fn only_a_401_a_403_or_a_404_moves_the_clock() {
 }
 
 #[tokio::test]
-async fn a_date_that_is_not_a_plain_imf_fixdate_moves_nothing() {
+async fn only_imf_fixdate_corrects() {
     for garbage in [
         "",
         "soon",
@@ -59,7 +59,7 @@ async fn a_date_that_is_not_a_plain_imf_fixdate_moves_nothing() {
 }
 
 #[tokio::test]
-async fn two_dates_move_nothing() {
+async fn duplicate_dates_do_not_correct() {
     let answer = || {
         let mut response = refusal(&ahead());
         response.headers_mut().append("date", ahead().parse().unwrap());
@@ -69,7 +69,7 @@ async fn two_dates_move_nothing() {
 }
 
 #[tokio::test]
-async fn an_answer_from_a_cache_moves_nothing() {
+async fn cached_response_does_not_correct() {
     let answer = || {
         let mut response = refusal(&ahead());
         response.headers_mut().insert("age", HeaderValue::from_static("0"));
@@ -79,7 +79,7 @@ async fn an_answer_from_a_cache_moves_nothing() {
 }
 
 #[tokio::test]
-async fn the_refusal_of_an_api_key_moves_nothing() {
+async fn api_key_rejection_does_not_correct() {
     let origin = refusing_server_off_by(TWENTY_MINUTES).await;
     let layer = layer_for(&origin).clock(at(SIGNED_AT));
     assert_eq!(corrected(&get(&layer, &origin, LOGS).await), None);
@@ -87,7 +87,7 @@ async fn the_refusal_of_an_api_key_moves_nothing() {
 }
 
 #[tokio::test]
-async fn the_refusal_of_an_untrusted_origin_moves_nothing() {
+async fn untrusted_origin_does_not_correct() {
     let origin = refusing_server_off_by(TWENTY_MINUTES).await;
     let layer = LogentriesAuthLayer::new(credentials())
         .untrusted_origins(UntrustedOrigins::StripCredentials)
@@ -97,7 +97,7 @@ async fn the_refusal_of_an_untrusted_origin_moves_nothing() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_a_foreign_origin_moves_nothing() {
+async fn redirect_to_untrusted_origin_does_not_correct() {
     use reqwest::redirect::Policy;
 
     let foreign = refusing_server_off_by(TWENTY_MINUTES).await;

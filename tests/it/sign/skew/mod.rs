@@ -56,7 +56,7 @@ fn corrected<T>(response: &Response<T>) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn a_server_that_is_ahead_or_behind_refuses_once() {
+async fn skewed_server_rejects_once() {
     for offset in [TWENTY_MINUTES, -TWENTY_MINUTES] {
         let origin = server_off_by(offset).await;
         let layer = layer_for(&origin).clock(at(SIGNED_AT));
@@ -75,7 +75,7 @@ async fn a_server_that_is_ahead_or_behind_refuses_once() {
 }
 
 #[tokio::test]
-async fn with_a_retry_no_request_fails_at_all() {
+async fn retried_requests_all_succeed() {
     for offset in [TWENTY_MINUTES, -TWENTY_MINUTES] {
         let origin = server_off_by(offset).await;
         let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
@@ -92,7 +92,7 @@ async fn with_a_retry_no_request_fails_at_all() {
 }
 
 #[tokio::test]
-async fn the_offset_converges_and_a_refusal_for_another_reason_is_not_retried() {
+async fn unexplained_rejection_keeps_the_offset() {
     let origin = refusing_server_off_by(TWENTY_MINUTES).await;
     let clock = ManualClock::at(SIGNED_AT);
     let layer = layer_for(&origin).clock(clock.reading());
@@ -105,7 +105,7 @@ async fn the_offset_converges_and_a_refusal_for_another_reason_is_not_retried() 
 }
 
 #[tokio::test]
-async fn two_origins_keep_offsets_of_their_own() {
+async fn offsets_are_per_origin() {
     let (ahead, behind, right) =
         (server_off_by(TWENTY_MINUTES).await, server_off_by(-TWENTY_MINUTES).await, server_off_by(0).await);
     let layer = layer_for(&ahead).trust_origin(&behind).unwrap().trust_origin(&right).unwrap().clock(at(SIGNED_AT));
@@ -120,7 +120,7 @@ async fn two_origins_keep_offsets_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_layer_that_does_not_correct_its_clock_stays_refused() {
+async fn correct_clock_skew_false_disables_correction() {
     let origin = server_off_by(TWENTY_MINUTES).await;
     let layer = layer_for(&origin).clock(at(SIGNED_AT)).correct_clock_skew(false);
     for _ in 0..2 {
@@ -131,7 +131,7 @@ async fn a_layer_that_does_not_correct_its_clock_stays_refused() {
 }
 
 #[tokio::test]
-async fn the_verifying_layer_dates_its_refusals_by_its_own_clock() {
+async fn rejections_are_dated_by_the_layers_clock() {
     let origin = server_off_by(TWENTY_MINUTES).await;
     let unauthenticated = Request::get(format!("{origin}{LOGS}")).body(Body::empty()).unwrap();
     let refused = hyper_client().request(unauthenticated).await.unwrap();

@@ -157,7 +157,7 @@ async fn time_to_live_may_be_nothing_or_forever() {
 }
 
 #[tokio::test]
-async fn error_is_not_kept_and_known_keys_outlive_an_outage() {
+async fn errors_are_not_cached() {
     let (cache, database, seconds) = cached();
     database.set(&key(1), Some(7));
     version(&cache, key(1)).await;
@@ -175,7 +175,7 @@ async fn error_is_not_kept_and_known_keys_outlive_an_outage() {
 }
 
 #[tokio::test]
-async fn failed_lookup_is_answered_with_503_and_its_cause_is_kept() {
+async fn failed_lookup_is_503_with_its_cause() {
     let (cache, database, _) = cached();
     database.is_down.store(true, Ordering::SeqCst);
     let rejection = present(&verifier_with(cache), with_api_key("GET", LOGS, "any")).await.unwrap_err();
@@ -184,7 +184,7 @@ async fn failed_lookup_is_answered_with_503_and_its_cause_is_kept() {
 }
 
 #[tokio::test]
-async fn signed_requests_and_api_keys_pass_by_the_cache() {
+async fn cached_keys_authenticate_requests() {
     let layer = verifier_with(CachedKeyStore::new(credentials()));
     for _ in 0..2 {
         present(&layer, TestRequest::CREATE.request()).await.unwrap();
@@ -225,7 +225,7 @@ fn gated() -> (CachedKeyStore<Gated>, Gated, mpsc::UnboundedReceiver<()>) {
 }
 
 #[tokio::test]
-async fn concurrent_lookups_of_one_key_are_one() {
+async fn concurrent_lookups_are_coalesced() {
     let (cache, gated, mut asked) = gated();
     gated.database.set(&key(1), Some(7));
     for (presented, is_down) in [(key(1), false), (key(2), false), (key(3), true)] {
@@ -243,7 +243,7 @@ async fn concurrent_lookups_of_one_key_are_one() {
 }
 
 #[tokio::test]
-async fn lookup_that_is_dropped_does_not_leave_others_waiting() {
+async fn dropped_lookup_does_not_block_others() {
     let (cache, gated, mut asked) = gated();
     gated.database.set(&key(1), Some(7));
     let mut dropped = cache.lookup(key(1));
@@ -276,7 +276,7 @@ async fn invalidated_key_is_looked_up_again() {
 }
 
 #[tokio::test]
-async fn answer_from_before_an_invalidation_is_not_kept() {
+async fn stale_answer_after_invalidation_is_not_cached() {
     let (cache, gated, mut asked) = gated();
     for (before, after) in [(Some(7), None), (None, Some(8))] {
         gated.database.set(&key(1), before);
@@ -294,7 +294,7 @@ async fn answer_from_before_an_invalidation_is_not_kept() {
 }
 
 #[tokio::test]
-async fn made_up_keys_evict_no_known_one() {
+async fn unknown_keys_do_not_evict_known_ones() {
     let (cache, database, _) = cached();
     let cache = cache.max_capacity(100).unknown_max_capacity(100);
     for number in 0..50 {
@@ -343,7 +343,7 @@ async fn entries_are_bounded() {
 }
 
 #[tokio::test]
-async fn id_that_no_request_can_have_is_unknown() {
+async fn impossible_id_is_unknown() {
     let (cache, database, _) = cached();
     let of_length = |len: usize| PresentedKey::OwnerKeyId("i".repeat(len).into());
     for (len, asked) in [(256, 1), (257, 0), (1_000_000, 0)] {
@@ -352,7 +352,7 @@ async fn id_that_no_request_can_have_is_unknown() {
 }
 
 #[test]
-fn debug_shows_settings_and_nothing_else() {
+fn debug_shows_only_settings() {
     let cache = CachedKeyStore::new([OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY]).time_to_live(Duration::from_secs(7));
     let debug = format!("{cache:?}");
     assert!(debug.contains("time_to_live: 7s"), "{debug}");
@@ -383,7 +383,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     /// The cache against a model that remembers when each key was last looked up, and with what answer.
     #[test]
-    fn answer_is_the_databases_of_a_lookup_within_its_time_to_live(steps in prop::collection::vec(step(), 1..80)) {
+    fn answers_are_never_older_than_the_ttl(steps in prop::collection::vec(step(), 1..80)) {
         let (cache, database, seconds) = cached();
         let mut kept: HashMap<u64, (u64, Option<u64>)> = HashMap::new();
         let (mut now, mut is_down, mut versions) = (0, false, HashMap::<u64, u64>::new());

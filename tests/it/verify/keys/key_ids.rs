@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn long_id_is_malformed_and_never_looked_up() {
+async fn long_id_is_malformed_before_lookup() {
     let (show, mut shown) = mpsc::unbounded_channel();
     let layer = verifier_with(move |presented| {
         let PresentedKey::OwnerKeyId(id) = presented else { panic!("{presented:?}") };

@@ -23,7 +23,7 @@ fn key_of(account: &str, text: &str) -> OwnerKey {
 }
 
 #[tokio::test]
-async fn principal_is_the_one_of_the_key_that_signed() {
+async fn principal_is_that_of_the_signing_key() {
     let layer = verifier_with(always(StoredKey::owner([key_of("globex", "globex-key"), key_of("acme", OWNER_KEY)])));
     for (key, account) in [("globex-key", "globex"), (OWNER_KEY, "acme")] {
         let request = present(&layer, TestRequest { key, ..TestRequest::CREATE }.request()).await.unwrap();
@@ -34,7 +34,7 @@ async fn principal_is_the_one_of_the_key_that_signed() {
 }
 
 #[tokio::test]
-async fn key_without_a_principal_gets_nobody_elses() {
+async fn key_without_principal_has_none() {
     let bare = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
     let layer = verifier_with(always(StoredKey::owner([key_of("globex", "globex-key"), bare])));
     let request = present(&layer, TestRequest::CREATE.request()).await.unwrap();
@@ -42,7 +42,7 @@ async fn key_without_a_principal_gets_nobody_elses() {
 }
 
 #[tokio::test]
-async fn principal_of_a_whole_entry_of_owner_keys_is_an_error_of_the_store() {
+async fn principal_for_several_owner_keys_is_a_store_error() {
     let keys = [OwnerKey::new(KEY_ID, "globex-key").unwrap(), key_of("acme", OWNER_KEY)];
     let layer = verifier_with(always(StoredKey::owner(keys).with_principal("globex")));
     let rejection = present(&layer, TestRequest::CREATE.request()).await.unwrap_err();

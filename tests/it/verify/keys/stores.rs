@@ -50,7 +50,7 @@ fn accounts() -> MemoryKeyStore {
 }
 
 #[tokio::test]
-async fn credentials_are_a_store_that_names_no_account() {
+async fn credentials_name_no_principal() {
     let by_owner = sender(&verifier(), TestRequest::CREATE.request()).await.unwrap();
     assert_eq!((by_owner.access, by_owner.key_id.as_deref()), (Access::Owner, Some(KEY_ID)));
     assert_eq!(by_owner.principal, None);
@@ -62,7 +62,7 @@ async fn credentials_are_a_store_that_names_no_account() {
 }
 
 #[tokio::test]
-async fn every_key_that_an_id_has_while_it_rotates_is_good() {
+async fn every_key_of_an_id_verifies() {
     let layer = verifier_with(always(StoredKey::owner([owner_key("old"), owner_key(OWNER_KEY), owner_key("new")])));
     for key in ["old", OWNER_KEY, "new"] {
         let who = sender(&layer, TestRequest { key, ..TestRequest::CREATE }.request()).await.unwrap();
@@ -73,14 +73,14 @@ async fn every_key_that_an_id_has_while_it_rotates_is_good() {
 }
 
 #[tokio::test]
-async fn a_key_that_the_store_has_under_another_id_does_not_count() {
+async fn owner_key_with_another_id_is_unknown() {
     let layer = verifier_with(always(StoredKey::owner([OwnerKey::new("another-id", OWNER_KEY).unwrap()])));
     let rejection = sender(&layer, TestRequest::CREATE.request()).await.unwrap_err();
     assert!(matches!(rejection, Rejection::UnknownKey), "{rejection:?}");
 }
 
 #[tokio::test]
-async fn what_is_known_of_one_kind_of_key_does_not_vouch_for_the_other() {
+async fn key_kinds_do_not_substitute() {
     let only_an_api_key = verifier_with(always(StoredKey::api_key(Access::ReadWrite)));
     assert!(matches!(sender(&only_an_api_key, TestRequest::CREATE.request()).await, Err(Rejection::UnknownKey)));
     let only_an_owner_key = verifier_with(always(StoredKey::owner([owner_key(OWNER_KEY)])));
@@ -89,7 +89,7 @@ async fn what_is_known_of_one_kind_of_key_does_not_vouch_for_the_other() {
 }
 
 #[tokio::test]
-async fn an_api_key_never_gives_owner_access_whatever_the_store_says() {
+async fn api_key_never_grants_owner() {
     let layer = verifier_with(always(StoredKey::api_key(Access::Owner).with_id("key 7").with_principal("acme")));
     match sender(&layer, with_api_key("GET", USERS, "any")).await.unwrap_err() {
         Rejection::Forbidden { required, granted, .. } => {
@@ -102,7 +102,7 @@ async fn an_api_key_never_gives_owner_access_whatever_the_store_says() {
 }
 
 #[tokio::test]
-async fn an_owner_key_is_enough_for_every_resource() {
+async fn owner_key_grants_everything() {
     for target in [LOGS, TEAMS, USERS] {
         assert_eq!(
             sender(&verifier(), TestRequest { target, ..TestRequest::LIST }.request()).await.unwrap().access,
@@ -112,7 +112,7 @@ async fn an_owner_key_is_enough_for_every_resource() {
 }
 
 #[tokio::test]
-async fn a_store_is_shown_an_id_or_a_digest_and_nothing_secret() {
+async fn store_receives_id_or_digest() {
     let (show, mut shown) = mpsc::unbounded_channel();
     let layer = verifier_with(move |presented: PresentedKey| {
         show.send(presented.clone()).unwrap();
@@ -150,7 +150,7 @@ impl KeyStore for Gated {
 }
 
 #[tokio::test]
-async fn a_look_up_may_take_its_time() {
+async fn lookups_are_asynchronous() {
     let (asked, mut asking) = mpsc::unbounded_channel();
     let gate = Arc::new(Semaphore::new(0));
     let app = Router::new().route(USERS, get(|| async { "[]" }));
@@ -169,7 +169,7 @@ async fn a_look_up_may_take_its_time() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_fails_is_never_a_pass() {
+async fn failed_lookup_is_503() {
     let layer = verifier_with(|_| ready(Err::<Option<StoredKey>, _>(io::Error::other("no connection"))));
     for request in [TestRequest::CREATE.request(), with_api_key("GET", LOGS, READ_ONLY_KEY)] {
         let rejection = present(&layer, request).await.unwrap_err();
@@ -178,7 +178,7 @@ async fn a_look_up_that_fails_is_never_a_pass() {
 }
 
 #[tokio::test]
-async fn accounts_name_the_account_that_a_key_belongs_to() {
+async fn memory_store_names_the_principal() {
     let layer = verifier_with(accounts());
     for (request, account) in [
         (TestRequest::LIST.request(), "acme"),
@@ -196,7 +196,7 @@ async fn accounts_name_the_account_that_a_key_belongs_to() {
 }
 
 #[tokio::test]
-async fn no_two_accounts_share_a_key() {
+async fn duplicate_key_is_an_error() {
     let mut accounts = accounts();
     for taken in [
         Credentials::owner(KEY_ID, "a-key-of-its-own"),
@@ -211,7 +211,7 @@ async fn no_two_accounts_share_a_key() {
 }
 
 #[tokio::test]
-async fn an_api_key_that_an_account_has_already_gets_its_new_access() {
+async fn reinserting_an_api_key_updates_access() {
     let mut accounts = accounts();
     accounts.insert("globex", &Credentials::read_only("globex-rw").unwrap()).unwrap();
     let who = sender(&verifier_with(accounts), with_api_key("GET", LOGS, "globex-rw")).await.unwrap();
@@ -227,7 +227,7 @@ async fn list_users(Path(account): Path<String>, Extension(who): Extension<Authe
 }
 
 #[tokio::test]
-async fn a_handler_can_hold_tenants_apart_by_the_principal() {
+async fn handler_separates_tenants_by_principal() {
     let app = Router::new().route("/management/accounts/{account}/users", get(list_users));
     let origin = serve(app.layer(verifier_with(accounts()))).await;
     for (account, status) in [("acme", 200), ("globex", 404)] {
