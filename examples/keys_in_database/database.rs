@@ -35,7 +35,10 @@ impl Database {
         let options = AnyPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(3));
         let pool = options.connect(url).await.context("the database cannot be opened")?;
         for table in TABLES {
-            sqlx::query(table).execute(&pool).await.context("the tables cannot be created")?;
+            // Of two processes that create a table at once, Postgres fails one, which finds the table at a second try.
+            if sqlx::query(table).execute(&pool).await.is_err() {
+                sqlx::query(table).execute(&pool).await.context("the tables cannot be created")?;
+            }
         }
         Ok(Self(pool))
     }

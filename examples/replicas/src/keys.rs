@@ -16,7 +16,10 @@ impl Keys {
         let pool = AnyPoolOptions::new().connect(url).await.context("the database cannot be opened")?;
         let table = "CREATE TABLE IF NOT EXISTS owner_keys \
                      (account TEXT NOT NULL, id TEXT NOT NULL, secret TEXT NOT NULL, PRIMARY KEY (id, secret))";
-        sqlx::query(table).execute(&pool).await.context("the table cannot be created")?;
+        // Of two replicas that create it at once, Postgres fails one, which finds the table at a second try.
+        if sqlx::query(table).execute(&pool).await.is_err() {
+            sqlx::query(table).execute(&pool).await.context("the table cannot be created")?;
+        }
         Ok(Self(pool))
     }
 
