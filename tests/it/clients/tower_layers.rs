@@ -6,7 +6,7 @@ use axum::body::Body;
 use futures_util::{FutureExt, future::join_all};
 use http::{Method, Request, Response};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use tokio::{net::TcpSocket, sync::mpsc, time::timeout};
+use tokio::{net::TcpSocket, sync::mpsc};
 use tower::{
     BoxError, Service, ServiceBuilder, ServiceExt, service_fn, timeout::error::Elapsed, util::BoxCloneSyncService,
 };
@@ -21,7 +21,7 @@ use crate::support::{
     },
     hyper_client,
     inner::VENDOR,
-    layer, layer_for, server, whole_error,
+    layer, layer_for, server, whole_error, with_timeout,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ where
     let (origin, recording) = server::record().await;
     let service = stack(layer_for(&origin), hyper_client());
     let responses = (0..12).map(|n| service.clone().oneshot(request(&origin, n)));
-    for response in timeout(MINUTE, join_all(responses)).await.unwrap() {
+    for response in with_timeout(join_all(responses)).await {
         assert_eq!(response.map_err(Into::into).unwrap().status(), 200);
     }
     let received = recording.take();
@@ -119,7 +119,7 @@ where
 
 async fn send<S: Service<Request<Body>>>(client: &mut S, request: Request<Body>) -> Result<S::Response, S::Error> {
     let sent = async { client.ready().await?.call(request).await };
-    timeout(MINUTE, sent).await.expect("the permit was never given back")
+    with_timeout(sent).await
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn dropped_while_waiting_returns_the_permit() {
     let mut waiting = Box::pin(client.ready().await.unwrap().call(request(VENDOR, 0)));
     tokio::select! {
         _ = &mut waiting => panic!("nobody answers"),
-        method = get.recv() => assert_eq!(method, Some(Method::POST)),
+        method = with_timeout(get.recv()) => assert_eq!(method, Some(Method::POST)),
     }
     assert!(client.ready().now_or_never().is_none(), "the permit goes with the request");
 

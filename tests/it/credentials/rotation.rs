@@ -22,7 +22,7 @@ use tower_logentries_auth::{
     verify::{MemoryKeyStore, PresentedKey, StoredKey},
 };
 
-use crate::support::{KEY_ID, LOGS, OWNER_KEY, TEAMS, USERS, hyper_client, layer_for, server, wire};
+use crate::support::{KEY_ID, LOGS, OWNER_KEY, TEAMS, USERS, hyper_client, layer_for, server, wire, with_timeout};
 
 /// The keys of one generation. Each is known by its id, so that an id with another one's signature is found out.
 fn generation(n: usize) -> Credentials {
@@ -70,7 +70,7 @@ async fn request_in_flight_keeps_its_key() {
 
     layer.credentials_handle().replace(generation(1));
     sender.send(Bytes::from_static(b"late")).unwrap();
-    response.await.unwrap();
+    with_timeout(response).await.unwrap();
     let received = recording.only();
     assert_eq!(received.body, "late");
     assert_eq!(wire::signature_error(KEY_ID, OWNER_KEY, "POST", USERS, &received.headers, b"late"), None);
@@ -128,7 +128,7 @@ async fn no_rejections_during_a_thousand_rotations() {
         layer.credentials_handle().replace(generation(n));
     }
     is_over.store(true, Ordering::Relaxed);
-    tasks.join_all().await;
+    with_timeout(tasks.join_all()).await;
 }
 
 /// Sends the `n`th request: signed without a body, signed with one, or with an API key. It has to pass.

@@ -18,9 +18,7 @@ use crate::support::{
     KEY_ID, OWNER_KEY, TEAMS, USERS,
     bodies::{Act, Scripted},
     clock::date,
-    credentials, hyper_client, layer_for,
-    raw::with_timeout,
-    server, whole_error, wire,
+    credentials, hyper_client, layer_for, server, whole_error, wire, with_timeout,
 };
 
 /// What a body does that is no good.

@@ -16,7 +16,7 @@ use http::{Request, Response};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{AuthError, LogentriesVerifyLayer};
 
-use crate::support::{USERS, credentials, layer_for, raw::with_timeout};
+use crate::support::{USERS, credentials, layer_for, with_timeout};
 
 const ORIGIN: &str = "http://localhost";
 
@@ -127,17 +127,6 @@ async fn inner_errors_pass_and_service_recovers() {
     for mood in [Mood::FailsToGetReady, Mood::Fails, Mood::PanicsInCall, Mood::PanicsInFuture] {
         assert_eq!(fails_once(signing(mood)).await, "not today", "{mood:?}");
         assert_eq!(fails_once(verifying(mood)).await, "not today", "{mood:?}");
-    }
-}
-
-/// Not even a request that is refused at once is taken before the inner service is ready.
-#[test]
-fn readiness_is_delegated() {
-    let mut signing = signing(Mood::NotReady);
-    let mut verifying = verifying(Mood::NotReady);
-    for is_ready in [false, true] {
-        assert_eq!(signing.ready().now_or_never().is_some(), is_ready);
-        assert_eq!(verifying.ready().now_or_never().is_some(), is_ready);
     }
 }
 

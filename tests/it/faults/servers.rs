@@ -11,8 +11,8 @@ use tower_logentries_auth::AuthError;
 
 use crate::support::{
     USERS, layer_for,
-    raw::{Fault, fails_once, with_timeout},
-    server,
+    raw::{Fault, fails_once},
+    server, with_timeout,
 };
 
 /// A client with one permit around the layer, and one below it.

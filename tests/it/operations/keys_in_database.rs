@@ -27,8 +27,7 @@ use uuid::Uuid;
 use crate::support::{
     LOGS,
     child::{self, Ran},
-    hyper_client,
-    raw::with_timeout,
+    hyper_client, with_timeout,
 };
 
 const EXAMPLE: &str = "keys_in_database";

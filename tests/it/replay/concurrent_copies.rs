@@ -8,10 +8,9 @@ use super::{outcome, send};
 use crate::support::{
     SIGNED_AT, USERS,
     clock::ManualClock,
-    hyper_client,
-    raw::with_timeout,
-    server,
+    hyper_client, server,
     verifying::{TestRequest, verifier},
+    with_timeout,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -3,7 +3,6 @@
 mod concurrent_copies;
 mod first_use;
 mod memory_guard;
-mod readiness;
 mod safe_methods;
 mod secrets;
 mod unavailable_guards;

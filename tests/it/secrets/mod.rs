@@ -7,9 +7,7 @@ mod values;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{FutureExt, future::LocalBoxFuture};
 
-use crate::support::{
-    OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, USERS, clock::date, raw::with_timeout, wire,
-};
+use crate::support::{OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, USERS, clock::date, wire, with_timeout};
 
 /// The body of the signed requests in these tests.
 const BODY: &str = "a body";

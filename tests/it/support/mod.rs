@@ -67,6 +67,11 @@ pub(crate) fn hyper_client() -> Client<HttpConnector, Body> {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
+/// Waits for a future, or fails the test instead of hanging.
+pub(crate) async fn with_timeout<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it hangs")
+}
+
 /// An error and all its causes, as a log would show them: each in `Display` and `Debug`.
 pub(crate) fn whole_error(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();

@@ -1,7 +1,5 @@
 //! Servers that misbehave, byte by byte.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -12,7 +10,6 @@ use hyper_util::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::timeout,
 };
 
 use super::server::Recording;
@@ -92,9 +89,4 @@ async fn serve(stream: TcpStream, recording: Recording) {
     });
     // How a connection ends is the client's business.
     let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), answer).await;
-}
-
-/// Stops a test that would hang otherwise.
-pub(crate) async fn with_timeout<F: Future>(future: F) -> F::Output {
-    timeout(Duration::from_secs(60), future).await.expect("it hangs")
 }

@@ -5,6 +5,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::with_timeout;
+
 /// A connection to a server at an origin.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -22,6 +24,10 @@ impl Socket {
 
     /// The next response, head and body, whose length has to be declared.
     pub(crate) async fn receive(&mut self) -> String {
+        with_timeout(self.read_response()).await
+    }
+
+    async fn read_response(&mut self) -> String {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             head.push(self.stream.read_u8().await.unwrap().into());
@@ -36,7 +42,7 @@ impl Socket {
     pub(crate) async fn cut(mut self) -> String {
         self.stream.shutdown().await.unwrap();
         let mut rest = String::new();
-        self.stream.read_to_string(&mut rest).await.unwrap();
+        with_timeout(self.stream.read_to_string(&mut rest)).await.unwrap();
         rest
     }
 }

@@ -22,6 +22,7 @@ use crate::support::{
     KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, bodies, hyper_client,
     server::serve,
     verifying::{TestRequest, verifier, with_api_key},
+    with_timeout,
 };
 
 async fn send(request: Request<Body>) -> Response<Incoming> {
@@ -264,10 +265,10 @@ async fn responses_stream() {
     let mut body = response.into_body();
     for line in ["first line\n", "second line\n"] {
         sender.send(Frame::data(line.into())).unwrap();
-        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), line);
+        assert_eq!(with_timeout(body.frame()).await.unwrap().unwrap().into_data().unwrap(), line);
     }
     drop(sender);
-    assert!(body.frame().await.is_none());
+    assert!(with_timeout(body.frame()).await.is_none());
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use crate::support::{
     bodies::{Act, Scripted},
     credentials,
     verifying::{DATE, PanicOnPoll, TestRequest, present, verifier, verifier_with, with_api_key},
+    with_timeout,
 };
 
 /// A layer whose store counts how often it is asked.
@@ -128,7 +129,9 @@ async fn body_over_limit_is_rejected_whatever_its_signature() {
     // Not a byte more is waited for: the script stalls there.
     let acts = [Act::Data(b"12345678"), Act::Pending, Act::Data(b"9"), Act::Stall];
     for draft in [TestRequest::CREATE, TestRequest { key: "another-key", ..TestRequest::CREATE }] {
-        let rejection = present(&verifier().body_limit(8), scripted(draft.request(), acts.clone())).await.unwrap_err();
+        let rejection = with_timeout(present(&verifier().body_limit(8), scripted(draft.request(), acts.clone())))
+            .await
+            .unwrap_err();
         assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 8 }), "{rejection:?}");
     }
 }

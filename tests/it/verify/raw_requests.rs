@@ -1,11 +1,9 @@
 //! Requests written octet by octet: what the vendor's client sends, and what no good client would.
 
-use std::time::Duration;
-
 use axum::{Router, body::Body};
 use bytes::Bytes;
 use http::Response;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::mpsc;
 use tower::ServiceBuilder;
 use tower_logentries_auth::{
     KeyStore, Rejection,
@@ -17,6 +15,7 @@ use crate::support::{
     server::serve,
     sockets::{Socket, status},
     verifying::{DATE, TestRequest, verifier_with},
+    with_timeout,
 };
 
 /// What went on in a server, as it happened.
@@ -48,7 +47,7 @@ async fn watched() -> (String, mpsc::UnboundedReceiver<Event>) {
 
 /// The next event; a test that waits for none is at fault.
 async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
-    timeout(Duration::from_secs(20), events.recv()).await.unwrap().unwrap()
+    with_timeout(events.recv()).await.unwrap()
 }
 
 /// The head of [`TestRequest::CREATE`], but for how its body is framed.
@@ -116,7 +115,7 @@ async fn content_length_of_2_gib_is_rejected_at_once() {
     let (origin, _events) = watched().await;
     let mut socket = Socket::connect(&origin).await;
     socket.send(head("Content-Length: 2147483648")).await;
-    let response = timeout(Duration::from_secs(20), socket.receive()).await.unwrap();
+    let response = socket.receive().await;
     assert_eq!(status(&response), 413, "before a byte of the body was sent");
 }
 
@@ -167,7 +166,7 @@ async fn truncated_body_reaches_no_handler() {
         let mut socket = Socket::connect(&origin).await;
         socket.send(&octets).await;
         assert!(matches!(next(&mut events).await, Event::Asked));
-        let answer = timeout(Duration::from_secs(20), socket.cut()).await.unwrap();
+        let answer = socket.cut().await;
         assert!(answer.is_empty() || status(&answer) == 400, "{octets}: {answer}");
         while let Ok(event) = events.try_recv() {
             assert!(matches!(event, Event::Refused(Rejection::ReadBody { .. })), "{octets}: {event:?}");

@@ -23,9 +23,8 @@ use tower_logentries_auth::{
 
 use crate::support::{
     LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, credentials,
-    raw::with_timeout,
     verifying::{TestRequest, present, verifier_with, with_api_key},
-    whole_error,
+    whole_error, with_timeout,
 };
 
 /// A database that counts what it is asked, fails when told to, and names the version of a key in its id.
@@ -232,7 +231,7 @@ async fn concurrent_lookups_are_coalesced() {
         gated.database.is_down.store(is_down, Ordering::SeqCst);
         let mut lookups = join_all((0..64).map(|_| cache.lookup(presented.clone())));
         assert!((&mut lookups).now_or_never().is_none(), "all of them wait");
-        asked.recv().await.unwrap();
+        with_timeout(asked.recv()).await.unwrap();
         gated.gate.add_permits(1);
         let answers = with_timeout(lookups).await;
         assert_eq!(gated.database.asked(), 1);
@@ -250,7 +249,7 @@ async fn dropped_lookup_does_not_block_others() {
     assert!((&mut dropped).now_or_never().is_none());
     let mut waiting = cache.lookup(key(1));
     assert!((&mut waiting).now_or_never().is_none());
-    asked.recv().await.unwrap();
+    with_timeout(asked.recv()).await.unwrap();
     drop(dropped);
     gated.gate.add_permits(1);
     assert!(with_timeout(waiting).await.unwrap().is_some());
@@ -282,13 +281,13 @@ async fn stale_answer_after_invalidation_is_not_cached() {
         gated.database.set(&key(1), before);
         let mut under_way = cache.lookup(key(1));
         assert!((&mut under_way).now_or_never().is_none());
-        asked.recv().await.unwrap();
+        with_timeout(asked.recv()).await.unwrap();
         gated.database.set(&key(1), after);
         cache.invalidate(&key(1)).await;
         gated.gate.add_permits(2);
         assert_eq!(with_timeout(under_way).await.unwrap().is_some(), before.is_some());
         assert_eq!(version(&cache, key(1)).await, after);
-        asked.recv().await.unwrap();
+        with_timeout(asked.recv()).await.unwrap();
         cache.invalidate_all();
     }
 }

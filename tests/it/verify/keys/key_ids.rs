@@ -12,6 +12,7 @@ use tower_logentries_auth::{
 use crate::support::{
     OWNER_KEY,
     verifying::{TestRequest, present, verifier_with},
+    with_timeout,
 };
 
 #[tokio::test]
@@ -26,7 +27,7 @@ async fn long_id_is_malformed_before_lookup() {
     for len in [1, 255, 256] {
         let key_id = "i".repeat(len);
         present(&layer, TestRequest { key_id: &key_id, ..TestRequest::CREATE }.request()).await.unwrap();
-        assert_eq!(*shown.recv().await.unwrap(), key_id);
+        assert_eq!(*with_timeout(shown.recv()).await.unwrap(), key_id);
     }
     for len in [257, 4_000] {
         let long = TestRequest { key_id: &"i".repeat(len), ..TestRequest::CREATE }.request();

@@ -20,6 +20,7 @@ use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, credentials, hyper_client,
     server::serve,
     verifying::{TestRequest, present, verifier, verifier_with, with_api_key},
+    with_timeout,
 };
 
 /// Whom the layer takes the sender of this request for.
@@ -121,8 +122,8 @@ async fn store_receives_id_or_digest() {
     sender(&layer, TestRequest::CREATE.request()).await.unwrap();
     sender(&layer, with_api_key("GET", LOGS, READ_ONLY_KEY)).await.unwrap();
 
-    assert_eq!(shown.recv().await.unwrap(), PresentedKey::OwnerKeyId(KEY_ID.into()));
-    let presented = shown.recv().await.unwrap();
+    assert_eq!(with_timeout(shown.recv()).await.unwrap(), PresentedKey::OwnerKeyId(KEY_ID.into()));
+    let presented = with_timeout(shown.recv()).await.unwrap();
     assert_eq!(presented, PresentedKey::ApiKey(ApiKey::new(READ_ONLY_KEY).unwrap().digest()));
     assert_eq!(presented, PresentedKey::ApiKey(ApiKeyDigest::of(READ_ONLY_KEY)));
     assert!(!format!("{presented:?}").contains(READ_ONLY_KEY));
@@ -159,12 +160,12 @@ async fn lookups_are_asynchronous() {
     let pending: Vec<_> =
         (0..3).map(|_| tokio::spawn(hyper_client().oneshot(TestRequest::LIST.request_to(&origin)))).collect();
     for _ in &pending {
-        asking.recv().await.unwrap();
+        with_timeout(asking.recv()).await.unwrap();
     }
     assert!(pending.iter().all(|request| !request.is_finished()), "each waits for its own look-up");
     gate.add_permits(pending.len());
     for request in pending {
-        assert_eq!(request.await.unwrap().unwrap().status(), StatusCode::OK);
+        assert_eq!(with_timeout(request).await.unwrap().unwrap().status(), StatusCode::OK);
     }
 }
 
