@@ -68,6 +68,14 @@ impl BodyDigest {
         Self { base64 }
     }
 
+    /// Returns the 32 bytes of the SHA-256.
+    pub(crate) fn to_sha256(self) -> [u8; 32] {
+        let mut buffer = [0; 33];
+        let decoded = STANDARD.decode_slice(self.base64, &mut buffer);
+        debug_assert_eq!(decoded, Ok(32), "made of 32 bytes");
+        buffer.first_chunk().copied().unwrap_or_default()
+    }
+
     /// Returns the base64 text that is signed.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.base64).unwrap_or_default()
@@ -183,8 +191,13 @@ impl SigningKey {
         self.mac(parts).verify_slice(&signature.bytes).is_ok()
     }
 
+    /// Returns the HMAC to which nothing was fed yet.
+    pub(crate) fn state(&self) -> Hmac<Sha1> {
+        self.0.clone()
+    }
+
     fn mac(&self, parts: [&[u8]; 5]) -> Hmac<Sha1> {
-        let mut mac = self.0.clone();
+        let mut mac = self.state();
         parts.iter().for_each(|part| mac.update(part));
         mac
     }

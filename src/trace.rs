@@ -140,6 +140,7 @@ pub(crate) fn rejected(method: &Method, uri: &Uri, headers: &HeaderMap, rejectio
             Rejection::InvalidSignature(mismatch) => tracing::debug!(
                 target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
                 canonical_string = mismatch.canonical_string(), body_len = mismatch.body_len(),
+                mistakes = mismatch.explanation().map(codes).map(tracing::field::debug),
                 "request rejected"
             ),
             _ => tracing::debug!(
@@ -167,6 +168,11 @@ pub(crate) fn replay_rejected(method: &Method, uri: &Uri, key_id: Option<&str>, 
             );
         }
     }
+}
+
+#[cfg(feature = "tracing")]
+fn codes(mistakes: &[crate::verify::Mistake]) -> Vec<&'static str> {
+    mistakes.iter().map(|mistake| mistake.code()).collect()
 }
 
 #[cfg(feature = "tracing")]

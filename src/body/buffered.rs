@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    fmt, mem,
+    fmt, iter, mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -48,6 +48,16 @@ impl BufferedBody {
     /// Returns how many bytes are left.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Creates a body of one chunk, without trailers.
+    pub(crate) fn of_chunk(chunk: Bytes) -> Self {
+        Self { len: chunk.len(), first: chunk, ..Self::default() }
+    }
+
+    /// Returns the bytes that are left, in the chunks that they are in.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        iter::once(&self.first).chain(&self.rest).map(|chunk| &chunk[..])
     }
 
     pub(super) fn push(&mut self, chunk: Bytes) {

@@ -3,7 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use hmac::Hmac;
 use http::{HeaderValue, Method};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -70,6 +72,11 @@ impl OwnerKey {
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let probe = CanonicalRequest::for_path(&Method::GET, "", None, "", BodyDigest::EMPTY);
         self.id() == other.id() && self.verify(&probe, &other.sign(&probe))
+    }
+
+    /// Returns the HMAC of this key, to which nothing was fed yet.
+    pub(crate) fn mac(&self) -> Hmac<Sha1> {
+        self.inner.key.state()
     }
 
     /// Signs a canonical request.

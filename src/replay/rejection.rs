@@ -81,7 +81,7 @@ impl ReplayRejection {
 
     /// Builds the response, dated by the verifying layer's clock.
     pub(super) fn into_response<ResBody>(self, now: Option<u64>, is_head: bool) -> Response<ResponseBody<ResBody>> {
-        let mut response = json_response(self.status(), self.code(), self.message(), now, is_head);
+        let mut response = json_response(self.status(), self.code(), self.message(), "", now, is_head);
         response.extensions_mut().insert(self);
         response
     }

@@ -113,7 +113,8 @@ where
             Authorization::AwaitingSignature(signature) => {
                 let (head, body) = request.into_parts();
                 if body.is_end_stream() {
-                    let accepted = signature.verify(&head, 0, BodyDigest::EMPTY).inspect_err(log(&head))?;
+                    let accepted =
+                        signature.verify(&head, &BufferedBody::default(), BodyDigest::EMPTY).inspect_err(log(&head))?;
                     return Ok(State::called(service, Request::from_parts(head, body), accepted));
                 }
                 let body = Collect::new(body, verifier.body_limit);
@@ -135,7 +136,7 @@ impl<S> Unverified<S> {
         let Self { service, head, signature } = self;
         let verified = collected.map_err(Rejection::from).and_then(|(body, digest)| {
             // User code never sees a body that was not verified.
-            let accepted = signature.verify(&head, body.len(), digest)?;
+            let accepted = signature.verify(&head, &body, digest)?;
             let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
             Ok((body, accepted))
         });

@@ -25,7 +25,8 @@ use crate::{Access, BufferedBody, RebuildFromBytes, access::AccessRule, body::DE
 /// 2. A request that two parsers could read differently is rejected: duplicate headers, dates in other forms, methods of
 ///    which one is a prefix of another, a trailing slash on a signed path, and for an API key a path with empty or dot
 ///    segments or needless encoding.
-/// 3. An unknown key id and an invalid signature get the same response, which never says what differs.
+/// 3. An unknown key id and an invalid signature get the same response, which never says what differs, unless
+///    [`explain_rejections`](Self::explain_rejections) is set.
 /// 4. If keys cannot be looked up the response is 503. The request never passes.
 /// 5. The handler receives exactly the bytes that were sent, in the inner service's own body type.
 ///
@@ -55,6 +56,7 @@ impl<K> LogentriesVerifyLayer<K> {
             body_limit: DEFAULT_LIMIT,
             date_tolerance: Duration::from_secs(5 * 60),
             access: AccessRule::default(),
+            explains_rejections: false,
             clock: Clock::default(),
         };
         Self { keys: Arc::new(keys), verifier: Arc::new(verifier), rebuild: RebuildFromBytes }
@@ -159,6 +161,33 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// ```
     pub fn access(self, rule: impl Fn(&Method, &str) -> Access + Send + Sync + 'static) -> Self {
         self.with(|verifier| verifier.access.replace_table(rule))
+    }
+
+    /// Sets whether the response to an invalid signature says what is wrong with it. Defaults to `false`.
+    ///
+    /// If `true`, the usual mistakes of clients are searched for, and the JSON of the 401 has two members more: the canonical
+    /// string that the client should have signed, and the codes of the mistakes, of which there may be none.
+    ///
+    /// ```text
+    /// {"errorCode":"unauthorized","message":"the key is unknown or the signature is invalid",
+    ///  "canonicalString":"GETapplication/json...","mistakes":["path-leading-slash"]}
+    /// ```
+    ///
+    /// The event in the log, and the [`Mismatch`](super::Mismatch) of the [`Rejection`](super::Rejection), hold the same.
+    ///
+    /// It is for stand-ins and test servers. A canonical string holds nothing but what came with the request, and only
+    /// signatures of the very key are [explained](super::explain), so that strangers learn nothing of a key. But the response
+    /// then tells a known key id from an unknown one, and each invalid signature costs up to 1,000 short signatures and a MiB
+    /// of hashing: about a millisecond.
+    ///
+    /// ```
+    /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+    /// # let keys = Credentials::owner("key-id", "owner-key")?;
+    /// let layer = LogentriesVerifyLayer::new(keys).explain_rejections(true);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn explain_rejections(self, explain: bool) -> Self {
+        self.with(|verifier| verifier.explains_rejections = explain)
     }
 
     /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read.

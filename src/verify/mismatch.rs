@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Mistake;
 use crate::CanonicalRequest;
 
 /// What the verifier computed for a request whose signature is invalid.
@@ -22,11 +23,16 @@ pub struct Mismatch {
     canonical_string: Arc<str>,
     key_id: Arc<str>,
     body_len: usize,
+    mistakes: Option<Arc<[Mistake]>>,
 }
 
 impl Mismatch {
     pub(super) fn new(key_id: Arc<str>, canonical: &CanonicalRequest<'_>, body_len: usize) -> Self {
-        Self { canonical_string: canonical.to_string().into(), key_id, body_len }
+        Self { canonical_string: canonical.to_string().into(), key_id, body_len, mistakes: None }
+    }
+
+    pub(super) fn explained(self, mistakes: Vec<Mistake>) -> Self {
+        Self { mistakes: Some(mistakes.into()), ..self }
     }
 
     /// Returns the canonical string of the request as it arrived. The client signed another one, or with another key.
@@ -42,5 +48,16 @@ impl Mismatch {
     /// Returns how many bytes of body were read and hashed.
     pub fn body_len(&self) -> usize {
         self.body_len
+    }
+
+    /// Returns the mistake, or the two together, that the signature was made with. Empty if no usual one would have led to
+    /// it, and unless [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is set.
+    pub fn mistakes(&self) -> &[Mistake] {
+        self.explanation().unwrap_or_default()
+    }
+
+    /// Returns the mistakes if they were searched for.
+    pub(crate) fn explanation(&self) -> Option<&[Mistake]> {
+        self.mistakes.as_deref()
     }
 }

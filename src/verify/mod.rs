@@ -2,9 +2,11 @@
 //!
 //! `layer` is the builder, `verifier` what it builds: `service` and `future` run a request through it. `presented` parses the
 //! credentials of a request, `path` checks its path, and `keys` is where keys come from. A request ends as
-//! `authenticated`, with a `verified_signature` if it has one, or as a `rejection`.
+//! `authenticated`, with a `verified_signature` if it has one, or as a `rejection`. `explain` finds the mistake that a
+//! signature was made with, for the `mismatch` of its rejection.
 
 mod authenticated;
+mod explain;
 mod future;
 mod keys;
 mod layer;
@@ -26,6 +28,7 @@ pub use self::keys::CachedKeyStore;
 pub(crate) use self::presented::key_id;
 pub use self::{
     authenticated::Authenticated,
+    explain::{Mistake, explain, explain_with_key_text},
     future::ResponseFuture,
     keys::{DuplicateKeyError, KeyStore, MemoryKeyStore, PresentedKey, StoredKey},
     layer::LogentriesVerifyLayer,

@@ -81,13 +81,18 @@ pub(crate) fn key_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Returns the path that the client signed: under axum's `nest`, the one that still has its prefix.
-#[cfg_attr(not(feature = "axum"), allow(unused_variables))]
 pub(super) fn signed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
+    signed_uri(uri, extensions).path()
+}
+
+/// Returns the URI that has the path which the client signed.
+#[cfg_attr(not(feature = "axum"), allow(unused_variables))]
+pub(super) fn signed_uri<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a Uri {
     #[cfg(feature = "axum")]
     if let Some(original) = extensions.get::<axum::extract::OriginalUri>() {
-        return original.path();
+        return original;
     }
-    uri.path()
+    uri
 }
 
 /// Returns whether `path` is what `nest` leaves of the `original` path: the whole, its end, or `/` of a bare prefix.

@@ -7,12 +7,17 @@ use http_body_util::LengthLimitError;
 use tower::BoxError;
 
 use super::{Mismatch, ResponseBody};
-use crate::{Access, body::BodyError, json_response::json_response};
+use crate::{
+    Access,
+    body::BodyError,
+    json_response::{json_response, json_string},
+};
 
 /// Why a request was rejected. It is in the extensions of the response, for logs and metrics.
 ///
 /// The response itself says less. Its JSON, `{"errorCode": "...", "message": "..."}`, is the same for an unknown key and
-/// for an invalid signature, and never says what differs from what was signed.
+/// for an invalid signature, and never says what differs from what was signed, unless
+/// [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is set.
 ///
 /// | rejection | status | `errorCode` |
 /// |---|---|---|
@@ -188,9 +193,19 @@ impl Rejection {
         }
     }
 
+    /// What the client learns of an invalid signature, if it is to: members of a JSON object, each with a comma before it.
+    fn details(&self) -> String {
+        let Self::InvalidSignature(mismatch) = self else { return String::new() };
+        let Some(mistakes) = mismatch.explanation() else { return String::new() };
+        let codes: Vec<_> = mistakes.iter().map(|mistake| json_string(mistake.code())).collect();
+        let canonical_string = json_string(mismatch.canonical_string());
+        format!(r#","canonicalString":{canonical_string},"mistakes":[{}]"#, codes.join(","))
+    }
+
     /// Builds the response, dated by the layer's clock.
     pub(super) fn into_response<ResBody>(self, now: Option<u64>, is_head: bool) -> Response<ResponseBody<ResBody>> {
-        let mut response = json_response(self.status(), self.code(), self.message(), now, is_head);
+        let details = self.details();
+        let mut response = json_response(self.status(), self.code(), self.message(), &details, now, is_head);
         response.extensions_mut().insert(self);
         response
     }
@@ -230,7 +245,10 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey => f.write_str("the key is unknown"),
-            Self::InvalidSignature(_) => f.write_str("the signature is invalid"),
+            Self::InvalidSignature(mismatch) => {
+                f.write_str("the signature is invalid")?;
+                mismatch.mistakes().iter().try_for_each(|mistake| write!(f, "; {}: {mistake}", mistake.code()))
+            }
             Self::DateOutOfTolerance { offset_secs } => write_offset(f, *offset_secs),
             Self::Forbidden { required, granted, .. } => {
                 write!(f, "the key grants {granted} access, the resource requires {required}")

@@ -10,11 +10,12 @@ use http::{
 
 use super::{
     Authenticated, Mismatch, Rejection, StoredKey, VerifiedSignature,
+    explain::explain_mismatch,
     keys::Grant,
     presented::{PresentedCredentials, signed_path},
 };
 use crate::{
-    Access, BodyDigest, CanonicalRequest, OwnerKey, Signature,
+    Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Signature,
     access::AccessRule,
     clock::Clock,
     headers::{AUTHORIZATION_API_KEY, X_API_KEY},
@@ -26,6 +27,7 @@ pub(super) struct Verifier {
     pub(super) body_limit: usize,
     pub(super) date_tolerance: Duration,
     pub(super) access: AccessRule,
+    pub(super) explains_rejections: bool,
     pub(super) clock: Clock,
 }
 
@@ -50,6 +52,7 @@ pub(super) struct UnverifiedSignature {
     keys: Vec<OwnerKey>,
     valid_until: u64,
     clock: Clock,
+    is_explained: bool,
 }
 
 /// Why a store's entry of owner keys is not used. Among keys of several accounts, it would be anyone's guess.
@@ -92,7 +95,9 @@ impl Verifier {
                     return Err(Rejection::UnknownKey);
                 }
                 let (valid_until, clock) = (date.saturating_add(self.date_tolerance.as_secs()), self.clock.clone());
-                Ok(Authorization::AwaitingSignature(UnverifiedSignature { id, signature, keys, valid_until, clock }))
+                let is_explained = self.explains_rejections;
+                let unverified = UnverifiedSignature { id, signature, keys, valid_until, clock, is_explained };
+                Ok(Authorization::AwaitingSignature(unverified))
             }
             (PresentedCredentials::ApiKey(_), Grant::ApiKey(granted)) => {
                 let path = request.uri().path();
@@ -114,15 +119,19 @@ impl Verifier {
 }
 
 impl UnverifiedSignature {
-    /// Checks that one of the keys made the signature, for this request and a body of this length and digest.
-    pub(super) fn verify(self, head: &Parts, body_len: usize, digest: BodyDigest) -> Result<Accepted, Rejection> {
+    /// Checks that one of the keys made the signature, for this request and a body of this digest.
+    pub(super) fn verify(self, head: &Parts, body: &BufferedBody, digest: BodyDigest) -> Result<Accepted, Rejection> {
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = text(DATE).unwrap_or_default();
         let path = signed_path(&head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, path, text(CONTENT_TYPE), date, digest);
-        let Self { id, signature, keys, valid_until, clock } = self;
+        let Self { id, signature, keys, valid_until, clock, is_explained } = self;
         let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
-            return Err(Rejection::InvalidSignature(Box::new(Mismatch::new(id, &canonical, body_len))));
+            let mut mismatch = Mismatch::new(id, &canonical, body.len());
+            if is_explained {
+                mismatch = mismatch.explained(explain_mismatch(head, body, digest, &signature, &keys));
+            }
+            return Err(Rejection::InvalidSignature(Box::new(mismatch)));
         };
         let (key_label, principal) = (signer.label().cloned(), signer.principal().cloned());
         let signature = Some(VerifiedSignature::new(Arc::clone(&id), signature, valid_until, clock));

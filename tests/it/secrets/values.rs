@@ -213,6 +213,8 @@ pub(super) async fn rejections() -> String {
             || Request::put(USERS).header(name, &*value).header("date", date(SIGNED_AT)).body(Body::empty()).unwrap();
         let verify = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT));
         text += &rejected(verify.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
+        let explaining = verify.clone().explain_rejections(true);
+        text += &rejected(explaining.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
         let late = verify.clock(at(SIGNED_AT + 1_000));
         text += &rejected(late.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
         let failing = LogentriesVerifyLayer::new(failing).clock(at(SIGNED_AT));
@@ -225,6 +227,7 @@ pub(super) async fn rejections() -> String {
         "Forbidden",
         "MalformedRequest",
         "the database is gone",
+        "canonicalString",
     ] {
         assert!(text.contains(variant), "{variant} {text}");
     }

@@ -11,8 +11,13 @@ use sha2::{Digest, Sha256};
 pub(crate) fn signature(key: &str, method: &str, content_type: &str, date: &str, target: &str, body: &[u8]) -> String {
     let hashed_body = STANDARD.encode(Sha256::digest(body));
     let canonical = [method, content_type, date, &query_path(target), &hashed_body].concat();
+    hmac(key, &canonical)
+}
+
+/// The HMAC-SHA1 of a text, in base64.
+pub(crate) fn hmac(key: &str, text: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).unwrap();
-    mac.update(canonical.as_bytes());
+    mac.update(text.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
 }
 

@@ -2,6 +2,8 @@
 
 mod ambiguity;
 mod axum_apps;
+mod explain;
+mod explain_rejections;
 mod folded_paths;
 mod hyper_servers;
 mod keys;
