@@ -16,6 +16,7 @@ mod auto_traits;
 mod readiness;
 mod round_trip;
 mod secrets;
+mod texts;
 
 // The layers in use.
 mod clients;

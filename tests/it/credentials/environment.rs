@@ -8,7 +8,7 @@ use std::{
 
 use http::Method;
 use tokio::process::Command;
-use tower_logentries_auth::{Access, Credentials, LogentriesAuthLayer};
+use tower_logentries_auth::{Access, Credentials, CredentialsError, LogentriesAuthLayer};
 
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, assert_no_secrets, child,
@@ -62,13 +62,11 @@ async fn read() -> String {
 
 fn expected([id, owner, read_write, read_only]: [bool; 4]) -> String {
     if id != owner {
-        let (set, unset) = if id { (OWNER_ID_NAME, OWNER_NAME) } else { (OWNER_NAME, OWNER_ID_NAME) };
-        return format!("{set} is set without {unset}: set both to sign with the owner key, or neither");
+        let (set, missing) = if id { (OWNER_ID_NAME, OWNER_NAME) } else { (OWNER_NAME, OWNER_ID_NAME) };
+        return CredentialsError::IncompleteOwnerKey { set, missing }.to_string();
     }
     if ![owner, read_write, read_only].contains(&true) {
-        return "no Logentries key in the environment: set LOGENTRIES_OWNER_API_KEY_ID and LOGENTRIES_OWNER_API_KEY, \
-                LOGENTRIES_PLATFORM_API_KEY, LOGENTRIES_RW_API_KEY or LOGENTRIES_RO_API_KEY"
-            .to_owned();
+        return CredentialsError::NoKeysInEnv.to_string();
     }
     let owner = owner.then_some(Access::Owner);
     let read_write = read_write.then_some(Access::ReadWrite).or(owner);
@@ -97,13 +95,11 @@ async fn read_spoilt(name: &str, value: &OsStr) -> String {
 #[tokio::test]
 async fn invalid_variable_is_named() {
     for (name, _) in VARIABLES {
-        let empty = format!("the {name} is empty: copy it from the account's API keys");
-        assert_eq!(read_spoilt(name, OsStr::new("")).await, empty);
-        let white = format!("the {name} contains whitespace: remove it; often it is a line break at the end");
-        assert_eq!(read_spoilt(name, OsStr::new("7f7c461f\n")).await, white);
+        let error = |error: CredentialsError| error.to_string();
+        assert_eq!(read_spoilt(name, OsStr::new("")).await, error(CredentialsError::Empty { name }));
+        assert_eq!(read_spoilt(name, OsStr::new("7f7c461f\n")).await, error(CredentialsError::Whitespace { name }));
     }
-    let colon = "the owner key id contains a ':': pass the id alone, and the key as a separate value";
-    assert_eq!(read_spoilt(OWNER_ID_NAME, OsStr::new("id:key")).await, colon);
+    assert_eq!(read_spoilt(OWNER_ID_NAME, OsStr::new("id:key")).await, CredentialsError::ColonInKeyId.to_string());
 }
 
 #[cfg(unix)]
@@ -112,7 +108,7 @@ async fn non_unicode_variable_is_named() {
     use std::os::unix::ffi::OsStrExt;
 
     for (name, _) in VARIABLES {
-        let text = format!("the {name} contains a character outside ASCII: copy it again from the account's API keys");
-        assert_eq!(read_spoilt(name, OsStr::from_bytes(b"7f7c\xff")).await, text);
+        let error = CredentialsError::NotAscii { name }.to_string();
+        assert_eq!(read_spoilt(name, OsStr::from_bytes(b"7f7c\xff")).await, error);
     }
 }

@@ -1,4 +1,4 @@
-//! What each refusal says.
+//! Which error a request fails with, if it is not sent.
 
 use std::{
     error::Error,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::body::Body;
-use http::{Request, request};
+use http::{Method, Request, request};
 use tower_logentries_auth::{Access, AuthError, Credentials, LogentriesAuthLayer};
 
 use crate::support::{
@@ -17,101 +17,79 @@ use crate::support::{
     layer, whole_error,
 };
 
-/// What is said of a request that is refused.
-struct Refusal {
+/// A request that fails, and the error that it fails with.
+struct Failure {
     layer: LogentriesAuthLayer,
     request: Request<Body>,
-    message: &'static str,
+    error: AuthError,
 }
 
-/// This is said of a request with this head, that is to be signed for the vendor but for what the head changes.
-fn says(message: &'static str, head: impl FnOnce(request::Builder) -> request::Builder) -> Refusal {
+/// A request with this head fails. It would be signed for Rapid7 but for what the head changes.
+fn fails(error: AuthError, head: impl FnOnce(request::Builder) -> request::Builder) -> Failure {
     let request = head(Request::post(format!("{VENDOR}{USERS}"))).body(Body::empty()).unwrap();
-    Refusal { layer: layer().body_limit(8), request, message }
+    Failure { layer: layer().body_limit(8), request, error }
 }
 
-impl Refusal {
+impl Failure {
     fn of_body(self, body: Scripted) -> Self {
         Self { request: self.request.map(|_| Body::new(body)), ..self }
     }
 
-    fn under(self, layer: impl FnOnce(LogentriesAuthLayer) -> LogentriesAuthLayer) -> Self {
+    fn with_layer(self, layer: impl FnOnce(LogentriesAuthLayer) -> LogentriesAuthLayer) -> Self {
         Self { layer: layer(self.layer), ..self }
     }
 }
 
-fn refused_for_where_they_go() -> [Refusal; 5] {
-    [
-        says(
-            "refusing to send credentials to http://example.com:8080: it is not a trusted origin \
-             (see `LogentriesAuthLayer::trust_origin`)",
-            |head| head.uri("http://example.com:8080/"),
-        ),
-        says(
-            "refusing to send credentials to an ambiguous authority: use http or https, a host and a port, and no userinfo",
-            |head| head.uri("https://user@rest.logentries.com/"),
-        ),
-        says(
-            "the URI has no authority: use an absolute URI, or set where such requests go with `LogentriesAuthLayer::assume_origin`",
-            |head| head.uri("/"),
-        ),
-        says(
-            "the Host header names another authority than https://rest.logentries.com: \
-             remove it, or make it match the URI",
-            |head| head.header("host", "example.com"),
-        ),
-        says("no configured key grants owner access, which this resource requires: add one, or override the table with an `Access` in the request's extensions, or with `LogentriesAuthLayer::access`", |head| head)
-            .under(|_| LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap())),
+fn failures_of_the_destination() -> Vec<Failure> {
+    let origin = |origin: &str| origin.to_owned();
+    vec![
+        fails(AuthError::UntrustedOrigin { origin: origin("http://example.com:8080") }, |head| {
+            head.uri("http://example.com:8080/")
+        }),
+        fails(AuthError::InsecureOrigin { origin: origin("http://rest.logentries.com") }, |head| {
+            head.uri("http://rest.logentries.com/")
+        }),
+        fails(AuthError::InvalidAuthority, |head| head.uri("https://user@rest.logentries.com/")),
+        fails(AuthError::MissingAuthority, |head| head.uri("/")),
+        fails(AuthError::HostMismatch { origin: origin(VENDOR) }, |head| head.header("host", "example.com")),
+        fails(AuthError::InsufficientAccess { required: Access::Owner }, |head| head)
+            .with_layer(|_| LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap())),
     ]
 }
 
-fn refused_for_what_can_not_be_signed() -> [Refusal; 5] {
-    [
-        says("a request with method PURGE cannot be signed: use a registered method such as POST", |head| {
-            head.method("PURGE")
-        }),
-        says("a request without a path cannot be signed: use a target that starts with '/'", |head| {
-            head.method("OPTIONS").uri("*").extension(Access::Owner)
-        })
-        .under(|layer| layer.assume_origin(VENDOR).unwrap()),
-        says("a request with more than one Content-Type header cannot be signed: send one", |head| {
+fn failures_of_the_head() -> Vec<Failure> {
+    let purge = Method::from_bytes(b"PURGE").unwrap();
+    vec![
+        fails(AuthError::UnsupportedMethod { method: purge.clone() }, |head| head.method(purge)),
+        fails(AuthError::MissingPath, |head| head.method("OPTIONS").uri("*").extension(Access::Owner))
+            .with_layer(|layer| layer.assume_origin(VENDOR).unwrap()),
+        fails(AuthError::DuplicateContentType, |head| {
             head.header("content-type", "text/plain").header("content-type", "text/plain")
         }),
-        says("the Content-Type cannot be signed: use visible ASCII without blanks at its ends, or send none", |head| {
-            head.header("content-type", "text/plain; charset=ü")
-        }),
-        says("the clock is outside the years 1970 to 9999, which no Date header can express: set it", |head| head)
-            .under(|layer| layer.clock(|| SystemTime::UNIX_EPOCH - Duration::from_secs(1))),
+        fails(AuthError::InvalidContentType, |head| head.header("content-type", "text/plain; charset=ü")),
+        fails(AuthError::ClockOutOfRange, |head| head)
+            .with_layer(|layer| layer.clock(|| SystemTime::UNIX_EPOCH - Duration::from_secs(1))),
     ]
 }
 
-fn refused_for_their_bodies() -> [Refusal; 3] {
-    [
-        says(
-            "the body is longer than the 8 bytes that are buffered to be signed: \
-             raise `body_limit`, or add a `BodyDigest` to the request's extensions so that the body streams",
-            |head| head,
-        )
-        .of_body(Scripted::new([Act::Data(b"a body"), Act::Data(b" too long")])),
-        says("the body had 6 bytes, which contradicts its size hint: nothing was sent", |head| head)
+fn failures_of_the_body() -> Vec<Failure> {
+    vec![
+        fails(AuthError::BodyTooLarge { limit: 8 }, |head| head)
+            .of_body(Scripted::new([Act::Data(b"a body"), Act::Data(b" too long")])),
+        fails(AuthError::BodyLengthMismatch { read: 6 }, |head| head)
             .of_body(Scripted::new([Act::Data(b"a body")]).claiming(7)),
-        says(
-            "the body has trailers, which its type cannot carry: keep them with `rebuild_body`, or send none",
-            |head| head,
-        )
-        .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())]))
-        .under(|layer| layer.body_limit(64)),
+        fails(AuthError::UnsupportedTrailers, |head| head)
+            .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())]))
+            .with_layer(|layer| layer.body_limit(64)),
     ]
 }
 
 #[tokio::test]
-async fn error_texts() {
-    let refusals = refused_for_where_they_go().into_iter();
-    for Refusal { layer, request, message } in
-        refusals.chain(refused_for_what_can_not_be_signed()).chain(refused_for_their_bodies())
-    {
+async fn error_of_each_failure() {
+    let failures = [failures_of_the_destination(), failures_of_the_head(), failures_of_the_body()];
+    for Failure { layer, request, error: expected } in failures.into_iter().flatten() {
         let error = pass(&layer, request).await.unwrap_err();
-        assert_eq!(error.to_string(), message);
+        assert_eq!(format!("{error:?}"), format!("{expected:?}"));
         assert!(error.source().is_none(), "{error:?}");
         assert_no_secrets(&whole_error(&error));
     }
@@ -119,13 +97,11 @@ async fn error_texts() {
 
 #[tokio::test]
 async fn body_error_is_the_root_cause() {
-    let broken = Scripted::new([Act::Data(b"half"), Act::Fail("the disk is gone")]);
-    let Refusal { layer, request, message } =
-        says("failed to read the request body that has to be signed", |head| head).of_body(broken);
-    let error = pass(&layer, request).await.unwrap_err();
-    assert_eq!(error.to_string(), message);
+    let broken = Body::new(Scripted::new([Act::Data(b"half"), Act::Fail("the disk is gone")]));
+    let request = Request::post(format!("{VENDOR}{USERS}")).body(broken).unwrap();
+    let error = pass(&layer(), request).await.unwrap_err();
+    assert!(matches!(error, AuthError::ReadBody { .. }), "{error:?}");
     assert_eq!(root_cause(&error).downcast_ref::<io::Error>().unwrap().to_string(), "the disk is gone");
-    assert!(matches!(error, AuthError::ReadBody { .. }));
 }
 
 /// The innermost cause: `axum::body::Body` wraps that of the body in it.

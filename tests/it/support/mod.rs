@@ -4,6 +4,7 @@ pub(crate) mod bodies;
 pub(crate) mod child;
 pub(crate) mod clients;
 pub(crate) mod clock;
+pub(crate) mod hosts;
 pub(crate) mod inner;
 pub(crate) mod log;
 pub(crate) mod raw;
@@ -79,6 +80,16 @@ pub(crate) fn whole_error(error: &(dyn Error + 'static)) -> String {
     while let Some(error) = next {
         text += &format!("{error} {error:?} ");
         next = error.source();
+    }
+    text
+}
+
+/// An error and all its causes in `Display`, as events have them.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let (mut text, mut next) = (error.to_string(), error.source());
+    while let Some(cause) = next {
+        text += &format!(": {cause}");
+        next = cause.source();
     }
     text
 }

@@ -31,24 +31,12 @@ async fn invalid_signature_carries_what_was_computed() {
 }
 
 #[tokio::test]
-async fn date_out_of_tolerance_reports_offset_and_time_zone() {
-    let zone = "as if local time of UTC";
-    for (offset, told) in [
-        (301, "the Date is 301 seconds ahead of the server's clock".to_owned()),
-        (-301, "the Date is 301 seconds behind the server's clock".to_owned()),
-        (7200, format!("the Date is 7200 seconds ahead of the server's clock, {zone}+02:00 had been sent as GMT")),
-        (-18_003, format!("the Date is 18003 seconds behind the server's clock, {zone}-05:00 had been sent as GMT")),
-        (19_799, format!("the Date is 19799 seconds ahead of the server's clock, {zone}+05:30 had been sent as GMT")),
-        (50_400, format!("the Date is 50400 seconds ahead of the server's clock, {zone}+14:00 had been sent as GMT")),
-        (54_000, "the Date is 54000 seconds ahead of the server's clock".to_owned()),
-        (-46_800, "the Date is 46800 seconds behind the server's clock".to_owned()),
-        (5_000, "the Date is 5000 seconds ahead of the server's clock".to_owned()),
-    ] {
+async fn date_out_of_tolerance_reports_the_offset() {
+    for offset in [301, -301, 7200, -18_003, 50_400, -46_800] {
         let date = date(SIGNED_AT.checked_add_signed(offset).unwrap());
         let rejection = rejection(TestRequest { date: &date, ..TestRequest::LIST }.request()).await;
         let Rejection::DateOutOfTolerance { offset_secs } = rejection else { panic!("{rejection:?}") };
         assert_eq!(offset_secs, offset);
-        assert_eq!(rejection.to_string(), told);
     }
 }
 
