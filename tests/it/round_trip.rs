@@ -88,12 +88,12 @@ async fn every_resource_with_the_owner_key() {
 }
 
 /// Bodies with the text `one two`, each of another kind.
-fn kinds() -> [(&'static str, Body); 6] {
+fn kinds() -> Vec<(&'static str, Body)> {
     let chunks = [Act::Data(b"one"), Act::Data(b" "), Act::Data(b"two")];
     let slow = [Act::Pending, Act::Data(b"one "), Act::Pending, Act::Pending, Act::Data(b"two"), Act::Pending];
     let gaps = [Act::Data(b""), Act::Data(b"one "), Act::Data(b""), Act::Data(b"two"), Act::Data(b"")];
     let stream = futures_util::stream::iter(["one ", "two"].map(Ok::<_, std::io::Error>));
-    [
+    vec![
         ("in one piece", Body::from("one two")),
         ("in chunks", Body::new(Scripted::new(chunks.clone()))),
         ("in chunks of a known size", Body::new(Scripted::new(chunks).claiming(7))),

@@ -22,8 +22,8 @@ use crate::support::{
 };
 
 /// What a body does that is no good.
-fn bad_bodies() -> [(&'static str, Scripted); 4] {
-    [
+fn bad_bodies() -> Vec<(&'static str, Scripted)> {
+    vec![
         ("fails", Scripted::new([Act::Data(b"some "), Act::Pending, Act::Fail("the disk is gone")])),
         ("stalls", Scripted::new([Act::Data(b"some "), Act::Stall])),
         ("ends early", Scripted::new([Act::Data(b"some ")]).claiming(10)),

@@ -13,19 +13,19 @@ use crate::support::{
 
 /// Every spelling that differs from [`USERS`] at one place.
 fn spellings() -> BTreeSet<String> {
-    const AFTER_A_SLASH: [&str; 7] = ["/", "./", "x/../", "%2e/", "x/%2E%2E/", "x/.%2e/", "%2f"];
-    const AT_THE_END_OF_A_SEGMENT: [&str; 7] = ["/.", "/x/..", "/%2e", "/x/%2e.", "\\", "%5c", ";x=1"];
-    const ANYWHERE: [&str; 8] = [";", "%3b", "%00", "%0d%0a", "%7f", "%2f", "%252f", "%25"];
+    const AFTER_A_SLASH: &[&str] = &["/", "./", "x/../", "%2e/", "x/%2E%2E/", "x/.%2e/", "%2f"];
+    const AT_THE_END_OF_A_SEGMENT: &[&str] = &["/.", "/x/..", "/%2e", "/x/%2e.", "\\", "%5c", ";x=1"];
+    const ANYWHERE: &[&str] = &[";", "%3b", "%00", "%0d%0a", "%7f", "%2f", "%252f", "%25"];
     let mut spellings = BTreeSet::new();
     for at in 1..=USERS.len() {
         let (before, after) = USERS.split_at(at);
         let mut insert = |texts: &[&str]| spellings.extend(texts.iter().map(|text| format!("{before}{text}{after}")));
-        insert(&ANYWHERE);
+        insert(ANYWHERE);
         if before.ends_with('/') {
-            insert(&AFTER_A_SLASH);
+            insert(AFTER_A_SLASH);
         }
         if after.is_empty() || after.starts_with('/') {
-            insert(&AT_THE_END_OF_A_SEGMENT);
+            insert(AT_THE_END_OF_A_SEGMENT);
         }
         spellings.extend(other_spellings_of_the_character_at(at - 1));
     }
@@ -47,9 +47,8 @@ fn other_spellings_of_the_character_at(at: usize) -> [String; 5] {
 
 #[tokio::test]
 async fn no_spelling_of_an_owner_resource_passes() {
-    let spellings: Vec<_> = spellings().into_iter().filter(|path| path.parse::<http::Uri>().is_ok()).collect();
-    assert!(spellings.len() > 300, "{}", spellings.len());
-    for path in spellings {
+    // Without its first slash it is an authority.
+    for path in spellings().into_iter().filter(|path| path.starts_with('/')) {
         let outcome = present(&verifier(), with_api_key("GET", &path, READ_WRITE_KEY)).await;
         let Err(rejection) = outcome else { panic!("{path} passed") };
         assert!(
