@@ -181,7 +181,8 @@
 //! |---|---|
 //! | `reqwest` (0.13) | Supports `reqwest::Client` and `reqwest_middleware::ClientWithMiddleware` as inner services |
 //! | `reqwest-middleware` (0.5) | Adds `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
-//! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under `Router::nest` cover the original path |
+//! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under `Router::nest` cover the original path; enables `drain` |
+//! | `drain` | Has [`LogentriesVerifyLayer`] read on after a rejection, so that HTTP/1 clients see the response |
 //! | `fs` | Adds `BodySource::file`, a file that can be sent more than once |
 //! | `retry` | Adds `LogentriesRetryPolicy`, for tower's `RetryLayer`, and with `reqwest-middleware` also `LogentriesRetryMiddleware` |
 //! | `tracing` | Emits an event for each request, and a warning for each rejection, failure and clock correction |

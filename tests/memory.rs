@@ -153,6 +153,29 @@ fn a_body_with_a_digest_streams_in_constant_memory() {
     assert_eq!(peak(1_000), peak(1));
 }
 
+#[test]
+fn a_rejected_body_is_drained_in_constant_memory() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let peak = |key_id, status: u16, pieces: usize| {
+        let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+        let client = ServiceBuilder::new()
+            .layer(LogentriesAuthLayer::new(Credentials::owner(key_id, "owner-key").unwrap()))
+            .layer(LogentriesVerifyLayer::new(credentials()).body_limit(KIB * KIB).drain_rejected(64 * KIB * KIB))
+            .service(inner);
+        let frames = stream::iter((0..pieces).map(|_| Ok::<_, Infallible>(Frame::data(vec![7; 64 * KIB].into()))));
+        let mut request = post("https://rest.logentries.com", USERS, Body::new(StreamBody::new(frames)));
+        request.extensions_mut().insert(BodyDigest::of("of another body"));
+        let info = measure(|| assert_eq!(runtime.block_on(client.oneshot(request)).unwrap().status(), status));
+        assert!(info.bytes_total > (pieces * 64 * KIB) as u64, "it was read");
+        info.bytes_max
+    };
+    for (key_id, status, kept) in [("nobody", 401, 0), ("key-id", 413, KIB * KIB)] {
+        let [few, many] = [100, 1_000].map(|pieces| peak(key_id, status, pieces));
+        assert_eq!(few, many);
+        assert!(many < (kept + 2 * 64 * KIB) as u64, "{many}");
+    }
+}
+
 /// A request to `path` whose header map has room, and whose body is in as many chunks of this size.
 fn roomy(path: &str, chunks: usize, size: usize) -> Request<Chunks> {
     let uri = format!("https://rest.logentries.com{path}");
@@ -233,8 +256,8 @@ fn a_replay_guard_takes_about_64_bytes_a_signature() {
     let guard = MemoryReplayGuard::with_capacity(signatures);
     let first = measure(|| fill(&guard, 1_000_000, signatures));
     assert_eq!(guard.len(), signatures);
-    // Ten minutes later all of these are gone, and as many others take their places.
-    let second = measure(|| fill(&guard, 1_000_601, signatures));
+    // Twenty minutes later all of these are gone, and as many others take their places.
+    let second = measure(|| fill(&guard, 1_001_201, signatures));
     assert_eq!(guard.len(), signatures);
     println!("{} bytes for {signatures} signatures, {} at most", first.bytes_current, first.bytes_max);
     assert!(first.bytes_max <= 96 * signatures as u64, "{first:?}");

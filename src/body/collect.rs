@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 use tower::BoxError;
 
-use super::{BodyError, BufferedBody};
+use super::{BodyError, BufferedBody, Drain};
 use crate::BodyDigest;
 
 /// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.
@@ -57,7 +57,7 @@ where
     type Output = Result<(BufferedBody, BodyDigest), BodyError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.claimed.lower() > self.limit as u64 {
+        if self.is_unread() {
             return Poll::Ready(Err(BodyError::TooLarge { limit: self.limit }));
         }
         let mut budget = MAX_HASH_PER_POLL;
@@ -79,6 +79,23 @@ where
 }
 
 impl<B: Body> Collect<B> {
+    /// Returns the body, of which some may have been read.
+    pub(crate) fn body(&self) -> &B {
+        &self.body
+    }
+
+    /// Returns whether nothing is read of the body, because it claims more than the limit.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.claimed.lower() > self.limit as u64
+    }
+
+    /// Drops what was read, and reads on without keeping anything.
+    pub(crate) fn poll_drain(self: Pin<&mut Self>, drain: &mut Drain, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        (*this.read, *this.short, *this.unhashed) = Default::default();
+        drain.poll(this.body, cx)
+    }
+
     /// Hashes as much of a chunk as this poll may, and keeps the rest for the next.
     fn hash(self: Pin<&mut Self>, chunk: &Bytes, budget: &mut usize) {
         let this = self.project();

@@ -14,12 +14,14 @@ use crate::verify::VerifiedSignature;
 /// Remembers signatures in the memory of one process. Clones share what they remember.
 ///
 /// It holds up to 1,000,000 signatures unless [`with_capacity`](Self::with_capacity) says otherwise, which takes at most
-/// about 64 MB. A signature leaves when its date is no longer accepted. With the default date tolerance of 5 minutes, a
-/// signature is held for up to 10 minutes, so 1,000,000 are enough for a steady 1,600 signed unsafe requests per second.
+/// about 64 MB. A signature leaves when its request can no longer be accepted. With the default date tolerance and upload
+/// time, a signature is held for 20 minutes, so 1,000,000 are enough for a steady 800 signed unsafe requests per second; a
+/// lower [`upload_time`](crate::LogentriesVerifyLayer::upload_time) makes room for more.
 /// When it is full it never forgets a signature early: new ones are answered with 503 until others leave.
 ///
 /// It forgets everything when the process ends: a signed request can be replayed once after a restart, if its date is still
-/// accepted. Layers that share a guard need the same [`date_tolerance`](crate::LogentriesVerifyLayer::date_tolerance).
+/// accepted. Layers that share a guard need the same [`date_tolerance`](crate::LogentriesVerifyLayer::date_tolerance) and
+/// [`upload_time`](crate::LogentriesVerifyLayer::upload_time).
 #[derive(Clone)]
 pub struct MemoryReplayGuard {
     /// Each signature has its place in one of them, so that threads rarely wait for each other.
@@ -177,7 +179,7 @@ impl fmt::Display for MemoryReplayGuardError {
             Self::Full { capacity } => write!(
                 f,
                 "the guard has no room for another signature: raise its capacity of {capacity} with \
-                 `MemoryReplayGuard::with_capacity`, or lower the date tolerance"
+                 `MemoryReplayGuard::with_capacity`, or lower the date tolerance or upload time"
             ),
             Self::Forgotten => f.write_str(
                 "signatures of this date were forgotten, because the server's clock was ahead before it was set back",

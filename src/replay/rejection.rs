@@ -21,8 +21,8 @@ use crate::{body::ResponseBody, json_response::json_response};
 pub enum ReplayRejection {
     /// A request with this signature has passed already.
     Replayed,
-    /// The date of the request is no longer accepted: it expired after the verifying layer had checked it, for instance
-    /// while a slow body arrived. A guard may have forgotten the signature by now.
+    /// The request took so long from the verifying layer to this one that it would no longer pass there. A guard may have
+    /// forgotten the signature by now.
     Expired,
     /// The guard could not tell whether the signature was used: it is full, or out of reach.
     GuardUnavailable {

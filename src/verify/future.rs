@@ -1,4 +1,5 @@
-//! The future of a response: the key is looked up, the body read and verified, the inner service called.
+//! The future of a response: the key is looked up, the body read and verified, the inner service called. What is left of a
+//! rejected body is drained first.
 
 use std::{
     fmt,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     BodyDigest, BufferedBody, RebuildBody,
-    body::{BodyError, Collect},
+    body::{BodyError, Collect, Drain},
     trace,
 };
 
@@ -49,10 +50,10 @@ pin_project! {
         S: Service<Request<ReqBody>>,
         K: KeyStore,
     {
-        Rejected { rejection: Option<Rejection> },
         LookingUp { #[pin] lookup: K::Future, rest: Option<LookingUp<S, ReqBody>> },
-        Collecting { #[pin] body: Collect<ReqBody>, rest: Option<Unverified<S>> },
+        Reading { #[pin] body: Collect<ReqBody>, purpose: Purpose<S> },
         Called { #[pin] future: S::Future },
+        Rejected { rejection: Option<Rejection> },
     }
 }
 
@@ -61,6 +62,14 @@ pub(super) struct LookingUp<S, ReqBody> {
     pub(super) service: S,
     pub(super) request: Request<ReqBody>,
     pub(super) credentials: PresentedCredentials,
+}
+
+/// What a body is read for.
+#[allow(clippy::large_enum_variant)] // a box would cost each signed body an allocation
+enum Purpose<S> {
+    Verify(Option<Unverified<S>>),
+    /// The request was rejected. The rest of its body is dropped, and its response is next.
+    Drain(Option<Drain>, Option<Rejection>),
 }
 
 /// The rest of a request while its body is read.
@@ -74,9 +83,16 @@ impl<S, K, R, ReqBody> ResponseFuture<S, K, R, ReqBody>
 where
     S: Service<Request<ReqBody>>,
     K: KeyStore,
+    ReqBody: Body,
 {
-    pub(super) fn rejected(verifier: Arc<Verifier>, rebuild: R, is_head: bool, rejection: Rejection) -> Self {
-        Self { state: State::Rejected { rejection: Some(rejection) }, verifier, rebuild, is_head }
+    pub(super) fn rejected(
+        verifier: Arc<Verifier>,
+        rebuild: R,
+        request: Request<ReqBody>,
+        rejection: Rejection,
+    ) -> Self {
+        let is_head = *request.method() == Method::HEAD;
+        Self { state: State::rejected(&verifier, request, rejection), verifier, rebuild, is_head }
     }
 
     pub(super) fn looking_up(
@@ -94,32 +110,31 @@ impl<S, ReqBody> LookingUp<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
     ReqBody: Body,
-    ReqBody::Error: Into<BoxError>,
 {
     fn authorize<K: KeyStore>(
         self,
         verifier: &Verifier,
         stored: Result<Option<StoredKey>, K::Error>,
-    ) -> Result<State<S, K, ReqBody>, Rejection> {
+    ) -> State<S, K, ReqBody> {
         let Self { service, request, credentials } = self;
         let authorization = stored
             .map_err(Rejection::key_store_unavailable)
-            .and_then(|stored| verifier.authorize(&request, credentials, stored))
-            .inspect_err(|rejection| {
-                trace::rejected(request.method(), request.uri(), request.headers(), rejection);
-            })?;
+            .and_then(|stored| verifier.authorize(&request, credentials, stored));
         match authorization {
-            Authorization::Granted(accepted) => Ok(State::called(service, request, accepted)),
-            Authorization::AwaitingSignature(signature) => {
+            Ok(Authorization::Granted(accepted)) => State::called(service, request, accepted),
+            Ok(Authorization::AwaitingSignature(signature)) => {
                 let (head, body) = request.into_parts();
-                if body.is_end_stream() {
-                    let accepted =
-                        signature.verify(&head, &BufferedBody::default(), BodyDigest::EMPTY).inspect_err(log(&head))?;
-                    return Ok(State::called(service, Request::from_parts(head, body), accepted));
+                if !body.is_end_stream() {
+                    let body = Collect::new(body, verifier.body_limit);
+                    let unverified = Unverified { service, head, signature };
+                    return State::Reading { body, purpose: Purpose::Verify(Some(unverified)) };
                 }
-                let body = Collect::new(body, verifier.body_limit);
-                Ok(State::Collecting { body, rest: Some(Unverified { service, head, signature }) })
+                match signature.verify(&head, &BufferedBody::default(), BodyDigest::EMPTY) {
+                    Ok(accepted) => State::called(service, Request::from_parts(head, body), accepted),
+                    Err(rejection) => State::rejected(verifier, Request::from_parts(head, body), rejection),
+                }
             }
+            Err(rejection) => State::rejected(verifier, request, rejection),
         }
     }
 }
@@ -128,26 +143,40 @@ impl<S> Unverified<S> {
     fn verify<K: KeyStore, ReqBody>(
         self,
         rebuild: &impl RebuildBody<ReqBody>,
-        collected: Result<(BufferedBody, BodyDigest), BodyError>,
-    ) -> Result<State<S, K, ReqBody>, Rejection>
+        (body, digest): (BufferedBody, BodyDigest),
+    ) -> State<S, K, ReqBody>
     where
         S: Service<Request<ReqBody>>,
     {
         let Self { service, head, signature } = self;
-        let verified = collected.map_err(Rejection::from).and_then(|(body, digest)| {
-            // User code never sees a body that was not verified.
-            let accepted = signature.verify(&head, &body, digest)?;
+        // User code never sees a body that was not verified.
+        let verified = signature.verify(&head, &body, digest).and_then(|accepted| {
             let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
             Ok((body, accepted))
         });
-        let (body, accepted) = verified.inspect_err(log(&head))?;
-        let request = Request::from_parts(head, body);
-        Ok(State::called(service, request, accepted))
+        match verified {
+            Ok((body, accepted)) => State::called(service, Request::from_parts(head, body), accepted),
+            Err(rejection) => {
+                log(&head, &rejection);
+                State::Rejected { rejection: Some(rejection) }
+            }
+        }
+    }
+
+    fn reject<ReqBody: Body>(self, verifier: &Verifier, error: BodyError, body: &Collect<ReqBody>) -> Purpose<S> {
+        let drain = match error {
+            BodyError::TooLarge { .. } => verifier.drain(&self.head, body.body(), body.is_unread()),
+            // There is nothing more to read.
+            BodyError::Read(_) | BodyError::LengthMismatch { .. } | BodyError::UnsupportedTrailers => None,
+        };
+        let rejection = error.into();
+        log(&self.head, &rejection);
+        Purpose::Drain(drain, Some(rejection))
     }
 }
 
-fn log(head: &Parts) -> impl FnOnce(&Rejection) {
-    |rejection| trace::rejected(&head.method, &head.uri, &head.headers, rejection)
+fn log(head: &Parts, rejection: &Rejection) {
+    trace::rejected(&head.method, &head.uri, &head.headers, rejection);
 }
 
 impl<S, K, ReqBody> State<S, K, ReqBody>
@@ -159,6 +188,21 @@ where
         trace::accepted(request.method(), request.uri().path(), &accepted.identity);
         attach_identity(&mut request, accepted);
         Self::Called { future: service.call(request) }
+    }
+
+    /// Rejects a request of whose body nothing was read.
+    fn rejected(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self
+    where
+        ReqBody: Body,
+    {
+        let (head, body) = request.into_parts();
+        log(&head, &rejection);
+        match verifier.drain(&head, &body, true) {
+            drain @ Some(_) => {
+                Self::Reading { body: Collect::new(body, 0), purpose: Purpose::Drain(drain, Some(rejection)) }
+            }
+            None => Self::Rejected { rejection: Some(rejection) },
+        }
     }
 }
 
@@ -177,26 +221,38 @@ where
         let mut state = this.state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Rejected { rejection } => Err(rejection.take().expect("polled after completion")),
                 StateProj::LookingUp { lookup, rest } => {
                     let stored = ready!(lookup.poll(cx));
                     rest.take().expect("taken once, with the state").authorize(this.verifier, stored)
                 }
-                StateProj::Collecting { body, rest } => {
-                    let collected = ready!(body.poll(cx));
-                    rest.take().expect("taken once, with the state").verify(this.rebuild, collected)
-                }
+                StateProj::Reading { mut body, purpose } => match purpose {
+                    Purpose::Verify(unverified) => {
+                        let collected = ready!(body.as_mut().poll(cx));
+                        let unverified = unverified.take().expect("taken once, with the state");
+                        match collected {
+                            Ok(collected) => unverified.verify(this.rebuild, collected),
+                            Err(error) => {
+                                *purpose = unverified.reject(this.verifier, error, &body);
+                                continue;
+                            }
+                        }
+                    }
+                    Purpose::Drain(drain, rejection) => {
+                        if let Some(drain) = drain {
+                            ready!(body.poll_drain(drain, cx));
+                        }
+                        State::Rejected { rejection: rejection.take() }
+                    }
+                },
                 StateProj::Called { future } => {
                     return future.poll(cx).map_ok(|response| response.map(ResponseBody::inner));
                 }
-            };
-            match next {
-                Ok(next) => state.set(next),
-                Err(rejection) => {
-                    state.set(State::Rejected { rejection: None });
+                StateProj::Rejected { rejection } => {
+                    let rejection = rejection.take().expect("polled after completion");
                     return Poll::Ready(Ok(rejection.into_response(this.verifier.clock.now(), *this.is_head)));
                 }
-            }
+            };
+            state.set(next);
         }
     }
 }

@@ -10,7 +10,12 @@ use http::Method;
 use tower::Layer;
 
 use super::{LogentriesVerify, verifier::Verifier};
-use crate::{Access, BufferedBody, RebuildFromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock};
+use crate::{
+    Access, BufferedBody, RebuildFromBytes,
+    access::AccessRule,
+    body::{DEFAULT_LIMIT, DrainLimits},
+    clock::Clock,
+};
 
 /// Layer that authenticates requests with an API key or signature before they reach the inner service.
 ///
@@ -21,7 +26,7 @@ use crate::{Access, BufferedBody, RebuildFromBytes, access::AccessRule, body::DE
 /// # Guarantees
 ///
 /// 1. The form of the headers, the date, the key and its access are checked in this order, before any of the body is read.
-///    Then the body is read up to its limit, and its signature compared in constant time.
+///    Then the body is read up to its limit, the date checked again, and the signature compared in constant time.
 /// 2. A request that two parsers could read differently is rejected: duplicate headers, dates in other forms, methods of
 ///    which one is a prefix of another, a trailing slash on a signed path, and for an API key a path with empty or dot
 ///    segments or needless encoding.
@@ -54,7 +59,9 @@ impl<K> LogentriesVerifyLayer<K> {
     pub fn new(keys: K) -> Self {
         let verifier = Verifier {
             body_limit: DEFAULT_LIMIT,
+            drain_limits: DrainLimits::default(),
             date_tolerance: Duration::from_secs(5 * 60),
+            upload_time: Duration::from_secs(15 * 60),
             access: AccessRule::default(),
             explains_rejections: false,
             clock: Clock::default(),
@@ -78,10 +85,54 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.body_limit = bytes)
     }
 
-    /// Sets how far the Date of a signed request may be from this layer's clock, in either direction and in whole
-    /// seconds. Defaults to 5 minutes.
+    /// Sets how many bytes of the body of a rejected HTTP/1 request are read and dropped before it is answered, so that the
+    /// response arrives. Defaults to 64 KiB; 0 disables it.
     ///
-    /// A captured request can be replayed for up to twice this duration.
+    /// hyper closes a connection whose request was not read to its end. A client that is still sending then sees "connection
+    /// reset" or "broken pipe" instead of the response. If the body ends within the limit, the client sees the response and
+    /// keeps the connection. If `Content-Length` is over the limit, nothing is read: a limit over the longest
+    /// body that clients send is one that no response is lost with. What is read is not kept.
+    ///
+    /// Over HTTP/2 the response arrives in any case, and nothing is read. The same is true of a client that sends
+    /// `Expect: 100-continue` and waits.
+    ///
+    /// Feature `drain`, which feature `axum` enables, uses tokio's timer. Outside a tokio runtime nothing is waited for.
+    ///
+    /// # Panics
+    ///
+    /// In a tokio runtime without time enabled, reading on panics.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// // For uploads of up to 50 MB, over connections of 10 Mbit/s and more.
+    /// let layer =
+    ///     LogentriesVerifyLayer::new(keys).drain_rejected(50_000_000).drain_timeout(Duration::from_secs(40));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    #[cfg(feature = "drain")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "drain")))]
+    pub fn drain_rejected(self, bytes: usize) -> Self {
+        self.with(|verifier| verifier.drain_limits.bytes = bytes)
+    }
+
+    /// Sets for how long the body of a rejected request is read at most, after which the request is answered. Defaults to
+    /// 5 seconds.
+    ///
+    /// A client that sends slowly, or not at all, is answered that much later. The inner service's readiness is given up
+    /// before that.
+    #[cfg(feature = "drain")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "drain")))]
+    pub fn drain_timeout(self, timeout: Duration) -> Self {
+        self.with(|verifier| verifier.drain_limits.time = timeout)
+    }
+
+    /// Sets how far the Date of a signed request may be from this layer's clock when its head arrives, in either direction
+    /// and in whole seconds. Defaults to 5 minutes.
+    ///
+    /// A captured request can be replayed for up to twice this duration, and be completed for [`upload_time`](Self::upload_time)
+    /// more.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -92,6 +143,29 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// ```
     pub fn date_tolerance(self, tolerance: Duration) -> Self {
         self.with(|verifier| verifier.date_tolerance = tolerance)
+    }
+
+    /// Sets how much longer than [`date_tolerance`](Self::date_tolerance) the body of a signed request may take, in whole
+    /// seconds. Defaults to 15 minutes.
+    ///
+    /// The date is checked when the head of a request arrives, and again when its body is complete: then the Date may be older
+    /// by this much. Without that, whoever captured a request could send all but its last byte, and complete it at any later
+    /// time. A request that is complete too late is answered with 401, as
+    /// [`Rejection::UploadTooSlow`](super::Rejection::UploadTooSlow).
+    ///
+    /// With both defaults, a request dated by the right clock may take 20 minutes. A
+    /// [`ReplayGuard`](crate::replay::ReplayGuard) remembers signatures for as long.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+    /// # let keys = Credentials::read_only("ro-key")?;
+    /// // Bodies are short here, and replays are to be short-lived.
+    /// let layer = LogentriesVerifyLayer::new(keys).upload_time(Duration::from_secs(30));
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
+    pub fn upload_time(self, duration: Duration) -> Self {
+        self.with(|verifier| verifier.upload_time = duration)
     }
 
     /// Sets the clock that dates are compared with. Defaults to [`SystemTime::now`].

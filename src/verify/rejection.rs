@@ -21,7 +21,7 @@ use crate::{
 ///
 /// | rejection | status | `errorCode` |
 /// |---|---|---|
-/// | `MissingCredentials`, `UnknownKey`, `InvalidSignature`, `DateOutOfTolerance` | 401, with `WWW-Authenticate` | `unauthorized` |
+/// | `MissingCredentials`, `UnknownKey`, `InvalidSignature`, `DateOutOfTolerance`, `UploadTooSlow` | 401, with `WWW-Authenticate` | `unauthorized` |
 /// | `Forbidden` | 403 | `forbidden` |
 /// | `MalformedRequest`, `ReadBody`, `BodyLengthMismatch`, `UnsupportedTrailers` | 400 | `bad_request` |
 /// | `BodyTooLarge`, `ReadBody` because of an outer layer's [limit](http_body_util::LengthLimitError) | 413 | `body_too_large` |
@@ -55,6 +55,12 @@ pub enum Rejection {
     DateOutOfTolerance {
         /// By how many seconds the Date is ahead of the layer's clock; negative if it is behind.
         offset_secs: i64,
+    },
+    /// The body was complete so long after the Date that the signature is no longer accepted. See
+    /// [`upload_time`](super::LogentriesVerifyLayer::upload_time).
+    UploadTooSlow {
+        /// How many seconds after the Date the body was complete, by the layer's clock.
+        elapsed_secs: u64,
     },
     /// The key is valid, but does not grant access to this resource.
     Forbidden {
@@ -134,7 +140,8 @@ impl Rejection {
             Self::MissingCredentials
             | Self::UnknownKey
             | Self::InvalidSignature(_)
-            | Self::DateOutOfTolerance { .. } => StatusCode::UNAUTHORIZED,
+            | Self::DateOutOfTolerance { .. }
+            | Self::UploadTooSlow { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::ReadBody { source } if is_length_limit(&**source) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MalformedRequest(_)
@@ -155,6 +162,7 @@ impl Rejection {
             Self::UnknownKey => "unknown_key",
             Self::InvalidSignature(_) => "invalid_signature",
             Self::DateOutOfTolerance { .. } => "date_out_of_tolerance",
+            Self::UploadTooSlow { .. } => "upload_too_slow",
             Self::Forbidden { .. } => "forbidden",
             Self::MalformedRequest(_) => "malformed_request",
             Self::ReadBody { source } if is_length_limit(&**source) => "body_too_large",
@@ -182,6 +190,7 @@ impl Rejection {
             Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
             Self::UnknownKey | Self::InvalidSignature(_) => "the key is unknown or the signature is invalid",
             Self::DateOutOfTolerance { .. } => "the Date is too far from the server's time",
+            Self::UploadTooSlow { .. } => "the body was complete too long after the Date",
             Self::Forbidden { .. } => "the key does not grant access to this resource",
             Self::MalformedRequest(malformed) => malformed.message(),
             Self::ReadBody { source } if is_length_limit(&**source) => "the body is too large",
@@ -250,6 +259,9 @@ impl fmt::Display for Rejection {
                 mismatch.mistakes().iter().try_for_each(|mistake| write!(f, "; {}: {mistake}", mistake.code()))
             }
             Self::DateOutOfTolerance { offset_secs } => write_offset(f, *offset_secs),
+            Self::UploadTooSlow { elapsed_secs } => {
+                write!(f, "the body was complete {elapsed_secs} seconds after the Date")
+            }
             Self::Forbidden { required, granted, .. } => {
                 write!(f, "the key grants {granted} access, the resource requires {required}")
             }

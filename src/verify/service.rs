@@ -6,12 +6,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use http_body::Body;
 use tower::{BoxError, Service};
 
 use super::{KeyStore, ResponseBody, ResponseFuture, future::LookingUp, verifier::Verifier};
-use crate::{RebuildBody, RebuildFromBytes, trace};
+use crate::{RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests before they reach the inner service.
 ///
@@ -55,11 +55,9 @@ where
         let credentials = match self.verifier.authenticate(&request) {
             Ok(credentials) => credentials,
             Err(rejection) => {
-                trace::rejected(request.method(), request.uri(), request.headers(), &rejection);
                 // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
                 self.inner = self.inner.clone();
-                let is_head = *request.method() == Method::HEAD;
-                return ResponseFuture::rejected(verifier, rebuild, is_head, rejection);
+                return ResponseFuture::rejected(verifier, rebuild, request, rejection);
             }
         };
         let lookup = self.keys.lookup(credentials.key());

@@ -26,7 +26,7 @@ pub struct VerifiedSignature {
 }
 
 impl VerifiedSignature {
-    /// How much longer than its date is valid a signature is remembered: for the differences between the clocks of
+    /// How much longer than its request can pass a signature is remembered: for the differences between the clocks of
     /// replicas, and the time that a request takes to a guard.
     const MARGIN: Duration = Duration::from_secs(60);
 
@@ -45,13 +45,15 @@ impl VerifiedSignature {
         sha256.finalize().into()
     }
 
-    /// Returns until when the verifying layer accepts the date of the request: the last second in which it does.
+    /// Returns until when the request can pass the verifying layer: the last second in which its body may be complete, which is
+    /// its date plus [`date_tolerance`](super::LogentriesVerifyLayer::date_tolerance) and
+    /// [`upload_time`](super::LogentriesVerifyLayer::upload_time).
     pub fn valid_until(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.valid_until)
     }
 
-    /// Returns for how long from now a guard has to remember the signature: for as long as its date is accepted, and a
-    /// minute more.
+    /// Returns for how long from now a guard has to remember the signature: for as long as a copy of its request can pass, and
+    /// a minute more.
     ///
     /// The minute is for replicas whose clocks differ by less, and for requests that are on their way to a guard. It is
     /// what a guard over a network sets as time to live.
@@ -65,7 +67,7 @@ impl VerifiedSignature {
         self.clock.now()
     }
 
-    /// Returns whether the verifying layer would no longer accept the date.
+    /// Returns whether the verifying layer would no longer let the request pass.
     pub(crate) fn is_expired(&self) -> bool {
         self.now().is_none_or(|now| now > self.valid_until)
     }

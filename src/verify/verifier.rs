@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{
-    Request,
-    header::{CONTENT_TYPE, DATE},
+    Request, Version,
+    header::{CONTENT_TYPE, DATE, EXPECT},
     request::Parts,
 };
+use http_body::Body;
 
 use super::{
     Authenticated, Mismatch, Rejection, StoredKey, VerifiedSignature,
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Signature,
     access::AccessRule,
+    body::{Drain, DrainLimits},
     clock::Clock,
     headers::{AUTHORIZATION_API_KEY, X_API_KEY},
 };
@@ -25,7 +27,9 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Verifier {
     pub(super) body_limit: usize,
+    pub(super) drain_limits: DrainLimits,
     pub(super) date_tolerance: Duration,
+    pub(super) upload_time: Duration,
     pub(super) access: AccessRule,
     pub(super) explains_rejections: bool,
     pub(super) clock: Clock,
@@ -50,6 +54,7 @@ pub(super) struct UnverifiedSignature {
     id: Arc<str>,
     signature: Signature,
     keys: Vec<OwnerKey>,
+    date: u64,
     valid_until: u64,
     clock: Clock,
     is_explained: bool,
@@ -77,6 +82,18 @@ impl Verifier {
         Err(Rejection::DateOutOfTolerance { offset_secs: date.saturating_sub(self.clock.secs()) })
     }
 
+    /// Returns how to read on after a rejection, if that is what the response arrives by.
+    pub(super) fn drain(&self, head: &Parts, body: &impl Body, is_unread: bool) -> Option<Drain> {
+        // Over HTTP/2 a response does not depend on the request's end. A client that waits for `100 Continue` sends nothing.
+        let is_waiting = is_unread && head.headers.contains_key(EXPECT);
+        if head.version >= Version::HTTP_2 || is_waiting { None } else { Drain::start(body, self.drain_limits) }
+    }
+
+    /// Returns the last second in which the body of a request of this date may be complete.
+    fn valid_until(&self, date: u64) -> u64 {
+        date.saturating_add(self.date_tolerance.as_secs()).saturating_add(self.upload_time.as_secs())
+    }
+
     /// Decides by what the store knows of the key, without looking at the body.
     pub(super) fn authorize<ReqBody>(
         &self,
@@ -94,9 +111,9 @@ impl Verifier {
                 if keys.is_empty() {
                     return Err(Rejection::UnknownKey);
                 }
-                let (valid_until, clock) = (date.saturating_add(self.date_tolerance.as_secs()), self.clock.clone());
+                let (valid_until, clock) = (self.valid_until(date), self.clock.clone());
                 let is_explained = self.explains_rejections;
-                let unverified = UnverifiedSignature { id, signature, keys, valid_until, clock, is_explained };
+                let unverified = UnverifiedSignature { id, signature, keys, date, valid_until, clock, is_explained };
                 Ok(Authorization::AwaitingSignature(unverified))
             }
             (PresentedCredentials::ApiKey(_), Grant::ApiKey(granted)) => {
@@ -119,13 +136,15 @@ impl Verifier {
 }
 
 impl UnverifiedSignature {
-    /// Checks that one of the keys made the signature, for this request and a body of this digest.
+    /// Checks that the body was complete in time, and that one of the keys made the signature, for this request and a body
+    /// of this digest.
     pub(super) fn verify(self, head: &Parts, body: &BufferedBody, digest: BodyDigest) -> Result<Accepted, Rejection> {
+        self.check_upload_time()?;
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let date = text(DATE).unwrap_or_default();
         let path = signed_path(&head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, path, text(CONTENT_TYPE), date, digest);
-        let Self { id, signature, keys, valid_until, clock, is_explained } = self;
+        let Self { id, signature, keys, valid_until, clock, is_explained, .. } = self;
         let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
             let mut mismatch = Mismatch::new(id, &canonical, body.len());
             if is_explained {
@@ -137,6 +156,14 @@ impl UnverifiedSignature {
         let signature = Some(VerifiedSignature::new(Arc::clone(&id), signature, valid_until, clock));
         let identity = Authenticated { access: Access::Owner, key_id: Some(id), key_label, principal };
         Ok(Accepted { identity, signature })
+    }
+
+    fn check_upload_time(&self) -> Result<(), Rejection> {
+        if self.clock.now().is_some_and(|now| now <= self.valid_until) {
+            return Ok(());
+        }
+        let elapsed = self.clock.secs().saturating_sub_unsigned(self.date);
+        Err(Rejection::UploadTooSlow { elapsed_secs: u64::try_from(elapsed).unwrap_or(0) })
     }
 }
 

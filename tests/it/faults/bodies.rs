@@ -13,10 +13,9 @@ use tokio::{
 use tower::{ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer, service_fn};
 use tower_logentries_auth::{AuthError, BodyDigest, LogentriesVerifyLayer};
 
-use super::Guard;
 use crate::support::{
     KEY_ID, OWNER_KEY, TEAMS, USERS,
-    bodies::{Act, Scripted},
+    bodies::{Act, Guard, Scripted},
     clock::date,
     credentials, hyper_client, layer_for, server, whole_error, wire, with_timeout,
 };

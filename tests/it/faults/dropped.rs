@@ -15,10 +15,10 @@ use tower_logentries_auth::{
     verify::{PresentedKey, StoredKey},
 };
 
-use super::{Guard, wait};
+use super::wait;
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, USERS,
-    bodies::{Act, Scripted},
+    bodies::{Act, Guard, Scripted},
     credentials, layer_for,
 };
 

@@ -3,24 +3,24 @@
 use std::{collections::HashSet, thread};
 
 use axum::body::Body;
-use bytes::Bytes;
 use futures_util::{FutureExt, stream};
-use http::Request;
+use http::{Request, Response};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt, StreamBody};
 use proptest::prelude::*;
-use tokio::sync::mpsc;
-use tower_logentries_auth::replay::{MemoryReplayGuard, RejectReplaysLayer};
+use tower_logentries_auth::replay::{MemoryReplayGuard, RejectReplaysLayer, ReplayRejection};
 
 use super::{outcome, send};
 use crate::support::{
-    SIGNED_AT,
+    SIGNED_AT, bodies,
     clock::{ManualClock, date},
     verifying::TestRequest,
 };
 
-/// How long a date is accepted, in seconds.
+/// How far a date may be off when the head of a request arrives, in seconds.
 const TOLERANCE: u64 = 300;
+/// How long after its date a request may be complete.
+const ACCEPTED: u64 = TOLERANCE + 900;
 
 /// A request of this date. `n` tells it from others of the same one.
 fn request_of(second: u64, n: u8) -> Request<Body> {
@@ -32,7 +32,7 @@ async fn expired_dates_make_room() {
     let guard = MemoryReplayGuard::with_capacity(1);
     let (replays, clock) = (RejectReplaysLayer::new(guard.clone()), ManualClock::at(SIGNED_AT));
     assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT, 0)).await).await, None);
-    for (now, expected) in [(TOLERANCE, Some("guard_unavailable")), (TOLERANCE + 1, None)] {
+    for (now, expected) in [(ACCEPTED, Some("guard_unavailable")), (ACCEPTED + 1, None)] {
         clock.set(SIGNED_AT + now);
         assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT + now, 0)).await).await, expected);
     }
@@ -43,26 +43,57 @@ async fn expired_dates_make_room() {
 async fn clock_set_back_does_not_reopen_replays() {
     let (replays, clock) = (RejectReplaysLayer::new(MemoryReplayGuard::with_capacity(1)), ManualClock::at(SIGNED_AT));
     assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT, 0)).await).await, None);
-    clock.set(SIGNED_AT + TOLERANCE + 1);
-    assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT + TOLERANCE + 1, 0)).await).await, None);
+    clock.set(SIGNED_AT + ACCEPTED + 1);
+    assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT + ACCEPTED + 1, 0)).await).await, None);
     clock.set(SIGNED_AT);
     let response = send(&replays, &clock, request_of(SIGNED_AT, 0)).await;
     assert_eq!(outcome(response).await, Some("guard_unavailable"));
 }
 
 #[tokio::test]
-async fn date_expiring_during_upload_is_rejected() {
-    let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
-    let (chunks, mut arriving) = mpsc::unbounded_channel();
-    let body = stream::poll_fn(move |cx| arriving.poll_recv(cx));
-    let slow = request_of(SIGNED_AT, 7).map(|_| Body::new(StreamBody::new(body)));
-    let mut sent = Box::pin(send(&replays, &clock, slow));
-    assert!(sent.as_mut().now_or_never().is_none());
+async fn replay_that_is_completed_late_does_not_pass_a_guard_that_forgot() {
+    for (completed, rejection, others) in
+        [(ACCEPTED, Some("replayed"), Some("guard_unavailable")), (ACCEPTED + 1, None, None)]
+    {
+        let guard = MemoryReplayGuard::with_capacity(1);
+        let (replays, clock) = (RejectReplaysLayer::new(guard), ManualClock::at(SIGNED_AT));
+        assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT, 7)).await).await, None);
 
-    clock.set(SIGNED_AT + TOLERANCE + 1);
-    chunks.send(Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(&[7])))).unwrap();
-    drop(chunks);
-    assert_eq!(outcome(sent.await).await, Some("expired"));
+        clock.set(SIGNED_AT + TOLERANCE);
+        let (sender, body) = bodies::channel();
+        let mut replay = Box::pin(send(&replays, &clock, request_of(SIGNED_AT, 7).map(|_| Body::new(body))));
+        assert!(replay.as_mut().now_or_never().is_none());
+
+        // Another request takes the only place there is, as soon as the guard may forget.
+        clock.set(SIGNED_AT + completed);
+        assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT + completed, 7)).await).await, others);
+        sender.send(Frame::data(vec![7].into())).unwrap();
+        drop(sender);
+        let replay = replay.await;
+        let kind = replay.extensions().get::<ReplayRejection>().map(ReplayRejection::kind);
+        assert_eq!((replay.status().as_u16(), kind), (401, rejection));
+    }
+}
+
+/// Sends a request of which the last byte arrives at the second `until`.
+async fn send_until(
+    replays: &RejectReplaysLayer,
+    clock: &ManualClock,
+    request: Request<Body>,
+    until: u64,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let last = clock.clone();
+    let body = stream::once(async move {
+        last.set(until);
+        body.collect().await.map(|body| Frame::data(body.to_bytes()))
+    });
+    send(replays, clock, Request::from_parts(head, Body::new(StreamBody::new(body)))).await
+}
+
+/// How long a body takes: most take no time.
+fn upload() -> impl Strategy<Value = u64> {
+    prop_oneof![9 => Just(0), 1 => 0..1300_u64]
 }
 
 proptest! {
@@ -70,15 +101,16 @@ proptest! {
 
     /// Against a set that forgets nothing: whatever passes, passes once, as long as there is room.
     #[test]
-    fn each_request_passes_once(steps in prop::collection::vec((0..200_u64, 0..6_u8), 1..60)) {
+    fn each_request_passes_once(steps in prop::collection::vec((0..200_u64, upload(), 0..6_u8), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (replays, clock) = (RejectReplaysLayer::default(), ManualClock::at(SIGNED_AT));
         let mut used = HashSet::new();
-        for (elapsed, n) in steps {
-            clock.set(clock.second() + elapsed);
-            let signed_at = SIGNED_AT + u64::from(n) * 100;
-            let response = runtime.block_on(send(&replays, &clock, request_of(signed_at, n)));
-            if clock.second().abs_diff(signed_at) > TOLERANCE {
+        for (elapsed, upload, n) in steps {
+            let (arrived, signed_at) = (clock.second() + elapsed, SIGNED_AT + u64::from(n) * 100);
+            clock.set(arrived);
+            let completed = arrived + upload;
+            let response = runtime.block_on(send_until(&replays, &clock, request_of(signed_at, n), completed));
+            if arrived.abs_diff(signed_at) > TOLERANCE || completed > signed_at + ACCEPTED {
                 prop_assert_eq!(response.status(), 401);
                 continue;
             }

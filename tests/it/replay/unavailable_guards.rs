@@ -1,14 +1,17 @@
 //! A guard that cannot tell lets nothing pass.
 
-use std::{future::pending, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, io, sync::Arc, time::Duration};
 
+use axum::body::Body;
 use futures_util::FutureExt;
+use http::{Request, Response};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
     replay::{MemoryReplayGuard, RejectReplaysLayer, ReplayRejection},
     verify::VerifiedSignature,
 };
 
-use super::{outcome, send};
+use super::{outcome, send, verifier_of};
 use crate::support::{KEY_ID, SIGNED_AT, at, clock::ManualClock, verifying::TestRequest, whole_error};
 
 #[tokio::test]
@@ -32,9 +35,9 @@ async fn hanging_guard_holds_the_request() {
 #[tokio::test]
 async fn guard_receives_the_signature_and_how_long_to_remember_it() {
     let guard = async |signature: VerifiedSignature| {
-        assert_eq!(signature.valid_until(), at(SIGNED_AT + 300)());
+        assert_eq!(signature.valid_until(), at(SIGNED_AT + 300 + 900)());
         // Ten seconds have passed. The last second counts whole, and a minute is added.
-        assert_eq!(signature.remember_for(), Duration::from_secs(290 + 1 + 60));
+        assert_eq!(signature.remember_for(), Duration::from_secs(290 + 900 + 1 + 60));
         assert_eq!(signature.key_id(), KEY_ID);
         Ok::<_, io::Error>(true)
     };
@@ -58,4 +61,24 @@ async fn full_guard_forgets_nothing_early() {
         assert_eq!(outcome(send(&replays, &clock, request(body)).await).await, expected, "{body:?}");
     }
     assert_eq!(guard.len(), 2);
+}
+
+/// A guard may have forgotten what the verifying layer accepted that long ago.
+#[tokio::test]
+async fn signature_that_expires_on_the_way_to_the_guard_does_not_pass() {
+    for (elapsed, expected) in [(1200, None), (1201, Some("expired"))] {
+        let clock = ManualClock::at(SIGNED_AT);
+        let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::from("from inside"))));
+        let slow = clock.clone();
+        let service = ServiceBuilder::new()
+            .layer(verifier_of(&clock))
+            .map_request(move |request: Request<Body>| {
+                slow.set(SIGNED_AT + elapsed);
+                request
+            })
+            .layer(RejectReplaysLayer::default())
+            .service(inner);
+        let response = service.oneshot(TestRequest::CREATE.request()).await.unwrap();
+        assert_eq!(outcome(response.map(Body::new)).await, expected);
+    }
 }

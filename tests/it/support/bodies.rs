@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     pin::Pin,
+    sync::{Arc, Weak},
     task::{Context, Poll},
 };
 
@@ -81,4 +82,23 @@ impl Body for Scripted {
 pub(crate) fn channel() -> (mpsc::UnboundedSender<Frame<Bytes>>, impl Body<Data = Bytes, Error = Infallible> + Send) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     (sender, StreamBody::new(stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|frame| frame.map(Ok)))))
+}
+
+/// Tells whether what was made from it is still held anywhere.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    held: Weak<[u8]>,
+}
+
+impl Guard {
+    /// Bytes that share one buffer, and the guard that tells when the last of them is gone.
+    pub(crate) fn bytes(text: &[u8]) -> (Bytes, Self) {
+        let buffer: Arc<[u8]> = text.into();
+        let held = Arc::downgrade(&buffer);
+        (Bytes::from_owner(buffer), Self { held })
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.strong_count() > 0
+    }
 }

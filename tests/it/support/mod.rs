@@ -11,6 +11,7 @@ pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sockets;
 pub(crate) mod tls;
+pub(crate) mod uploads;
 pub(crate) mod verifying;
 pub(crate) mod wire;
 

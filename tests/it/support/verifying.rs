@@ -122,7 +122,7 @@ pub(crate) async fn mirror(request: Request<Body>) -> Result<Response<Body>, Inf
 }
 
 /// A body that must not be read.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct PanicOnPoll {
     pub(crate) claimed: u64,
 }

@@ -2,6 +2,7 @@
 
 mod ambiguity;
 mod axum_apps;
+mod drain_rejected;
 mod explain;
 mod explain_rejections;
 mod folded_paths;
@@ -13,3 +14,4 @@ mod properties;
 mod raw_requests;
 mod rejections;
 mod responses;
+mod upload_time;

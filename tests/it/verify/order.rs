@@ -38,9 +38,9 @@ fn counted() -> (LogentriesVerifyLayer<impl KeyStore>, Arc<AtomicUsize>) {
     (layer, asked)
 }
 
-/// The same request with a body that must not be read.
+/// The same request with a body that must not be read, and is too long to be drained.
 fn unread(request: Request<Body>) -> Request<Body> {
-    request.map(|_| Body::new(PanicOnPoll::default()))
+    request.map(|_| Body::new(PanicOnPoll { claimed: 1 << 40 }))
 }
 
 fn scripted(request: Request<Body>, acts: impl IntoIterator<Item = Act>) -> Request<Body> {
@@ -85,14 +85,12 @@ async fn stale_request_is_rejected_before_lookup() {
 
 #[tokio::test]
 async fn unknown_key_is_rejected_before_reading() {
-    let over_the_limit = PanicOnPoll { claimed: 1 << 40 };
     for request in [
         TestRequest { key_id: "nobody", ..TestRequest::CREATE }.request(),
         with_api_key("POST", TEAMS, "nobody's"),
         with_api_key("POST", USERS, "nobody's"),
     ] {
-        let request = request.map(|_| Body::new(over_the_limit));
-        let rejection = present(&verifier(), request).await.unwrap_err();
+        let rejection = present(&verifier(), unread(request)).await.unwrap_err();
         assert!(matches!(rejection, Rejection::UnknownKey), "{rejection:?}");
     }
 }
@@ -116,7 +114,7 @@ async fn failing_store_is_reported_before_reading() {
 #[tokio::test]
 async fn declared_size_over_limit_is_rejected_before_reading() {
     let request = TestRequest::CREATE.request().map(|_| Body::new(PanicOnPoll { claimed: 65 }));
-    let rejection = present(&verifier().body_limit(64), request).await.unwrap_err();
+    let rejection = present(&verifier().body_limit(64).drain_rejected(0), request).await.unwrap_err();
     assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 64 }), "{rejection:?}");
 
     let request = TestRequest::CREATE.request().map(|_| Body::new(PanicOnPoll { claimed: 16 * 1024 * 1024 + 1 }));
@@ -126,12 +124,11 @@ async fn declared_size_over_limit_is_rejected_before_reading() {
 
 #[tokio::test]
 async fn body_over_limit_is_rejected_whatever_its_signature() {
+    let layer = verifier().body_limit(8).drain_rejected(0);
     // Not a byte more is waited for: the script stalls there.
     let acts = [Act::Data(b"12345678"), Act::Pending, Act::Data(b"9"), Act::Stall];
     for draft in [TestRequest::CREATE, TestRequest { key: "another-key", ..TestRequest::CREATE }] {
-        let rejection = with_timeout(present(&verifier().body_limit(8), scripted(draft.request(), acts.clone())))
-            .await
-            .unwrap_err();
+        let rejection = with_timeout(present(&layer, scripted(draft.request(), acts.clone()))).await.unwrap_err();
         assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 8 }), "{rejection:?}");
     }
 }

@@ -1,0 +1,84 @@
+//! `upload_time`: how long after its date a signed request may be complete.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use futures_util::FutureExt;
+use http::Request;
+use http_body::Frame;
+use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection};
+
+use crate::support::{
+    READ_WRITE_KEY, SIGNED_AT, TEAMS, bodies,
+    clock::{ManualClock, date},
+    verifying::{TestRequest, present, verifier, with_api_key},
+};
+
+/// Presents a request that is dated `SIGNED_AT` and complete so many seconds later.
+async fn complete_after(
+    secs: u64,
+    layer: LogentriesVerifyLayer<Credentials>,
+    request: Request<Body>,
+) -> Result<(), Rejection> {
+    let clock = ManualClock::at(SIGNED_AT);
+    let layer = layer.clock(clock.reading());
+    let (sender, body) = bodies::channel();
+    let mut presented = Box::pin(present(&layer, request.map(|_| Body::new(body))));
+    assert!(presented.as_mut().now_or_never().is_none());
+    clock.set(SIGNED_AT + secs);
+    sender.send(Frame::data(TestRequest::CREATE.body.into())).unwrap();
+    drop(sender);
+    presented.await.map(drop)
+}
+
+#[tokio::test]
+async fn slow_upload_is_accepted_for_the_tolerance_and_the_upload_time() {
+    for (layer, longest) in [
+        (verifier(), 300 + 900),
+        (verifier().upload_time(Duration::from_secs(7)), 300 + 7),
+        (verifier().upload_time(Duration::ZERO), 300),
+        (verifier().date_tolerance(Duration::from_secs(60)).upload_time(Duration::from_millis(1999)), 60 + 1),
+        (verifier().upload_time(Duration::MAX), 1 << 33),
+    ] {
+        complete_after(longest, layer, TestRequest::CREATE.request()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn later_upload_is_rejected_with_its_duration() {
+    for (layer, longest) in [
+        (verifier(), 300 + 900),
+        (verifier().upload_time(Duration::ZERO), 300),
+        (verifier().date_tolerance(Duration::from_secs(60)).upload_time(Duration::from_secs(1)), 60 + 1),
+    ] {
+        let rejection = complete_after(longest + 1, layer, TestRequest::CREATE.request()).await.unwrap_err();
+        let Rejection::UploadTooSlow { elapsed_secs } = rejection else { panic!("{rejection:?}") };
+        assert_eq!(elapsed_secs, longest + 1);
+        assert_eq!((rejection.status().as_u16(), rejection.kind()), (401, "upload_too_slow"));
+        assert_eq!(rejection.to_string(), format!("the body was complete {elapsed_secs} seconds after the Date"));
+    }
+}
+
+/// A date of the future gives no less time, one of the past no more.
+#[tokio::test]
+async fn time_counts_from_the_date() {
+    for (signed_at, longest) in [(SIGNED_AT + 300, 1500), (SIGNED_AT - 300, 900)] {
+        let request = || TestRequest { date: &date(signed_at), ..TestRequest::CREATE }.request();
+        complete_after(longest, verifier(), request()).await.unwrap();
+        complete_after(longest + 1, verifier(), request()).await.unwrap_err();
+    }
+}
+
+/// It has no date. Whatever reads its body limits its time.
+#[tokio::test]
+async fn body_with_an_api_key_may_take_any_time() {
+    let request = with_api_key("POST", TEAMS, READ_WRITE_KEY);
+    let clock = ManualClock::at(SIGNED_AT);
+    let layer = verifier().clock(clock.reading());
+    let (sender, body) = bodies::channel();
+    let mut presented = Box::pin(present(&layer, request.map(|_| Body::new(body))));
+    assert!(presented.as_mut().now_or_never().is_none());
+    clock.set(SIGNED_AT + 100_000);
+    drop(sender);
+    presented.await.unwrap();
+}
