@@ -1,11 +1,11 @@
-//! An API client type that holds its whole stack in a field: timeout, redirects, retries, a limit of concurrent requests,
-//! and signing, in that order.
+//! An API client type that holds its whole stack in a field: timeout, redirects, retries, a concurrency limit and
+//! signing, in this order.
 //!
 //!     cargo run --features retry --example client_in_a_struct                                    # an embedded server
 //!     cargo run --features retry --example client_in_a_struct -- https://rest.logentries.com     # keys from LOGENTRIES_*
 //!
-//! Requests have a `Full<Bytes>` outside, so that redirects and retries can clone them. Below the signing layer it becomes
-//! the `BoxBody` that the HTTP client takes.
+//! The outer layers see a `Full<Bytes>` body, so that redirects and retries can clone requests. Inside the signing
+//! layer, it is converted to the `BoxBody` that the HTTP client expects.
 
 use std::{
     sync::{

@@ -1,9 +1,9 @@
-//! The script of the vendor's authentication guide: signs one request, shows what is sent, and sends it.
+//! The script from Rapid7's authentication guide: signs one request, shows what is sent, and sends it.
 //!
 //!     cargo run --example gen_signature -- --dry-run <api_key> <api_key_id> GET management/accounts/<account> ''
 //!
-//! The owner key is neither printed nor sent. It is an argument, as in the guide, and other users of a machine may see
-//! the arguments of a command: a program of your own had better take it from elsewhere.
+//! The owner key is neither printed nor sent. As in the guide, it is an argument, and other users of the machine may
+//! see the arguments of a command: a program of your own should read it from elsewhere.
 
 use std::{convert::Infallible, env, ffi::OsString, process::ExitCode, time::SystemTime};
 

@@ -1,8 +1,8 @@
-//! Lists the logs of an account, over https, with the keys that the environment holds:
+//! Lists the logs of an account over https, with the keys from the environment:
 //!
 //!     LOGENTRIES_RO_API_KEY=... cargo run --example hyper_client
 //!
-//! Another origin can be given, and is trusted with the key: `hyper_client http://127.0.0.1:8080`.
+//! To use another origin, which is then trusted with the key: `hyper_client http://127.0.0.1:8080`.
 
 use std::{env, error::Error, process::ExitCode};
 

@@ -1,4 +1,4 @@
-//! The main job in one file: a client that signs, against a server that checks.
+//! A client that signs and a server that verifies, in one file.
 //!
 //!     cargo run --example quickstart
 //!

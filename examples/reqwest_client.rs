@@ -1,9 +1,10 @@
-//! A reqwest client behind the layer.
+//! A reqwest client wrapped in the layer.
 //!
 //!     cargo run --example reqwest_client --features reqwest -- [BASE]
 //!
-//! The keys are taken from the environment: LOGENTRIES_OWNER_API_KEY_ID and LOGENTRIES_OWNER_API_KEY, and
-//! LOGENTRIES_RW_API_KEY or LOGENTRIES_RO_API_KEY. BASE is https://rest.logentries.com unless given.
+//! The keys are read from the environment: LOGENTRIES_OWNER_API_KEY_ID and LOGENTRIES_OWNER_API_KEY, and
+//! LOGENTRIES_RW_API_KEY or LOGENTRIES_RO_API_KEY. BASE defaults to
+//! https://rest.logentries.com.
 
 use std::{env, time::Duration};
 

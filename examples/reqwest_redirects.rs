@@ -1,9 +1,9 @@
-//! A reqwest client that follows redirects, with each hop authenticated for itself.
+//! A reqwest client that follows redirects and authenticates each hop.
 //!
 //!     cargo run --example reqwest_redirects --features reqwest -- [BASE]
 //!
-//! A hop to another path is signed for that path, and a hop to a foreign host is refused. reqwest's own redirects would
-//! take the keys along to any host, and an old signature to a new path. The keys and BASE are those of `reqwest_client`.
+//! A hop to another path is signed for that path, and a hop to an untrusted host fails. reqwest's own redirects would
+//! send the keys to any host, and the old signature to a new path. The keys and BASE are those of `reqwest_client`.
 
 use std::{env, time::Duration};
 

@@ -1,13 +1,13 @@
-//! A gateway to the API for services that hold no keys: it adds them to whatever comes, and sends it on.
+//! A gateway to the API for services without keys: it authenticates the requests that it receives, and forwards them.
 //!
 //!     cargo run --example signing_gateway -- [--listen 127.0.0.1:8080] [--upstream https://rest.logentries.com]
 //!
-//! The keys are taken from the environment, as `Credentials::from_env` says.
+//! The keys are read from the environment variables of `Credentials::from_env`.
 //!
-//! It lends its keys to everyone who reaches it, programs of other users and pages in a browser on the same machine
-//! among them. So it listens on loopback unless told otherwise, and it sends to one origin alone, over https unless told
-//! otherwise, whatever a request names. Give it the least key that will do, and put a guard before it where that is
-//! not enough. It writes down methods, paths and errors; no header, no query, no body.
+//! Everyone who can reach the gateway can use its keys, including programs of other users and pages in a browser on the
+//! same machine. By default, it therefore listens on loopback. It forwards to one origin only, whatever host a request
+//! names, and by default over https. Give it the least-privileged key that suffices, and authenticate its clients if
+//! that is not enough. It logs methods, paths and errors, but no headers, queries or bodies.
 
 use std::env;
 

@@ -1,10 +1,10 @@
-//! A stand-in for the API on this machine, to try a client against. Keys, signatures and dates are checked as the API
-//! checks them; what is created lives in memory, until Ctrl-C.
+//! A local stand-in for the API, to test a client against. It checks keys, signatures and dates like the API, and holds
+//! what is created in memory until Ctrl-C.
 //!
 //!     cargo run --example stand_in [port]
 //!
-//! It listens on 127.0.0.1 alone, on a port that it prints. The keys are those of the environment variables that
-//! `Credentials::from_env` names; where none is set, it makes some up and prints them for a shell to export.
+//! It listens on 127.0.0.1 only, and prints the port. The keys are read from the environment variables of
+//! `Credentials::from_env`. If none is set, it makes up keys and prints them for a shell to export.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! A file of any size in a signed request, in constant memory: it is hashed in one pass and streamed in a second, and again
-//! for each retry and redirect.
+//! Uploads a file of any size in a signed request, in constant memory: it is read once to be hashed, and streamed once
+//! more for each attempt and redirect.
 //!
 //!     cargo run --release --features retry --example upload_file                # 1 GiB made for it, to an embedded server
 //!     cargo run --release --features retry --example upload_file -- --mib 64    # the same with 64 MiB
@@ -7,7 +7,7 @@
 //!     cargo run --release --features retry --example upload_file -- --file big.json --url https://rest.logentries.com/...
 //!
 //! With `--url` the keys come from the environment: `LOGENTRIES_OWNER_API_KEY_ID` and `LOGENTRIES_OWNER_API_KEY`.
-//! The embedded server checks the signature as the body arrives, where the crate's own verifying layer would buffer it.
+//! The embedded server verifies the signature as the body arrives; the crate's own verifying layer would buffer it.
 
 use std::{
     env, fs, io,

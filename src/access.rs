@@ -1,4 +1,4 @@
-//! Which key a resource takes.
+//! Which access a resource requires.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -92,7 +92,7 @@ impl Access {
     }
 }
 
-/// As many segments of a path as the table looks at, and one more.
+/// How many segments of a path the table looks at, plus one.
 const MAX_SEGMENTS: usize = 5;
 
 /// What the sources say about a resource.
@@ -147,7 +147,7 @@ impl Documented {
     }
 }
 
-/// Copies only what has an upper case letter, which hardly any path has.
+/// Copies only a path with an upper case letter, which is rare.
 fn lowercase(path: &str) -> Cow<'_, str> {
     if path.bytes().any(|byte| byte.is_ascii_uppercase()) { path.to_ascii_lowercase().into() } else { path.into() }
 }
@@ -166,9 +166,9 @@ impl fmt::Display for Access {
 #[derive(Clone)]
 pub(crate) struct AccessRule {
     custom: Option<Arc<Rule>>,
-    /// The path below which a verifier's resources stand, without a trailing slash.
+    /// The path that a verifier's resources are mounted at, without a trailing slash.
     mount: Box<str>,
-    /// What a verifier requires where the table knows no better.
+    /// What a verifier requires for resources that the table does not have.
     undocumented: Access,
 }
 
@@ -193,13 +193,14 @@ impl AccessRule {
         self.undocumented = access;
     }
 
-    /// Takes off the mount, by whole segments.
+    /// Strips the mount path, by whole segments.
     fn below_mount<'a>(&self, path: &'a str) -> &'a str {
         let rest = path.strip_prefix(&*self.mount).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         rest.unwrap_or(path)
     }
 
-    /// Returns the access that a client asks for, or `None` if the sources leave a read open: then the server decides.
+    /// Returns the access that a client needs, or `None` for a read that the sources do not settle: then the server
+    /// decides.
     pub(crate) fn required_of_client(&self, method: &Method, path: &str) -> Option<Access> {
         if let Some(rule) = &self.custom {
             return Some(rule(method, path));
@@ -211,11 +212,11 @@ impl AccessRule {
         }
     }
 
-    /// Returns the access that a verifier requires: of `path`, as the inner service sees it, and of the `original` path
-    /// from before a router took a prefix off.
+    /// Returns the access that a verifier requires for `path`, as the inner service sees it, and for the `original`
+    /// path that it had before a router stripped a prefix.
     ///
-    /// The stronger counts if the table knows both. An owner's resource stays one whatever the prefix, and an inner path
-    /// weakens nothing below a root of the table: `/management/accounts/7` stays in front of `/query`.
+    /// If the table has both, the stronger access counts. An owner's resource remains one under any prefix, and an
+    /// inner path never weakens one below a root of the table: `/management/accounts/7` outweighs a `/query` below it.
     pub(crate) fn required_below(&self, method: &Method, path: &str, original: &str) -> Access {
         if let Some(rule) = &self.custom {
             return rule(method, path);
@@ -255,7 +256,7 @@ pub(crate) fn could_fold_to_owners(path: &str) -> bool {
     path.contains('%') && suffixes(path).any(|path| is_below_accounts(path, could_be) && !is_below_accounts(path, is))
 }
 
-/// Returns whether the path starts like an owner's resource, if `is` tells whether a segment is one of the names.
+/// Returns whether the path starts like an owner's resource, with `is` comparing a segment to one of the names.
 fn is_below_accounts(path: &str, is: impl Fn(&str, &[&str]) -> bool) -> bool {
     let segments: Vec<_> = path.split('/').skip(1).collect();
     let [root, accounts, _id, rest @ ..] = &*segments else { return false };
@@ -269,8 +270,8 @@ fn has_octets_beyond_ascii(segment: &str) -> bool {
     segment.split('%').skip(1).any(|octet| matches!(octet.as_bytes(), [b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]))
 }
 
-/// The suffixes of a path that start at a segment, cut off where the table does not look any more: a path of many
-/// segments must not cost the square of their number.
+/// The suffixes of a path that start at a segment, cut to as many segments as the table looks at, so that a path of
+/// many segments does not cost the square of their number.
 fn suffixes(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').filter_map(|(start, _)| {
         let suffix = path.get(start..)?;

@@ -101,7 +101,8 @@ pub(crate) fn is_unambiguous(method: &Method) -> bool {
     METHODS.contains(&method.as_str())
 }
 
-/// Returns whether a request with this method asks for no change (RFC 9110, section 9.2.1), and may be sent again freely.
+/// Returns whether a request with this method asks for no change (RFC 9110, section 9.2.1), and may be sent again
+/// freely.
 pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

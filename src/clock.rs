@@ -13,7 +13,7 @@ use crate::headers::single_value;
 /// The last second of the year 9999, the last that an HTTP date can name, in seconds since 1970.
 pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 
-/// The clock of a layer: the system's, or one that the layer was given.
+/// The clock of a layer: the system's, or a custom one.
 #[derive(Clone, Default)]
 pub(crate) struct Clock {
     custom: Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>,
@@ -30,7 +30,7 @@ impl Clock {
         }
     }
 
-    /// Replaces the clock that never jumps, so that hours can pass in a test.
+    /// Replaces the monotonic clock, so that hours can pass in a test.
     #[cfg(test)]
     pub(crate) fn with_instant(mut self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.custom_instant = Some(Arc::new(clock));
@@ -51,7 +51,7 @@ impl Clock {
         }
     }
 
-    /// Returns the time of a clock that never jumps, if there is one: wasm32-unknown-unknown has none.
+    /// Returns the time of the monotonic clock, if there is one: wasm32-unknown-unknown has none.
     #[cfg_attr(not(test), allow(clippy::unused_self))]
     pub(crate) fn instant(&self) -> Option<Instant> {
         #[cfg(test)]

@@ -11,7 +11,7 @@ pub(crate) static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// `authorization-api-key: <owner key id>:<signature>`
 pub(crate) static AUTHORIZATION_API_KEY: HeaderName = HeaderName::from_static("authorization-api-key");
 
-/// A header that occurs more than once, so that two readers could go by two values.
+/// A header that occurs more than once, so that two readers could use different values.
 pub(crate) struct DuplicateHeader;
 
 /// Returns the value of a header that may occur once.
@@ -24,8 +24,8 @@ pub(crate) fn single_value<'a>(
     if values.next().is_some() { Err(DuplicateHeader) } else { Ok(value) }
 }
 
-/// Takes the credentials and what is signed out of what the Connection header names: the headers named there end at the
-/// next hop (RFC 9110, section 7.6.1), and hyper does not send them over HTTP/2 at all.
+/// Removes the credentials and the signed headers from the names in the Connection header: the headers named there end
+/// at the next hop (RFC 9110, section 7.6.1), and hyper does not send them over HTTP/2 at all.
 pub(crate) fn keep_end_to_end(headers: &mut HeaderMap) -> Result<(), MaxSizeReached> {
     if !headers.contains_key(CONNECTION) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The response of a rejection, which both layers on the server's side answer with.
+//! The response to a rejected request, for both layers on the server's side.
 
 use bytes::Bytes;
 use http::{
@@ -8,8 +8,8 @@ use http::{
 
 use crate::{body::ResponseBody, clock};
 
-/// Builds `{"errorCode": "...", "message": "..."}`, dated by the layer's clock. Neither text may have a character that JSON
-/// escapes. `details` are more members, each with a comma before it.
+/// Builds `{"errorCode": "...", "message": "..."}`, dated by the layer's clock. Neither text may have a character that
+/// JSON escapes. `details` are more members, each with a comma before it.
 pub(crate) fn json_response<ResBody>(
     status: StatusCode,
     code: &str,

@@ -5,7 +5,7 @@
 //! resources. [`LogentriesAuthLayer`] sends each request with the least-privileged key that suffices: it chooses the
 //! key by the resource, buffers a body only if it must be signed, signs, and sets the headers.
 //! [`LogentriesVerifyLayer`] is its server-side counterpart, for stand-ins for the API and for services that accept the
-//! same keys.
+//! same keys, and [`RejectReplaysLayer`](replay::RejectReplaysLayer) lets each signed request pass once.
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
@@ -88,9 +88,10 @@
 //! 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=   base64 of the SHA-256 of the body
 //! ```
 //!
-//! The parts are concatenated without separators. The signature is the base64 of the HMAC-SHA1 of this string, keyed
-//! with the text of the owner key, and is sent as `authorization-api-key: key-id:signature`. [`CanonicalRequest`]
-//! prints the string.
+//! The scheme is that of Rapid7's authentication guide, checked against their command line client. The parts are
+//! concatenated without separators. The signature is the base64 of the HMAC-SHA1 of this string, keyed with the text of
+//! the owner key (RFC 2104), and is sent as `authorization-api-key: key-id:signature`. [`CanonicalRequest`] prints the
+//! string.
 //!
 //! # Where the layer goes
 //!
@@ -107,53 +108,20 @@
 //! Inner layers must not change the method, path, Content-Type, Date or body. Layers that compress bodies or set a
 //! Content-Type must be outer layers.
 //!
-//! # A client type of your own
-//!
-//! A retry or redirect layer clones requests, and a `BoxBody` cannot be cloned. Give requests a body that can outside, and
-//! convert it below this crate's layer:
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! use bytes::Bytes;
-//! use http::{Request, Response};
-//! use http_body_util::{BodyExt, Full, combinators::BoxBody};
-//! use hyper::body::Incoming;
-//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-//! use tower::{BoxError, ServiceBuilder, util::BoxCloneSyncService};
-//! use tower_http::follow_redirect::FollowRedirectLayer;
-//! use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
-//!
-//! struct Api {
-//!     stack: BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, BoxError>,
-//! }
-//!
-//! # fn run(credentials: Credentials) -> Api {
-//! let stack = ServiceBuilder::new()
-//!     .timeout(Duration::from_secs(60))
-//!     .layer(FollowRedirectLayer::new())
-//!     // with feature `retry`: .layer(RetryLayer::new(LogentriesRetryPolicy::new()))
-//!     .concurrency_limit(8)
-//!     .layer(LogentriesAuthLayer::new(credentials))
-//!     .map_request(|request: Request<Full<Bytes>>| request.map(|body| body.map_err(BoxError::from).boxed()))
-//!     .service(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
-//! let api = Api { stack: BoxCloneSyncService::new(stack) };
-//! # api
-//! # }
-//! ```
-//!
-//! The example `client_in_a_struct` also names the type of the whole stack. To spawn a request over such a type, box its
-//! future (`stack.oneshot(request).boxed()`), or rustc may report that an "implementation of `Service` is not general
-//! enough". A body that is too long for memory and still has to be sent more than once is a [`BodySource`].
+//! A retry or redirect layer clones requests. [`guide::client_types`] shows a stack for clients whose body type is not
+//! `Clone`, and how to store it in a struct.
 //!
 //! # Caveats
 //!
-//! - While a body is buffered, the layer holds the readiness of the inner service: an inner `ConcurrencyLimit` counts a
-//!   slow upload from its first byte.
+//! On the client:
+//!
+//! - While a body is buffered, the layer holds the readiness of the inner service: an inner
+//!   [`ConcurrencyLimit`](https://docs.rs/tower/0.5/tower/limit/concurrency/struct.ConcurrencyLimit.html) counts a slow
+//!   upload from its first byte.
 //! - Joining the chunks of a body takes its size once more in memory. Body types that are `From<Bytes>` require this; a
 //!   [`rebuild_body`](LogentriesAuthLayer::rebuild_body) closure can keep the chunks.
 //! - By default, a reqwest client follows redirects and sends the credential headers along. Build it with
-//!   `redirect::Policy::none()`.
+//!   [`redirect::Policy::none()`][no-redirects].
 //! - A reqwest client adds its default headers after all layers have run. A default Content-Type is harmless, because
 //!   every signed request already has one by then, unless
 //!   [`default_content_type`](LogentriesAuthLayer::default_content_type) is `None`. A default `x-api-key` is not: it is
@@ -162,16 +130,20 @@
 //!   `LogentriesAuthMiddleware`. To choose the access by method and path, [`access`](LogentriesAuthLayer::access) also
 //!   works.
 //! - A timeout set on a reqwest client or request does not cover the buffering of a body to be signed. An outer
-//!   `Timeout` layer does.
-//! - In axum, routes added after `Router::layer` are not behind the layer.
-//! - With `Router::nest`, add the verifying layer to the nested router. It determines access by the path that its inner
-//!   service sees; on the outer router that path has a prefix that the table does not know. If the path does not start
-//!   with `/management` or `/query`, set a rule with [`access`](LogentriesVerifyLayer::access).
-//! - A browser's CORS preflight request has no credentials: add `CorsLayer` outside [`LogentriesVerifyLayer`].
-//! - A logging layer outside [`LogentriesVerifyLayer`] sees incoming keys in the clear, unless tower-http's
-//!   `SetSensitiveRequestHeadersLayer` wraps that layer too.
+//!   [`Timeout`](https://docs.rs/tower/0.5/tower/timeout/struct.Timeout.html) does.
 //! - A signed request without a Content-Type is sent with `application/json`, even a `GET` without a body. A trailing
 //!   slash is removed from the path that is sent, because the signature does not cover it.
+//!
+//! On the server:
+//!
+//! - In axum, routes added after [`Router::layer`][layer] are not behind the layer.
+//! - With [`Router::nest`][nest], add the verifying layer to the nested router. It determines access by the path that
+//!   its inner service sees; on the outer router that path has a prefix that the table does not know, unless you set it
+//!   with [`mounted_at`](LogentriesVerifyLayer::mounted_at). For resources that are not the API's, set a rule with
+//!   [`access`](LogentriesVerifyLayer::access).
+//! - A browser's CORS preflight request has no credentials: add [`CorsLayer`][cors] outside [`LogentriesVerifyLayer`].
+//! - A logging layer outside [`LogentriesVerifyLayer`] sees incoming keys in the clear, unless tower-http's
+//!   [`SetSensitiveRequestHeadersLayer`][sensitive] wraps that layer too.
 //!
 //! # Feature flags
 //!
@@ -179,19 +151,30 @@
 //!
 //! | feature | description |
 //! |---|---|
-//! | `reqwest` (0.13) | Supports `reqwest::Client` and `reqwest_middleware::ClientWithMiddleware` as inner services |
-//! | `reqwest-middleware` (0.5) | Adds `LogentriesAuthMiddleware`, for `reqwest_middleware::ClientBuilder::with` |
-//! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under `Router::nest` cover the original path; enables `drain` |
-//! | `drain` | Has [`LogentriesVerifyLayer`] read on after a rejection, so that HTTP/1 clients see the response |
+//! | `reqwest` (0.13) | Supports [`reqwest::Client`][client] and [`ClientWithMiddleware`][with-middleware] as inner services |
+//! | `reqwest-middleware` (0.5) | Adds `LogentriesAuthMiddleware`, for [`ClientBuilder::with`][with] |
+//! | `retry` | Adds `LogentriesRetryPolicy`, for tower's [`RetryLayer`][retry], and with `reqwest-middleware` also `LogentriesRetryMiddleware` |
 //! | `fs` | Adds `BodySource::file`, a file that can be sent more than once |
-//! | `retry` | Adds `LogentriesRetryPolicy`, for tower's `RetryLayer`, and with `reqwest-middleware` also `LogentriesRetryMiddleware` |
+//! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under [`Router::nest`][nest] cover the original path; enables `drain` |
+//! | `drain` | Has [`LogentriesVerifyLayer`] read on after a rejection, so that HTTP/1 clients see the response |
+//! | `cache` | Adds `verify::CachedKeyStore`, which caches the answers of a key store |
 //! | `tracing` | Emits an event for each request, and a warning for each rejection, failure and clock correction |
 //!
 //! # Further reading
 //!
 //! The [`guide`] covers [security](guide::security), [troubleshooting](guide::troubleshooting) with every error and
-//! rejection, and [migrating](guide::migrating) from hand-written signing.
+//! rejection, [client types](guide::client_types), [keys in a database](guide::key_stores),
+//! [replays](guide::replays), and [migrating](guide::migrating) from hand-written signing.
 //!
+//! [client]: https://docs.rs/reqwest/0.13/reqwest/struct.Client.html
+//! [cors]: https://docs.rs/tower-http/latest/tower_http/cors/struct.CorsLayer.html
+//! [layer]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.layer
+//! [nest]: https://docs.rs/axum/0.8/axum/struct.Router.html#method.nest
+//! [no-redirects]: https://docs.rs/reqwest/0.13/reqwest/redirect/struct.Policy.html#method.none
+//! [retry]: https://docs.rs/tower/0.5/tower/retry/struct.RetryLayer.html
+//! [sensitive]: https://docs.rs/tower-http/latest/tower_http/sensitive_headers/struct.SetSensitiveRequestHeadersLayer.html
+//! [with]: https://docs.rs/reqwest-middleware/0.5/reqwest_middleware/struct.ClientBuilder.html#method.with
+//! [with-middleware]: https://docs.rs/reqwest-middleware/0.5/reqwest_middleware/struct.ClientWithMiddleware.html
 //! [Logentries REST API]: https://docs.rapid7.com/insightops/rest-api-overview/
 //! [tower]: https://docs.rs/tower
 #![cfg_attr(docsrs, feature(doc_cfg))]

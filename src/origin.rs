@@ -33,7 +33,7 @@ impl Origin {
         }
     }
 
-    /// Parses an origin that may be trusted: none of Rapid7's hosts over plain http.
+    /// Parses an origin that may be trusted, which Rapid7's hosts over plain http may not.
     pub(crate) fn parse_trusted(text: &str) -> Result<Self, InvalidOrigin> {
         let origin = Self::parse(text)?;
         if !origin.https && origin.as_ref().has_rapid7_host() {
@@ -53,7 +53,7 @@ impl fmt::Debug for Origin {
     }
 }
 
-/// An [`Origin`] that a request names, in whatever letter case.
+/// An [`Origin`] as a request names it, in any letter case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OriginRef<'a> {
     https: bool,
@@ -144,12 +144,12 @@ impl fmt::Display for OriginRef<'_> {
     }
 }
 
-/// Where a request says that it goes.
+/// Where a request goes, according to its URI.
 #[derive(Debug)]
 pub(crate) enum Target<'a> {
     /// To this origin.
     Origin(OriginRef<'a>),
-    /// To whatever the service below is connected to: the target has no authority.
+    /// To whatever the inner service is connected to: the target has no authority.
     MissingAuthority,
     /// To an authority that two readers could take for two hosts: with userinfo, an impossible port, or no http scheme.
     Invalid,
@@ -168,8 +168,8 @@ impl Target<'_> {
     }
 }
 
-/// Error of a text that is not an origin, or not one that may be trusted. The text itself is not repeated, because it may
-/// contain a password.
+/// Error of a text that is not an origin, or not one that may be trusted. The text itself is not repeated, because it
+/// may contain a password.
 #[derive(Debug)]
 pub struct InvalidOrigin {
     reason: Reason,

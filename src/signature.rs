@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 /// The SHA-256 of a body, as the canonical string holds it: 44 characters of base64.
 ///
-/// Add it to the extensions of a request whose body was hashed already. The layer then signs that digest and streams the body
-/// without reading it, whatever its size:
+/// Add it to the extensions of a request whose body you have already hashed. The layer then signs that digest and
+/// streams the body without reading it, whatever its size:
 ///
 /// ```
 /// use http::Request;
@@ -35,7 +35,7 @@ impl BodyDigest {
     /// The digest of an empty body.
     pub const EMPTY: Self = Self { base64: *b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" };
 
-    /// Hashes these bytes.
+    /// Returns the digest of these bytes.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         match bytes.as_ref() {
             [] => Self::EMPTY,
@@ -43,7 +43,8 @@ impl BodyDigest {
         }
     }
 
-    /// Hashes everything that is left in `reader`, 64 KiB at a time. It blocks where the reader does.
+    /// Returns the digest of everything that is left in `reader`, which is read 64 KiB at a time. Blocks if the reader
+    /// does.
     ///
     /// # Errors
     ///
@@ -100,9 +101,9 @@ impl fmt::Debug for BodyDigest {
 
 /// The HMAC-SHA1 of a canonical string: 20 bytes, 28 characters of base64.
 ///
-/// `Display` prints the base64 text that is sent, and `FromStr` parses it. `Debug` prints nothing of it, because a signature
-/// is enough to replay its request. There is no `==`: [`OwnerKey::verify`](crate::OwnerKey::verify) compares in constant
-/// time.
+/// `Display` prints the base64 text that is sent, and `FromStr` parses it. `Debug` does not print it, because a
+/// signature suffices to replay its request. There is no `==`: [`OwnerKey::verify`](crate::OwnerKey::verify) compares
+/// in constant time.
 ///
 /// ```
 /// use http::Method;
@@ -172,7 +173,7 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// An HMAC state that was initialized with a key. It is wiped when dropped.
+/// An HMAC state initialized with a key. It is wiped when dropped.
 #[derive(Clone)]
 pub(crate) struct SigningKey(Hmac<Sha1>);
 

@@ -1,7 +1,7 @@
 //! Every event of the crate, in one place. None has a key, a signature, a query or a body in it.
 //!
-//! Strangers cause events at debug level only. A warning is for an operator to know, an error for one to fix.
-//! Without feature `tracing` these functions are empty.
+//! Strangers can cause events at debug level only. A warning is something an operator should know, an error something
+//! to fix. Without feature `tracing` these functions are empty.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
 use http::{HeaderMap, Method, Uri};
@@ -23,7 +23,7 @@ const VERIFY: &str = "tower_logentries_auth::verify";
 #[cfg(feature = "tracing")]
 const REPLAY: &str = "tower_logentries_auth::replay";
 
-/// The request that an event is about. Its origin is only looked for where somebody listens.
+/// The request that an event is about. Its origin is determined only if the event is enabled.
 #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
 pub(crate) struct Subject<'a, F> {
     pub(crate) method: &'a Method,

@@ -52,7 +52,7 @@ pub(crate) fn request<B>(method: &str, path: &str, body: B) -> Request<B> {
     request
 }
 
-/// The service below: it answers with the request, so that dropping it is not timed.
+/// The inner service: it answers with the request, so that dropping it is not timed.
 pub(crate) async fn nothing<B>(request: Request<B>) -> Result<Response<Request<B>>, Infallible> {
     Ok(Response::new(request))
 }

@@ -1,4 +1,4 @@
-//! The tables, and every query. The SQL is what SQLite and Postgres have in common.
+//! The tables and all queries, in SQL that both SQLite and Postgres understand.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A service whose keys are in a database: many accounts, rotation, revocation within seconds.
+//! A service with its keys in a database: many accounts, rotation, and revocation within seconds.
 //!
 //!     alias keys='cargo run --example keys_in_database --features axum,cache,tracing --'
 //!     keys add-owner-key acme --label 2026        # prints the key, for the client's environment
@@ -6,8 +6,8 @@
 //!     keys serve
 //!     keys revoke acme --label reports            # while it serves
 //!
-//! They are in the SQLite file `keys.db`, or wherever `--database-url` or `DATABASE_URL` says, such as
-//! `postgres://localhost/keys`. To rotate an owner key, add another to the account, and revoke the old one later.
+//! The database is the SQLite file `keys.db`, unless `--database-url` or `DATABASE_URL` names another, such as
+//! `postgres://localhost/keys`. To rotate an owner key, add another one to the account, and later revoke the old one.
 
 mod database;
 mod serve;
@@ -34,14 +34,14 @@ enum Command {
     /// Adds an owner key to an account, beside those that it has, and prints it.
     AddOwnerKey {
         account: String,
-        /// What tells it from the account's other keys.
+        /// Distinguishes it from the account's other keys.
         #[arg(long)]
         label: String,
     },
     /// Adds an API key to an account, and prints it. It cannot be shown again.
     AddApiKey {
         account: String,
-        /// What tells it from the account's other keys.
+        /// Distinguishes it from the account's other keys.
         #[arg(long)]
         label: String,
         #[arg(long)]

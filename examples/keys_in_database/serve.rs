@@ -1,4 +1,4 @@
-//! The service: who is let in, what each tenant sees, and what stands around it.
+//! The service: authentication, what each tenant may see, and the layers around it.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 

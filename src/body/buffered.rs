@@ -1,4 +1,4 @@
-//! A body that was read, kept in memory.
+//! A body that was read into memory.
 
 use std::{
     collections::VecDeque,
@@ -12,10 +12,11 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header::MaxSizeReached};
 use http_body::{Body, Frame, SizeHint};
 
-/// A body that was read to be signed or verified: the same bytes in the same chunks, and the trailers.
+/// A body that was read to be signed or verified, with its chunks and trailers.
 ///
-/// `rebuild_body` of either layer receives it and returns the service's own body type. It implements [`Body`], so boxing
-/// it is often enough. [`Bytes`] can be made from it, which joins the chunks and discards the trailers.
+/// The closure given to `rebuild_body` of either layer receives it, and returns the body type of the inner service. It
+/// implements [`Body`], so boxing it is often enough. Converting it to [`Bytes`] joins the chunks and discards the
+/// trailers.
 ///
 /// `size_hint` is exact, so the body is sent with `Content-Length`. A body with trailers has no exact size, because
 /// HTTP/1 sends trailers only with chunked encoding. Chunks are not copied, except those under 8 KiB after the first.
@@ -32,7 +33,7 @@ use http_body::{Body, Frame, SizeHint};
 /// ```
 #[derive(Default)]
 pub struct BufferedBody {
-    /// Kept apart from the rest, so that a body in one piece takes no allocation. Empty if no byte is left.
+    /// Separate from the rest, so that a body in one piece needs no allocation. Empty if no byte is left.
     first: Bytes,
     rest: VecDeque<Bytes>,
     len: usize,
@@ -40,7 +41,7 @@ pub struct BufferedBody {
 }
 
 impl BufferedBody {
-    /// Returns the trailers that the body ended with, if any.
+    /// Returns the trailers of the body, if any.
     pub fn trailers(&self) -> Option<&HeaderMap> {
         self.trailers.as_deref()
     }
@@ -55,7 +56,7 @@ impl BufferedBody {
         Self { len: chunk.len(), first: chunk, ..Self::default() }
     }
 
-    /// Returns the bytes that are left, in the chunks that they are in.
+    /// Returns the remaining bytes, chunk by chunk.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         iter::once(&self.first).chain(&self.rest).map(|chunk| &chunk[..])
     }
@@ -114,7 +115,7 @@ impl Body for BufferedBody {
     }
 }
 
-/// Joins the chunks, copying where there is more than one. Trailers are discarded.
+/// Joins the chunks, copying if there is more than one. Trailers are discarded.
 impl From<BufferedBody> for Bytes {
     fn from(mut body: BufferedBody) -> Self {
         if body.rest.is_empty() {

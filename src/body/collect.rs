@@ -18,7 +18,7 @@ use crate::BodyDigest;
 
 /// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.
 const MAX_HASH_PER_POLL: usize = 1024 * 1024;
-/// What a frame counts for beside its bytes, so that a body of empty frames yields as well.
+/// What a frame costs beside its bytes, so that a body of empty frames yields as well.
 const FRAME_COST: usize = 256;
 /// Chunks shorter than this are joined. hyper hands out slices of its 8 KiB read buffers, and keeping a small one keeps
 /// the whole buffer.
@@ -41,7 +41,7 @@ pin_project! {
 }
 
 impl<B: Body> Collect<B> {
-    /// Reads up to `limit` bytes. A body that claims more is an error before it is read.
+    /// Reads up to `limit` bytes. A body whose size hint exceeds the limit fails before it is read.
     pub(crate) fn new(body: B, limit: usize) -> Self {
         let claimed = body.size_hint();
         let read = BufferedBody::default();
@@ -96,7 +96,7 @@ impl<B: Body> Collect<B> {
         drain.poll(this.body, cx)
     }
 
-    /// Hashes as much of a chunk as this poll may, and keeps the rest for the next.
+    /// Hashes as much of a chunk as one poll may, and keeps the rest for the next.
     fn hash(self: Pin<&mut Self>, chunk: &Bytes, budget: &mut usize) {
         let this = self.project();
         let now = chunk.len().min(*budget);

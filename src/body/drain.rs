@@ -1,7 +1,7 @@
 //! Reading on after a rejection, and dropping what is read.
 //!
-//! Over HTTP/1, hyper closes a connection whose request was not read to its end, and the operating system then resets it:
-//! a client that is still sending loses the response. Go's `net/http` and nginx read on as well.
+//! Over HTTP/1, hyper closes a connection whose request was not read to its end, and the operating system then resets
+//! it: a client that is still sending loses the response. Go's `net/http` and nginx read on as well.
 
 use std::{
     pin::Pin,

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use tokio::{fs::File, io::AsyncReadExt};
 
-/// How much is read at once: each reading is a trip to another thread.
+/// How much is read at once. Each read is a round trip to another thread.
 const CHUNK: usize = 256 * 1024;
 
 /// The next chunk of a file, and the file for the one after it.

@@ -1,8 +1,8 @@
 //! Request bodies that are read to be signed or verified, and rebuilt afterwards.
 //!
-//! A body is read by [`Collect`], which hashes it on the way, is kept as a [`BufferedBody`], and becomes the service's own
-//! body type again through [`RebuildBody`]. A [`BodySource`] is never kept: it starts anew each time. The rest of a rejected
-//! body is read by [`Drain`], which keeps nothing. `response` is the body of what the server's side answers with.
+//! [`Collect`] reads and hashes a body, [`BufferedBody`] holds it, and [`RebuildBody`] converts it back to the body
+//! type of the inner service. A [`BodySource`] is never held: it is read anew each time. [`Drain`] reads the rest of a
+//! rejected body, and holds nothing. `response` is the response body of the layers on the server's side.
 
 mod buffered;
 mod collect;
@@ -29,14 +29,14 @@ pub(crate) use self::{
 /// How many bytes of a body a layer buffers by default.
 pub(crate) const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Why a body could not be read, or not be rebuilt.
+/// Why a body could not be read or rebuilt.
 #[derive(Debug)]
 pub(crate) enum BodyError {
     TooLarge {
         limit: usize,
     },
     Read(BoxError),
-    /// The body ended short of the size that it claimed, or went past it.
+    /// The body was shorter or longer than its size hint.
     LengthMismatch {
         read: usize,
     },

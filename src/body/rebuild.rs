@@ -1,4 +1,4 @@
-//! How a body that was read becomes the service's own body type again.
+//! How a body that was read is converted back to the body type of the inner service.
 
 use bytes::Bytes;
 
@@ -6,8 +6,8 @@ use super::BufferedBody;
 
 /// Rebuilds a body of type `B` from one that was read.
 ///
-/// Implemented by [`RebuildFromBytes`] for every `B: From<Bytes>`, and by closures `Fn(BufferedBody) -> B` for any other
-/// type. A closure is responsible for the trailers: see [`BufferedBody::trailers`].
+/// Implemented by [`RebuildFromBytes`] for every `B: From<Bytes>`, and by closures `Fn(BufferedBody) -> B` for any
+/// other type. A closure is responsible for the trailers: see [`BufferedBody::trailers`].
 #[diagnostic::on_unimplemented(
     message = "a body of type `{B}` cannot be rebuilt after it was read",
     note = "`{B}` is not `From<Bytes>`: add `.rebuild_body(|body: BufferedBody| ...)` to the layer"

@@ -1,4 +1,4 @@
-//! The body of a response: the inner service's, or a rejection's. Both layers on the server's side answer with it.
+//! The response body of both layers on the server's side: the inner service's, or that of a rejection.
 
 use std::{
     fmt,

@@ -15,15 +15,15 @@ use tower::BoxError;
 
 use crate::BodyDigest;
 
-/// The most that one frame carries, and one poll hashes.
+/// The most that one frame carries and one poll hashes.
 const MAX_FRAME: usize = 256 * 1024;
 
-/// A body that starts anew for each attempt, so that uploads of any size can be retried and redirected in constant
+/// A body that can be read anew for each attempt, so that uploads of any size can be retried and redirected in constant
 /// memory.
 ///
-/// It is made from a closure that opens the body, from a file with `BodySource::file` (feature `fs`), or from [`Bytes`].
-/// Its constructor reads the body once for its length and its [`BodyDigest`]. Put the digest into the extensions of the
-/// request: the layer then signs it and streams the body.
+/// Create it from a closure that opens the body, from a file with `BodySource::file` (feature `fs`), or from [`Bytes`].
+/// The constructor reads the body once, to determine its length and its [`BodyDigest`]. Add the digest to the
+/// extensions of the request: the layer then signs it and streams the body.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -41,9 +41,9 @@ const MAX_FRAME: usize = 256 * 1024;
 /// # }
 /// ```
 ///
-/// `size_hint` is exact, so it is sent with `Content-Length`. What is sent is hashed again on the way: if it is no longer
-/// what was hashed before, the body fails with an [`io::Error`] of kind [`InvalidData`](io::ErrorKind::InvalidData) before
-/// its last chunk, so that no server sees a whole body with a wrong signature.
+/// `size_hint` is exact, so the body is sent with `Content-Length`. It is hashed again while it is sent. If it has
+/// changed, it fails with an [`io::Error`] of kind [`InvalidData`](io::ErrorKind::InvalidData) before its last chunk,
+/// so that no server receives a complete body with an invalid signature.
 pub struct BodySource {
     origin: Origin,
     left: u64,
@@ -72,11 +72,12 @@ struct Reading {
 }
 
 impl BodySource {
-    /// Creates a body from a closure that opens it, which is called now and for each attempt. Reads it to its end.
+    /// Creates a body from a closure that opens it. The closure is called now, to read the body once, and for each
+    /// attempt.
     ///
     /// # Errors
     ///
-    /// Returns the error of the body, or an error if it has trailers, which no second reading could be held to.
+    /// Returns the error of the body, or an error if it has trailers, because the digest does not cover them.
     pub async fn new<F, B>(open: F) -> Result<Self, BoxError>
     where
         F: Fn() -> B + Send + Sync + 'static,
@@ -90,8 +91,8 @@ impl BodySource {
         Ok(Self::reopened(Reopened { open: Box::new(open), len, digest }))
     }
 
-    /// Creates a body from the file at `path`, which is opened now and for each attempt. Reads it to its end, 256 KiB at a
-    /// time.
+    /// Creates a body from the file at `path`. The file is opened now, to read it once in chunks of 256 KiB, and for
+    /// each attempt.
     ///
     /// # Errors
     ///
@@ -119,7 +120,7 @@ impl BodySource {
         }
     }
 
-    /// Returns the length of the body in bytes, however much of it was read.
+    /// Returns the length of the whole body in bytes, however much of it was read.
     pub fn len(&self) -> u64 {
         self.origin.len()
     }
@@ -178,7 +179,7 @@ impl Reading {
         Self { body: open(), chunk: Bytes::new(), sha256: Sha256::new() }
     }
 
-    /// Returns the next piece of a body of which `left` bytes are to come, the last one only if the digest is right.
+    /// Returns the next chunk of a body of which `left` bytes remain, and the last one only if the digest matches.
     fn poll_piece(&mut self, cx: &mut Context<'_>, left: u64, digest: BodyDigest) -> Poll<Result<Bytes, BoxError>> {
         while self.chunk.is_empty() {
             self.chunk = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
@@ -233,7 +234,7 @@ impl Body for BodySource {
     }
 }
 
-/// Starts from the beginning, whatever was read of the original.
+/// A clone starts at the beginning, however much of the original was read.
 impl Clone for BodySource {
     fn clone(&self) -> Self {
         Self::from_origin(self.origin.clone())
@@ -247,7 +248,7 @@ impl Default for BodySource {
     }
 }
 
-/// Keeps the bytes in memory: clones share them.
+/// Holds the bytes in memory. Clones share them.
 impl From<Bytes> for BodySource {
     fn from(bytes: Bytes) -> Self {
         Self::from_origin(Origin::Memory(bytes))

@@ -1,4 +1,4 @@
-//! A single key: validated, and its text either not kept or wiped.
+//! A single key, whose text is validated, and then not kept or wiped when dropped.
 
 use std::{fmt, sync::Arc};
 
@@ -43,19 +43,37 @@ impl OwnerKey {
         Ok(Self { inner: Arc::new(Inner { id: id.into(), key }), label: None, principal: None })
     }
 
-    /// Sets a label, which tells two keys apart that share an id while they rotate. A handler sees the label of the key that
-    /// signed a request in [`Authenticated::key_label`](crate::Authenticated::key_label).
+    /// Sets a label, which distinguishes two keys that share an id while they rotate.
+    ///
+    /// [`Authenticated::key_label`](crate::Authenticated::key_label) is the label of the key that signed a request.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{OwnerKey, verify::StoredKey};
+    ///
+    /// let old = OwnerKey::new("key-id", "old-key")?.with_label("2025");
+    /// let new = OwnerKey::new("key-id", "new-key")?.with_label("2026");
+    /// let stored = StoredKey::owner([old, new]);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn with_label(self, label: impl Into<Arc<str>>) -> Self {
         Self { label: Some(label.into()), ..self }
     }
 
-    /// Sets the account that the key belongs to. A handler sees the account of the key that signed a request in
-    /// [`Authenticated::principal`](crate::Authenticated::principal).
+    /// Sets the account that the key belongs to.
+    ///
+    /// [`Authenticated::principal`](crate::Authenticated::principal) is the account of the key that signed a request.
+    ///
+    /// ```
+    /// use tower_logentries_auth::OwnerKey;
+    ///
+    /// let key = OwnerKey::new("key-id", "owner-key")?.with_principal("acme");
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
         Self { principal: Some(account.into()), ..self }
     }
 
-    /// Returns the id, which is sent in the open.
+    /// Returns the id, which is sent in clear text.
     pub fn id(&self) -> &str {
         &self.inner.id
     }
@@ -68,7 +86,8 @@ impl OwnerKey {
         self.principal.as_ref()
     }
 
-    /// Returns whether both are the same key under the same id. The keys themselves are gone, so it compares signatures.
+    /// Returns whether both are the same key under the same id. Compares signatures, because the keys themselves are
+    /// not kept.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let probe = CanonicalRequest::for_path(&Method::GET, "", None, "", BodyDigest::EMPTY);
         self.id() == other.id() && self.verify(&probe, &other.sign(&probe))
@@ -144,7 +163,7 @@ impl ApiKey {
         Ok(Self { header, digest: ApiKeyDigest::of(key) })
     }
 
-    /// Returns the digest by which a verifier looks this key up, so that its store need not hold the key.
+    /// Returns the digest by which a verifier looks this key up.
     pub fn digest(&self) -> ApiKeyDigest {
         self.digest
     }

@@ -68,14 +68,14 @@ impl Credentials {
         Self::NONE.with_read_only(key)
     }
 
-    /// Creates credentials with a platform key, which is all that customers of the Insight platform hold.
+    /// Creates credentials with a platform key, the only kind of key that customers of the Insight platform have.
     ///
     /// It is sent wherever an API key is enough. If a read/write key is set as well, the platform key goes to
     /// `{region}.api.insight.rapid7.com` and the read/write key to the other hosts.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`ApiKey::new`].
+    /// Returns an error under the same conditions as [`ApiKey::new`].
     pub fn platform(key: &str) -> Result<Self, CredentialsError> {
         Self::NONE.with_platform(key)
     }
@@ -107,11 +107,11 @@ impl Credentials {
         Ok(Self { read_only: Some(ApiKey::named("read-only key", key)?), ..self })
     }
 
-    /// Adds a platform key, as in [`Credentials::platform`].
+    /// Sets the platform key. See [`Credentials::platform`].
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`ApiKey::new`].
+    /// Returns an error under the same conditions as [`ApiKey::new`].
     pub fn with_platform(self, key: &str) -> Result<Self, CredentialsError> {
         Ok(Self { platform: Some(ApiKey::named("platform key", key)?), ..self })
     }
@@ -154,8 +154,8 @@ impl Credentials {
         }
     }
 
-    /// Returns the least-privileged key that suffices on this kind of host. With `None` the server decides: then it is
-    /// the strongest API key.
+    /// Returns the least-privileged key that suffices on this kind of host, or the strongest API key if `required` is
+    /// `None`, because then the server decides.
     fn least_privileged(&self, required: Option<Access>, is_platform: bool) -> Option<Key> {
         let read_write =
             if is_platform { [&self.platform, &self.read_write] } else { [&self.read_write, &self.platform] };
@@ -192,7 +192,7 @@ pub(crate) enum Key {
 
 /// Handle that replaces the credentials of a layer at run time, for all of its clones and services at once.
 ///
-/// Requests whose key is already chosen keep it: the id and the signature of a request always belong to the same key.
+/// A request whose key was already chosen keeps it, so its id and its signature always belong to the same key.
 ///
 /// ```
 /// use std::time::Duration;

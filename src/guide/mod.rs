@@ -1,10 +1,13 @@
-//! What does not fit on the front page. There is nothing to call in here.
+//! Guides on security, troubleshooting, client types, key stores, replays and migration.
 
 #[doc = include_str!("security.md")]
 pub mod security {}
 
 #[doc = include_str!("troubleshooting.md")]
 pub mod troubleshooting {}
+
+#[doc = include_str!("client_types.md")]
+pub mod client_types {}
 
 #[doc = include_str!("key_stores.md")]
 pub mod key_stores {}

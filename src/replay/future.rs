@@ -1,4 +1,4 @@
-//! The future of a response: the signature is recorded, then the inner service called.
+//! The response future: records the signature, then calls the inner service.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// Polling it after it completed panics, or does what the inner service's future does then.
+    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
     pub struct ResponseFuture<S, G, ReqBody>
     where
         S: Service<Request<ReqBody>>,

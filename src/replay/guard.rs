@@ -1,4 +1,4 @@
-//! What remembers which signatures were used.
+//! Guards, which remember the signatures that were used.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use tower::BoxError;
 
 use crate::verify::VerifiedSignature;
 
-/// Remembers which signatures were used. [`MemoryReplayGuard`](super::MemoryReplayGuard) does so for one process; replicas
-/// need one that they share, such as Redis or Valkey.
+/// Remembers the signatures that were used. [`MemoryReplayGuard`](super::MemoryReplayGuard) does so for one process;
+/// replicas need a shared guard, for example in Redis or Valkey.
 ///
-/// A function is a guard too. This one sends `SET key 1 NX PX milliseconds` to Redis, through a client of yours:
+/// A function can be a guard too. This one sends `SET key 1 NX PX milliseconds` to Redis, through a client of yours:
 ///
 /// ```
 /// use tower_logentries_auth::{replay::RejectReplaysLayer, verify::VerifiedSignature};
@@ -25,7 +25,7 @@ use crate::verify::VerifiedSignature;
 ///
 /// `examples/replicas` in this crate's repository is a whole service with such a guard.
 pub trait ReplayGuard {
-    /// Why a guard cannot tell. It is answered with `503 Service Unavailable`, and the request does not pass.
+    /// Why a guard could not decide. The response is `503 Service Unavailable`, and the request does not pass.
     type Error: Into<BoxError>;
 
     /// Resolves to whether the signature was recorded for the first time.
@@ -35,9 +35,9 @@ pub trait ReplayGuard {
     /// [`remember_for`](VerifiedSignature::remember_for) says, and returns whether it was not recorded before, like
     /// `HashSet::insert`.
     ///
-    /// Both have to be one atomic step: of copies that arrive at once, exactly one may be the first. A guard that cannot
-    /// tell, because it is full or out of reach, returns an error. One that hangs holds the request: set a timeout on its
-    /// connection.
+    /// This must be one atomic step: of copies that arrive at once, exactly one may be the first. A guard that cannot
+    /// decide, because it is full or unreachable, returns an error. While a guard hangs, so does the request: set a
+    /// timeout on its connection.
     fn record(&self, signature: VerifiedSignature) -> Self::Future;
 }
 

@@ -1,4 +1,4 @@
-//! The layer: everything that can be configured.
+//! The layer, which configures the guard and what is checked.
 
 use std::{fmt, sync::Arc};
 
@@ -9,23 +9,23 @@ use super::{MemoryReplayGuard, RejectReplays};
 /// Layer that lets each signed request pass once. It belongs inside a
 /// [`LogentriesVerifyLayer`](crate::LogentriesVerifyLayer).
 ///
-/// The scheme has no nonce, so a captured request is accepted again for as long as its date is. This layer has a
-/// [`ReplayGuard`](super::ReplayGuard) remember signatures until then, and rejects those that were used, as described at
-/// [`ReplayRejection`](super::ReplayRejection).
+/// The scheme has no nonce, so a captured request is accepted again until its date expires. This layer remembers
+/// signatures until then in a [`ReplayGuard`](super::ReplayGuard), and rejects those that were used before, as
+/// described at [`ReplayRejection`](super::ReplayRejection).
 ///
 /// # Guarantees
 ///
-/// 1. A signature is recorded after it was verified and before the inner service is called, in one step: of any number of
-///    concurrent copies exactly one passes.
+/// 1. A signature is recorded after it was verified and before the inner service is called, in one step: of any number
+///    of concurrent copies exactly one passes.
 /// 2. If the guard fails or is full, the response is 503. The request never passes.
-/// 3. Without a verifying layer outside, every response is 500.
+/// 3. Without an outer verifying layer, every response is 500.
 ///
-/// Requests with an API key pass: the key itself goes over the wire, so whoever captured it needs no replay. Requests with
-/// a safe method (`GET`, `HEAD`, `OPTIONS`) pass unless [`safe_methods`](Self::safe_methods) says otherwise. A request
-/// counts as used even if the inner service fails or the client gives up: a retry must be signed afresh.
+/// Requests with an API key pass: the key itself is sent, so anyone who captured it needs no replay. Requests with a
+/// safe method (`GET`, `HEAD`, `OPTIONS`) pass too, unless [`safe_methods(true)`](Self::safe_methods) is set. A
+/// signature counts as used even if the inner service fails or the client gives up: a retry must be signed again.
 ///
-/// Two equal requests that one client signs in the same second carry one signature, and the second one is rejected. See
-/// [`guide::replays`](crate::guide::replays) for that, and for replicas.
+/// Two equal requests that a client signs in the same second have the same signature, and the second is rejected. See
+/// [`guide::replays`](crate::guide::replays) about this and about replicas.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -45,13 +45,13 @@ pub struct RejectReplaysLayer<G = MemoryReplayGuard> {
 }
 
 impl<G> RejectReplaysLayer<G> {
-    /// Creates a layer that asks this guard. All services and clones of the layer share it.
+    /// Creates a layer with this guard, which all services and clones of the layer share.
     pub fn new(guard: G) -> Self {
         Self { guard: Arc::new(guard), safe_methods: false }
     }
 
-    /// Sets whether requests with a safe method (`GET`, `HEAD`, `OPTIONS`) are checked too. Defaults to `false`: clients
-    /// repeat them freely, and a replay of one changes nothing, though it reads the response again.
+    /// Sets whether requests with a safe method (`GET`, `HEAD`, `OPTIONS`) are checked too. Defaults to `false`,
+    /// because clients repeat such requests freely, and a replay changes nothing, although it reads the response again.
     ///
     /// ```
     /// use tower_logentries_auth::replay::RejectReplaysLayer;

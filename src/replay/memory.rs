@@ -13,18 +13,19 @@ use crate::verify::VerifiedSignature;
 
 /// Remembers signatures in the memory of one process. Clones share what they remember.
 ///
-/// It holds up to 1,000,000 signatures unless [`with_capacity`](Self::with_capacity) says otherwise, which takes at most
-/// about 64 MB. A signature leaves when its request can no longer be accepted. With the default date tolerance and upload
-/// time, a signature is held for 20 minutes, so 1,000,000 are enough for a steady 800 signed unsafe requests per second; a
-/// lower [`upload_time`](crate::LogentriesVerifyLayer::upload_time) makes room for more.
-/// When it is full it never forgets a signature early: new ones are answered with 503 until others leave.
+/// The capacity defaults to 1,000,000 signatures, which take at most about 64 MB; see
+/// [`with_capacity`](Self::with_capacity). A signature is forgotten when its request can no longer pass. With the
+/// default date tolerance and upload time, a signature is held for 20 minutes, so 1,000,000 are enough for a steady 800
+/// signed unsafe requests per second; a lower [`upload_time`](crate::LogentriesVerifyLayer::upload_time) makes room for
+/// more. A full guard never forgets a signature early: new ones are answered with 503 until others expire.
 ///
-/// It forgets everything when the process ends: a signed request can be replayed once after a restart, if its date is still
-/// accepted. Layers that share a guard need the same [`date_tolerance`](crate::LogentriesVerifyLayer::date_tolerance) and
+/// It forgets everything when the process ends: a signed request can be replayed once after a restart, if its date is
+/// still accepted. Layers that share a guard need the same
+/// [`date_tolerance`](crate::LogentriesVerifyLayer::date_tolerance) and
 /// [`upload_time`](crate::LogentriesVerifyLayer::upload_time).
 #[derive(Clone)]
 pub struct MemoryReplayGuard {
-    /// Each signature has its place in one of them, so that threads rarely wait for each other.
+    /// Each signature belongs to one of them, so that threads rarely wait for each other.
     shards: Arc<[Mutex<Shard>]>,
 }
 
@@ -38,7 +39,8 @@ struct Shard {
     sweep_at_len: usize,
 }
 
-/// 128 bits of a digest. Whoever wanted two equal ones would have to make 2^64 signatures, and lock out only themselves.
+/// 128 bits of a digest. Whoever wanted two equal ones would have to make 2^64 signatures, and lock out only
+/// themselves.
 type Key = [u8; 16];
 
 const CAPACITY: usize = 1_000_000;
@@ -48,7 +50,7 @@ const MIN_SHARD: usize = 4_096;
 /// A shard with fewer entries is not worth sweeping.
 const MIN_SWEEP: usize = 64;
 
-/// Why a [`MemoryReplayGuard`] cannot tell whether a signature was used.
+/// Why a [`MemoryReplayGuard`] cannot decide whether a signature was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemoryReplayGuardError {
@@ -70,8 +72,8 @@ impl MemoryReplayGuard {
     /// Creates an empty guard for this many signatures. Nothing is allocated before it is needed: up to 64 bytes a
     /// signature, and for a moment half as much again whenever a shard grows.
     ///
-    /// A guard for 8,192 or more spreads them over shards that do not fill evenly, so the first 503 can come when 95 % of
-    /// the room is taken.
+    /// A guard for 8,192 or more spreads them over shards that do not fill evenly, so the first 503 can come when 95 %
+    /// of the room is taken.
     ///
     /// ```
     /// use tower_logentries_auth::replay::{MemoryReplayGuard, RejectReplaysLayer};
@@ -131,8 +133,8 @@ impl Shard {
         Ok(Some(true))
     }
 
-    /// Forgets what can no longer pass. The next sweep is due at twice as many entries as are left, so that each entry pays
-    /// for a constant number of visits.
+    /// Forgets what can no longer pass. The next sweep is due at twice as many entries as are left, so that each entry
+    /// pays for a constant number of visits.
     fn sweep(&mut self, now: u64) {
         self.valid_until.retain(|_, valid_until| *valid_until >= now);
         self.forgotten_before = now.max(self.forgotten_before);

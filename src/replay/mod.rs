@@ -1,7 +1,7 @@
 //! Rejecting replays: [`RejectReplaysLayer`] lets each signed request pass once.
-//!
-//! `layer` is the builder, `service` and `future` run a request through it, and `guard` is what remembers signatures:
-//! `memory` is the one for a single process. A request that does not pass ends as a `rejection`.
+
+// `layer` is the builder; `service` and `future` run a request through it. `guard` remembers signatures, and `memory`
+// is the guard for a single process. `rejection` is why a request did not pass.
 
 mod future;
 mod guard;

@@ -1,4 +1,4 @@
-//! Why a request is rejected by the layer, and what the client learns about it.
+//! Why the layer rejects a request, and what the client is told.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -7,8 +7,8 @@ use tower::BoxError;
 
 use crate::{body::ResponseBody, json_response::json_response};
 
-/// Why [`RejectReplaysLayer`](super::RejectReplaysLayer) rejected a request. It is in the extensions of the response, for
-/// logs and metrics.
+/// Why [`RejectReplaysLayer`](super::RejectReplaysLayer) rejected a request. It is in the extensions of the response,
+/// for logs and metrics.
 ///
 /// | rejection | status | `errorCode` |
 /// |---|---|---|
@@ -21,16 +21,16 @@ use crate::{body::ResponseBody, json_response::json_response};
 pub enum ReplayRejection {
     /// A request with this signature has passed already.
     Replayed,
-    /// The request took so long from the verifying layer to this one that it would no longer pass there. A guard may have
-    /// forgotten the signature by now.
+    /// The request took so long from the verifying layer to this one that it would no longer pass there. A guard may
+    /// have forgotten the signature by now.
     Expired,
-    /// The guard could not tell whether the signature was used: it is full, or out of reach.
+    /// The guard could not decide whether the signature was used: it is full or unreachable.
     GuardUnavailable {
         /// The guard's own error.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The request did not come through a [`LogentriesVerifyLayer`](crate::LogentriesVerifyLayer): add one outside of this
-    /// layer.
+    /// The request did not come through a [`LogentriesVerifyLayer`](crate::LogentriesVerifyLayer): add one outside of
+    /// this layer.
     MissingVerifyLayer,
 }
 
@@ -63,12 +63,12 @@ impl ReplayRejection {
         }
     }
 
-    /// What the client learns.
+    /// The message for the client.
     fn message(&self) -> &'static str {
         match self {
             Self::Replayed => "a request with this signature was received before: sign it again, with another date",
             Self::Expired => "the Date expired before the request was complete: sign it again",
-            Self::GuardUnavailable { .. } => "replays cannot be told from new requests at the moment",
+            Self::GuardUnavailable { .. } => "replays cannot be distinguished from new requests at the moment",
             Self::MissingVerifyLayer => {
                 "requests are checked for replays but not authenticated: add LogentriesVerifyLayer outside of RejectReplaysLayer"
             }

@@ -14,7 +14,7 @@ use crate::{Access, Authenticated, body::ResponseBody, canonical, verify::Verifi
 
 /// Middleware that lets each signed request pass once.
 ///
-/// Created by [`RejectReplaysLayer`](super::RejectReplaysLayer), which is where everything is configured.
+/// Created and configured by [`RejectReplaysLayer`](super::RejectReplaysLayer).
 pub struct RejectReplays<S, G = MemoryReplayGuard> {
     pub(super) inner: S,
     pub(super) guard: Arc<G>,

@@ -7,8 +7,8 @@ use tower::BoxError;
 
 use crate::{Access, body::BodyError};
 
-/// The error of [`LogentriesAuth`](super::LogentriesAuth). Every variant except [`AuthError::Service`] means that nothing
-/// was sent.
+/// The error of [`LogentriesAuth`](super::LogentriesAuth). Every variant except [`AuthError::Service`] means that
+/// nothing was sent.
 ///
 /// It is one concrete type over any stack, so `?` and `downcast_ref` work whatever the inner service is. `Display` says
 /// what to do, and [`source`](Error::source) returns the cause if there is one.

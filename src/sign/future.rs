@@ -1,4 +1,4 @@
-//! The future of a response: the body is read, the request is sent, the response is inspected.
+//! The response future: reads the body, sends the request, and inspects the response.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// Polling it after it completed panics, or does what the inner service's future does then.
+    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
     pub struct ResponseFuture<S, R, Req>
     where
         S: Service<Req>,

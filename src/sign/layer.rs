@@ -1,4 +1,4 @@
-//! The layer: everything that can be configured on the client's side.
+//! The layer, which configures the client's side.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
@@ -13,8 +13,9 @@ use crate::{
 
 /// Layer that authenticates requests to the Logentries REST API.
 ///
-/// It wraps any tower HTTP client service. The [crate's page](crate) has an example, and shows where in a stack the layer
-/// belongs. Clones are cheap: they share the credentials and the clock offsets, and each keeps its own configuration.
+/// It wraps any HTTP client that is a tower service. The [crate's page](crate) has an example, and shows where in a
+/// stack the layer belongs. Clones are cheap: they share the credentials and the clock offsets, and each keeps its own
+/// configuration.
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct LogentriesAuthLayer<R = RebuildFromBytes> {
@@ -30,14 +31,27 @@ pub enum UntrustedOrigins {
     /// [`AuthError::InvalidAuthority`](super::AuthError::InvalidAuthority).
     #[default]
     Reject,
-    /// The request is sent without credentials: `x-api-key` and `authorization-api-key` are removed from it. For clients
-    /// that talk to other hosts too, and for stacks that follow redirects outside this layer.
+    /// The request is sent without credentials: `x-api-key` and `authorization-api-key` are removed from it. Use this
+    /// for clients that also talk to other hosts, and for stacks that follow redirects outside this layer.
     StripCredentials,
 }
 
 impl LogentriesAuthLayer {
-    /// Creates a layer that sends these credentials to Rapid7's hosts, over https only: `rest.logentries.com`,
-    /// `{region}.rest.logs.insight.rapid7.com` and `{region}.api.insight.rapid7.com`.
+    /// Creates a layer that sends these credentials to Rapid7's hosts, and to no other:
+    ///
+    /// - `https://rest.logentries.com`
+    /// - `https://{region}.rest.logs.insight.rapid7.com`
+    /// - `https://{region}.api.insight.rapid7.com`
+    ///
+    /// [`trust_origin`](Self::trust_origin) adds others.
+    ///
+    /// ```
+    /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+    ///
+    /// let credentials = Credentials::owner("key-id", "owner-key")?.with_read_only("read-only-key")?;
+    /// let layer = LogentriesAuthLayer::new(credentials);
+    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// ```
     pub fn new(credentials: Credentials) -> Self {
         let signer = Signer {
             credentials: CredentialsHandle::new(credentials),
@@ -59,8 +73,7 @@ impl LogentriesAuthLayer {
 impl<R> LogentriesAuthLayer<R> {
     /// Sets how many bytes of a body are buffered to be signed. Defaults to 16 MiB.
     ///
-    /// Requests with an API key are not buffered, nor are those with a [`BodyDigest`](crate::BodyDigest): they have no
-    /// limit.
+    /// Requests with an API key or a [`BodyDigest`](crate::BodyDigest) are not buffered, so they have no limit.
     ///
     /// ```
     /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
@@ -72,7 +85,7 @@ impl<R> LogentriesAuthLayer<R> {
         self.with(|signer| signer.body_limit = bytes)
     }
 
-    /// Trusts one more origin with credentials: a scheme, a host, and a port unless it is the default.
+    /// Adds an origin that credentials may be sent to: a scheme, a host, and a port unless it is the default.
     ///
     /// # Errors
     ///
@@ -93,7 +106,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// Sets the origin for requests whose URI has no authority, such as those sent on a
     /// [`hyper::client::conn`](https://docs.rs/hyper/1/hyper/client/conn/) connection. By default they are an error.
     ///
-    /// The origin has to be trusted like any other.
+    /// The origin must be trusted like any other.
     ///
     /// # Errors
     ///
@@ -127,7 +140,7 @@ impl<R> LogentriesAuthLayer<R> {
 
     /// Replaces the table of [`Access::required_for`]. `rule` receives the method and the path without its query.
     ///
-    /// An [`Access`] in the extensions of a request overrides either.
+    /// An [`Access`] in the extensions of a request overrides both.
     ///
     /// ```
     /// use http::Method;
@@ -145,8 +158,8 @@ impl<R> LogentriesAuthLayer<R> {
         self.with(|signer| signer.access.replace_table(rule))
     }
 
-    /// Sets the Content-Type of signed requests that have none. Defaults to `application/json`, which every known client
-    /// of the API sends and signs. With `None` such a request is signed and sent without one.
+    /// Sets the Content-Type of signed requests that have none. Defaults to `application/json`, which every known
+    /// client of the API sends and signs. With `None` such a request is signed and sent without one.
     ///
     /// ```
     /// use http::HeaderValue;
@@ -185,7 +198,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// ```
     /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
     ///
-    /// // A machine whose clock is right wants to hear of servers whose clock is not.
+    /// // Where the local clock is known to be right, a server with a wrong clock should be noticed.
     /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).correct_clock_skew(false);
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
@@ -195,16 +208,17 @@ impl<R> LogentriesAuthLayer<R> {
 
     /// Sets whether each signed request with an unsafe method gets a signature of its own. Defaults to `false`.
     ///
-    /// The scheme has no nonce: two equal requests of the same second carry one signature, and a server that
-    /// [rejects replays](crate::replay::RejectReplaysLayer) rejects the second, be it a legitimate duplicate or the retry of
-    /// a request that was never answered. With this, the Content-Type that is sent and signed gets a random parameter, as
-    /// in `application/json; nonce=5be0cd19137e2179`. A request without a Content-Type, because
-    /// [`default_content_type`](Self::default_content_type) is `None`, gets `application/octet-stream` with it.
+    /// The scheme has no nonce: two equal requests in the same second have the same signature, and a server that
+    /// [rejects replays](crate::replay::RejectReplaysLayer) rejects the second, even if it is a legitimate duplicate,
+    /// or the retry of a request that was never answered. If `true`, the Content-Type that is sent and signed gets a
+    /// random parameter, as in `application/json; nonce=5be0cd19137e2179`. If a request has no Content-Type because
+    /// [`default_content_type`](Self::default_content_type) is `None`, it is sent with `application/octet-stream` and
+    /// the parameter.
     ///
-    /// It is meant for services of your own. Whether Rapid7's accept the parameter has not been established; a server that
-    /// compares the Content-Type as a whole, and not its media type, does not. `GET`, `HEAD` and `OPTIONS`, and requests
-    /// with an API key, are left alone. On `wasm32-unknown-unknown`, which has no source of randomness in the standard
-    /// library, nonces repeat from one run to the next.
+    /// This is meant for services of your own. It is not known whether Rapid7's services accept the parameter; a server
+    /// that compares the whole Content-Type, rather than its media type, does not. `GET`, `HEAD` and `OPTIONS` requests
+    /// and requests with an API key are not changed. On `wasm32-unknown-unknown`, whose standard library has no source
+    /// of randomness, nonces repeat from one run to the next.
     ///
     /// ```
     /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};

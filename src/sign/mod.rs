@@ -1,10 +1,11 @@
 //! Signing: [`LogentriesAuthLayer`] authenticates the requests of an HTTP client.
 //!
-//! It chooses a key for each request, and signs where the resource takes the owner key. The [crate's page](crate) has an
-//! example and the guarantees.
-//!
-//! `layer` is the builder, `signer` what it builds: `service` and `future` run a request through it. `skew` corrects clocks,
-//! `request` abstracts over the clients' types, `retry` sends a request again, and a request that cannot be sent ends as an `error`.
+//! It chooses a key for each request, and signs the request if the resource requires the owner key. The
+//! [crate's page](crate) has an example and the guarantees.
+
+// `layer` is the builder and `signer` what it builds; `service` and `future` run a request through it. `skew` corrects
+// clocks, `request` abstracts over the clients' types, `retry` is the retry policy, and `error` is why a request was
+// not sent.
 
 mod error;
 mod future;

@@ -1,4 +1,4 @@
-//! The same as middleware for a [`reqwest_middleware`] client.
+//! The layer as middleware for a [`reqwest_middleware`] client.
 
 use std::{fmt, sync::Arc};
 
@@ -16,12 +16,12 @@ use crate::{Credentials, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates every request of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware).
 ///
-/// Add it last, so that a retry middleware before it has each attempt signed afresh. The inner reqwest client must not
-/// follow redirects: it would send the headers along, to any host.
+/// Add it last, so that each attempt of a retry middleware before it gets its own signature. The inner reqwest client
+/// must not follow redirects: it would send the credentials along, to any host.
 ///
-/// Set an [`Access`](crate::Access) or a [`BodyDigest`](crate::BodyDigest) for a request with `with_extension`. A request
-/// that cannot be sent fails with [`reqwest_middleware::Error::Middleware`], from which `downcast_ref` returns the
-/// [`AuthError`].
+/// Set an [`Access`](crate::Access) or a [`BodyDigest`](crate::BodyDigest) for a request with `with_extension`. A
+/// request that cannot be sent fails with [`reqwest_middleware::Error::Middleware`], from which `downcast_ref` returns
+/// the [`AuthError`].
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -49,7 +49,7 @@ pub struct LogentriesAuthMiddleware<R = RebuildFromBytes> {
 impl LogentriesAuthMiddleware {
     /// Creates middleware that sends these credentials to Rapid7's hosts, over https only.
     ///
-    /// To configure it, configure a layer and convert it: `LogentriesAuthLayer::new(..).trust_origin(..)?.into()`.
+    /// To configure it, configure a layer and convert that: `LogentriesAuthLayer::new(..).trust_origin(..)?.into()`.
     pub fn new(credentials: Credentials) -> Self {
         LogentriesAuthLayer::new(credentials).into()
     }

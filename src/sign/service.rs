@@ -1,4 +1,4 @@
-//! The service: sends at once what needs no reading, and lets its future read the rest first.
+//! The service: sends a request at once, or has its future read the body first.
 
 use std::{
     fmt, mem,
@@ -16,7 +16,7 @@ use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests with an API key or the owner's signature.
 ///
-/// Created by [`LogentriesAuthLayer`](super::LogentriesAuthLayer), which is where everything is configured.
+/// Created and configured by [`LogentriesAuthLayer`](super::LogentriesAuthLayer).
 #[derive(Clone)]
 pub struct LogentriesAuth<S, R = RebuildFromBytes> {
     pub(super) inner: S,
@@ -27,7 +27,7 @@ pub struct LogentriesAuth<S, R = RebuildFromBytes> {
 impl<S, R> LogentriesAuth<S, R> {
     /// Returns a handle that replaces the credentials of every clone of this service and its layer at once.
     ///
-    /// Outer middleware leads here through its own `get_ref`, as this service leads to its inner one.
+    /// If this service is wrapped by others, reach it through their `get_ref`:
     ///
     /// ```
     /// use tower::Layer;

@@ -1,8 +1,8 @@
 //! What happens to one request, in order: its origin is checked, its key chosen, its body read if it must be, and it is
 //! signed.
 //!
-//! The tower service and the reqwest middleware both run [`Signer::prepare`], and [`Signer::sign_buffered`] after reading a
-//! body. They differ only in how they wait.
+//! The tower service and the reqwest middleware both run [`Signer::prepare`], and [`Signer::sign_buffered`] after
+//! reading a body. They differ only in how they wait.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -33,7 +33,7 @@ use crate::{
     trace,
 };
 
-/// Everything that is set on a layer. Clones share what is behind a handle: the credentials and the clocks of origins.
+/// The configuration of a layer. Clones share the credentials and the clocks of origins.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
     pub(super) credentials: CredentialsHandle,
@@ -57,7 +57,7 @@ pub(crate) enum Prepared {
     NeedsBody(PendingSignature),
 }
 
-/// What a request is going to be signed with: the key that was current when it arrived, and the clock of its origin.
+/// What a request will be signed with: the key that was current when it arrived, and the clock of its origin.
 pub(crate) struct PendingSignature {
     key: OwnerKey,
     origin: Arc<OriginClock>,
@@ -167,7 +167,7 @@ impl Signer {
         }
     }
 
-    /// Brings what will be signed into the form in which it arrives, or fails if that is impossible.
+    /// Normalizes what will be signed to the form in which it arrives, or fails if that is impossible.
     fn normalize<Req: HttpRequest>(&self, request: &mut Req, body: &SignableBody) -> Result<(), AuthError> {
         // CONNECT is sent with an authority in the place of the path that was signed (RFC 9110, section 9.3.6).
         if !canonical::is_unambiguous(request.method()) || *request.method() == Method::CONNECT {
@@ -274,7 +274,7 @@ impl SignableBody {
         }
     }
 
-    /// Removes framing that no longer fits: hyper obeys what a caller set, and truncates the body.
+    /// Removes framing headers that no longer apply: hyper obeys what a caller set, and truncates the body.
     fn normalize_framing(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
         if let Self::Hashed(_) = self {
             return Ok(());

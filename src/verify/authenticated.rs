@@ -1,12 +1,13 @@
-//! What a handler learns about a request that was authenticated.
+//! The identity of an authenticated request, for handlers.
 
 use std::sync::Arc;
 
 use crate::Access;
 
-/// Who sent a request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) leaves it in the request's extensions.
+/// The identity of an authenticated request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the
+/// request's extensions.
 ///
-/// With feature `axum` it is an extractor. A handler that serves several accounts compares the principal with the path,
+/// With feature `axum`, it is an extractor. A handler for several accounts must compare the principal with the path,
 /// because a valid key does not prove that the path refers to the same account:
 ///
 /// ```
@@ -33,11 +34,11 @@ use crate::Access;
 pub struct Authenticated {
     /// The access that the key grants: at least what the resource requires.
     pub access: Access,
-    /// The id of the owner key, or the id that the store gave the API key.
+    /// The id of the owner key, or the id that the store has for the API key.
     pub key_id: Option<Arc<str>>,
-    /// The label of the owner key, which tells two keys apart that share an id while they rotate.
+    /// The label of the owner key, which distinguishes two keys that share an id while they rotate.
     pub key_label: Option<Arc<str>>,
-    /// The account that the key belongs to, if the store names one: [`MemoryKeyStore`](super::MemoryKeyStore) does, plain
+    /// The account that the key belongs to, if the store names one. [`MemoryKeyStore`](super::MemoryKeyStore) does,
     /// [`Credentials`](crate::Credentials) do not.
     pub principal: Option<Arc<str>>,
 }
@@ -64,9 +65,10 @@ impl Authenticated {
     }
 }
 
-/// Rejection of the extractor [`Authenticated`]: no [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) wraps the route.
+/// Rejection of the extractor [`Authenticated`]: no [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) wraps the
+/// route.
 ///
-/// It is answered with `500 Internal Server Error`.
+/// The response is `500 Internal Server Error`.
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! The future of a response: the key is looked up, the body read and verified, the inner service called. What is left of a
-//! rejected body is drained first.
+//! The response future: looks up the key, reads and verifies the body, and calls the inner service. If the request is
+//! rejected, it drains the rest of the body first.
 
 use std::{
     fmt,
@@ -29,7 +29,7 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// Polling it after it completed panics, or does what the inner service's future does then.
+    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
     pub struct ResponseFuture<S, K, R, ReqBody>
     where
         S: Service<Request<ReqBody>>,

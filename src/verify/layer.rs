@@ -1,4 +1,4 @@
-//! The layer: everything that can be configured on the server's side.
+//! The layer, which configures the server's side.
 
 use std::{
     fmt,
@@ -19,23 +19,24 @@ use crate::{
 
 /// Layer that authenticates requests with an API key or signature before they reach the inner service.
 ///
-/// It wraps axum routers and any other tower service of [`http::Request`]s. A request that passes carries an
-/// [`Authenticated`](super::Authenticated) in its extensions. One that does not is answered as described at
+/// It wraps axum routers and any other tower service of [`http::Request`]s. A request that passes has an
+/// [`Authenticated`](super::Authenticated) in its extensions. Any other is answered as described at
 /// [`Rejection`](super::Rejection), and never reaches the inner service.
 ///
 /// # Guarantees
 ///
-/// 1. The form of the headers, the date, the key and its access are checked in this order, before any of the body is read.
-///    Then the body is read up to its limit, the date checked again, and the signature compared in constant time.
-/// 2. A request that two parsers could read differently is rejected: duplicate headers, dates in other forms, methods of
-///    which one is a prefix of another, a trailing slash on a signed path, and for an API key a path with empty or dot
-///    segments or needless encoding.
+/// 1. The syntax of the headers, the date, the key and its access are checked in this order, before any of the body is
+///    read. Then the body is read up to the limit, the date is checked again, and the signature is compared in constant
+///    time.
+/// 2. A request that two parsers could read differently is rejected: duplicate headers, dates in other formats, methods
+///    of which one is a prefix of another, a trailing slash on a signed path, and for an API key a path with empty or
+///    dot segments or needless encoding.
 /// 3. An unknown key id and an invalid signature get the same response, which never says what differs, unless
 ///    [`explain_rejections`](Self::explain_rejections) is set.
-/// 4. If keys cannot be looked up the response is 503. The request never passes.
+/// 4. If keys cannot be looked up, the response is 503. The request never passes.
 /// 5. The handler receives exactly the bytes that were sent, in the inner service's own body type.
 ///
-/// See [`guide::security`](crate::guide::security) for what the scheme cannot guarantee, replays among it.
+/// See [`guide::security`](crate::guide::security) for what the scheme does not protect, such as replays.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -55,7 +56,7 @@ pub struct LogentriesVerifyLayer<K, R = RebuildFromBytes> {
 }
 
 impl<K> LogentriesVerifyLayer<K> {
-    /// Creates a layer that takes its keys from this store.
+    /// Creates a layer that looks keys up in this store, such as [`Credentials`](crate::Credentials).
     pub fn new(keys: K) -> Self {
         let verifier = Verifier {
             body_limit: DEFAULT_LIMIT,
@@ -85,18 +86,19 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.body_limit = bytes)
     }
 
-    /// Sets how many bytes of the body of a rejected HTTP/1 request are read and dropped before it is answered, so that the
-    /// response arrives. Defaults to 64 KiB; 0 disables it.
+    /// Sets how many bytes of the body of a rejected HTTP/1 request are read and dropped before it is answered, so that
+    /// the response arrives. Defaults to 64 KiB; 0 disables it.
     ///
-    /// hyper closes a connection whose request was not read to its end. A client that is still sending then sees "connection
-    /// reset" or "broken pipe" instead of the response. If the body ends within the limit, the client sees the response and
-    /// keeps the connection. If `Content-Length` is over the limit, nothing is read: a limit over the longest
-    /// body that clients send is one that no response is lost with. What is read is not kept.
+    /// hyper closes a connection whose request was not read to its end. A client that is still sending then sees
+    /// "connection reset" or "broken pipe" instead of the response. If the body ends within the limit, the client sees
+    /// the response and keeps the connection. If `Content-Length` is over the limit, nothing is read: a limit over the
+    /// longest body that clients send is one that no response is lost with. What is read is not kept.
     ///
     /// Over HTTP/2 the response arrives in any case, and nothing is read. The same is true of a client that sends
     /// `Expect: 100-continue` and waits.
     ///
-    /// Feature `drain`, which feature `axum` enables, uses tokio's timer. Outside a tokio runtime nothing is waited for.
+    /// Feature `drain`, which feature `axum` enables, uses tokio's timer. Outside a tokio runtime nothing is waited
+    /// for.
     ///
     /// # Panics
     ///
@@ -117,22 +119,22 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.drain_limits.bytes = bytes)
     }
 
-    /// Sets for how long the body of a rejected request is read at most, after which the request is answered. Defaults to
-    /// 5 seconds.
+    /// Sets for how long the body of a rejected request is read at most, after which the request is answered. Defaults
+    /// to 5 seconds.
     ///
-    /// A client that sends slowly, or not at all, is answered that much later. The inner service's readiness is given up
-    /// before that.
+    /// A client that sends slowly, or not at all, is answered that much later. The inner service's readiness is given
+    /// up before that.
     #[cfg(feature = "drain")]
     #[cfg_attr(docsrs, doc(cfg(feature = "drain")))]
     pub fn drain_timeout(self, timeout: Duration) -> Self {
         self.with(|verifier| verifier.drain_limits.time = timeout)
     }
 
-    /// Sets how far the Date of a signed request may be from this layer's clock when its head arrives, in either direction
-    /// and in whole seconds. Defaults to 5 minutes.
+    /// Sets how far the Date of a signed request may be from this layer's clock when its head arrives, in either
+    /// direction and in whole seconds. Defaults to 5 minutes.
     ///
-    /// A captured request can be replayed for up to twice this duration, and be completed for [`upload_time`](Self::upload_time)
-    /// more.
+    /// A captured request can be replayed for up to twice this duration, and be completed for
+    /// [`upload_time`](Self::upload_time) more.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -145,12 +147,12 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.date_tolerance = tolerance)
     }
 
-    /// Sets how much longer than [`date_tolerance`](Self::date_tolerance) the body of a signed request may take, in whole
-    /// seconds. Defaults to 15 minutes.
+    /// Sets how much longer than [`date_tolerance`](Self::date_tolerance) the body of a signed request may take, in
+    /// whole seconds. Defaults to 15 minutes.
     ///
-    /// The date is checked when the head of a request arrives, and again when its body is complete: then the Date may be older
-    /// by this much. Without that, whoever captured a request could send all but its last byte, and complete it at any later
-    /// time. A request that is complete too late is answered with 401, as
+    /// The date is checked when the head of a request arrives, and again when its body is complete: then the Date may
+    /// be older by this much. Without that, whoever captured a request could send all but its last byte, and complete
+    /// it at any later time. A request that is complete too late is answered with 401, as
     /// [`Rejection::UploadTooSlow`](super::Rejection::UploadTooSlow).
     ///
     /// With both defaults, a request dated by the right clock may take 20 minutes. A
@@ -183,10 +185,11 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.clock = Clock::new(clock))
     }
 
-    /// Sets the path below which the API's resources stand, if the layer wraps a router that nests them. Defaults to none;
-    /// `/log_search` needs no word.
+    /// Sets the path that the API's resources are mounted at, if the layer wraps a router that nests them. Defaults to
+    /// none.
     ///
-    /// An owner's resource stays one below any prefix, whether it is set here or not.
+    /// The Insight platform's prefix `/log_search` is recognized without this. An owner's resource requires the owner
+    /// key under any prefix, whether it is set here or not.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -202,7 +205,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.access.set_mount(prefix))
     }
 
-    /// Sets the access that resources require which are not [documented](Access::documented). Defaults to
+    /// Sets the access that resources require if they are not [documented](Access::documented). Defaults to
     /// [`Access::ReadWrite`].
     ///
     /// ```
@@ -216,10 +219,10 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.access.set_undocumented(access))
     }
 
-    /// Replaces the table of [`Access::required_for`] whole, with everything said of prefixes and owners' resources.
+    /// Replaces the table of [`Access::required_for`], including its handling of prefixes and owners' resources.
     ///
-    /// `rule` receives the method, and the path that the inner service sees: under axum's `nest`, without the prefix. The
-    /// table receives that path too, and with feature `axum` also the original one; the stronger access counts.
+    /// `rule` receives the method, and the path that the inner service sees: under axum's `nest`, without the prefix.
+    /// The table receives that path too, and with feature `axum` also the original one; the stronger access counts.
     ///
     /// ```
     /// use http::Method;
@@ -239,20 +242,20 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
 
     /// Sets whether the response to an invalid signature says what is wrong with it. Defaults to `false`.
     ///
-    /// If `true`, the usual mistakes of clients are searched for, and the JSON of the 401 has two members more: the canonical
-    /// string that the client should have signed, and the codes of the mistakes, of which there may be none.
+    /// If `true`, the layer searches for common mistakes of clients, and the JSON of the 401 has two more members: the
+    /// canonical string that the client should have signed, and the codes of the mistakes, if any were found.
     ///
     /// ```text
     /// {"errorCode":"unauthorized","message":"the key is unknown or the signature is invalid",
     ///  "canonicalString":"GETapplication/json...","mistakes":["path-leading-slash"]}
     /// ```
     ///
-    /// The event in the log, and the [`Mismatch`](super::Mismatch) of the [`Rejection`](super::Rejection), hold the same.
+    /// The event, and the [`Mismatch`](super::Mismatch) of the [`Rejection`](super::Rejection), contain the same.
     ///
-    /// It is for stand-ins and test servers. A canonical string holds nothing but what came with the request, and only
-    /// signatures of the very key are [explained](super::explain), so that strangers learn nothing of a key. But the response
-    /// then tells a known key id from an unknown one, and each invalid signature costs up to 1,000 short signatures and a MiB
-    /// of hashing: about a millisecond.
+    /// This is meant for stand-ins and test servers. The canonical string contains only what came with the request, and
+    /// only signatures made with the right key are [explained](super::explain), so strangers learn nothing about a key.
+    /// But the response then reveals whether a key id is known, and each invalid signature costs up to 1,000 short
+    /// signatures and hashing 1 MiB: about a millisecond.
     ///
     /// ```
     /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
@@ -266,8 +269,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
 
     /// Sets how a body that is not `From<Bytes>` is rebuilt after it was read.
     ///
-    /// hyper's [`Incoming`](https://docs.rs/hyper/1/hyper/body/struct.Incoming.html) cannot be rebuilt at all: map it to
-    /// another type in an outer layer.
+    /// hyper's [`Incoming`](https://docs.rs/hyper/1/hyper/body/struct.Incoming.html) cannot be rebuilt at all: map it
+    /// to another type in an outer layer.
     ///
     /// ```
     /// use std::convert::Infallible;

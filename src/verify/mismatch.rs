@@ -1,4 +1,4 @@
-//! What a verifier computed for a request whose signature does not match.
+//! What the verifier computed for a request whose signature does not match.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::CanonicalRequest;
 
 /// What the verifier computed for a request whose signature is invalid.
 ///
-/// Nothing in it is secret: all of it came with the request. The signature is not repeated.
+/// It contains nothing secret: everything came with the request. The signature is not included.
 ///
 /// ```
 /// use tower_logentries_auth::Rejection;
@@ -35,7 +35,8 @@ impl Mismatch {
         Self { mistakes: Some(mistakes.into()), ..self }
     }
 
-    /// Returns the canonical string of the request as it arrived. The client signed another one, or with another key.
+    /// Returns the canonical string of the request as it arrived. The client signed a different one, or used another
+    /// key.
     pub fn canonical_string(&self) -> &str {
         &self.canonical_string
     }
@@ -50,8 +51,8 @@ impl Mismatch {
         self.body_len
     }
 
-    /// Returns the mistake, or the two together, that the signature was made with. Empty if no usual one would have led to
-    /// it, and unless [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is set.
+    /// Returns the mistake, or the two together, that the signature was made with. Empty if no usual one would have led
+    /// to it, and unless [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is set.
     pub fn mistakes(&self) -> &[Mistake] {
         self.explanation().unwrap_or_default()
     }

@@ -1,9 +1,9 @@
 //! Verifying: [`LogentriesVerifyLayer`] authenticates the requests to an HTTP server.
-//!
-//! `layer` is the builder, `verifier` what it builds: `service` and `future` run a request through it. `presented` parses the
-//! credentials of a request, `path` checks its path, and `keys` is where keys come from. A request ends as
-//! `authenticated`, with a `verified_signature` if it has one, or as a `rejection`. `explain` finds the mistake that a
-//! signature was made with, for the `mismatch` of its rejection.
+
+// `layer` is the builder and `verifier` what it builds; `service` and `future` run a request through it. `presented`
+// parses the credentials of a request, `path` checks its path, and `keys` are the key stores. A request ends up
+// `authenticated`, with a `verified_signature` if it has one, or as a `rejection`. `explain` finds the mistake that a
+// signature was made with, for the `mismatch` of its rejection.
 
 mod authenticated;
 mod explain;

@@ -1,5 +1,5 @@
-//! The strict path check of requests with an API key: their access is judged by the path, so that every parser has to
-//! read the same segments in it.
+//! The strict path check of requests with an API key. Their access is determined by the path, so every parser must read
+//! the same segments in it.
 
 use crate::access::could_fold_to_owners;
 
@@ -10,14 +10,14 @@ pub(super) fn is_unambiguous_path(whole: &str) -> bool {
     path.is_empty() || path.split('/').all(is_plain) && !could_fold_to_owners(whole)
 }
 
-/// Neither empty nor a dot segment, and UTF-8 once it is decoded: to some an overlong `%c0%af` is a slash. Blanks at its
-/// ends are trimmed by some.
+/// Neither empty nor a dot segment, and UTF-8 once decoded: some parsers read an overlong `%c0%af` as a slash. Some
+/// trim blanks at its ends.
 fn is_plain(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..")
         && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok() && octets.trim_ascii() == octets)
 }
 
-/// Decodes a segment in which each octet is written in the only way that it can be.
+/// Decodes a segment, if every octet in it is written in the only possible way.
 fn decode(segment: &str) -> Option<Vec<u8>> {
     let mut parts = segment.split('%');
     let mut octets = literal(parts.next()?)?.to_vec();

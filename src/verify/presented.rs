@@ -1,6 +1,6 @@
 //! What is checked before a key is looked up: the form of a request and of its credentials.
 //!
-//! The canonical string has no separators. These checks make sure that it can be split in one way only.
+//! The canonical string has no separators. These checks ensure that it can be split in only one way.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl PresentedCredentials {
         Some(Self::Owner { id: id.into(), signature, date })
     }
 
-    /// What the key store is asked for.
+    /// What the key store is asked to look up.
     pub(super) fn key(&self) -> PresentedKey {
         match self {
             Self::ApiKey(digest) => PresentedKey::ApiKey(*digest),
@@ -62,7 +62,7 @@ impl PresentedCredentials {
     }
 }
 
-/// How many bytes of a key id are looked up. The API's own are UUIDs of 36.
+/// The longest key id that is looked up, in bytes. Those of the API are UUIDs of 36 bytes.
 pub(super) const MAX_KEY_ID_LEN: usize = 256;
 
 fn split_credential(credential: &[u8]) -> Option<(&str, Signature)> {

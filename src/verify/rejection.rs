@@ -1,4 +1,4 @@
-//! Why a request is rejected, and what the client learns about it.
+//! Why a request is rejected, and what the client is told.
 
 use std::{error::Error, fmt, iter, sync::Arc};
 
@@ -15,8 +15,8 @@ use crate::{
 
 /// Why a request was rejected. It is in the extensions of the response, for logs and metrics.
 ///
-/// The response itself says less. Its JSON, `{"errorCode": "...", "message": "..."}`, is the same for an unknown key and
-/// for an invalid signature, and never says what differs from what was signed, unless
+/// The response itself says less. Its JSON, `{"errorCode": "...", "message": "..."}`, is the same for an unknown key
+/// and for an invalid signature, and never says what differs from what was signed, unless
 /// [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is set.
 ///
 /// | rejection | status | `errorCode` |
@@ -27,7 +27,7 @@ use crate::{
 /// | `BodyTooLarge`, `ReadBody` because of an outer layer's [limit](http_body_util::LengthLimitError) | 413 | `body_too_large` |
 /// | `KeyStoreUnavailable` | 503 | `unavailable` |
 ///
-/// A layer outside the verifying one sees it:
+/// An outer layer can read it:
 ///
 /// ```
 /// use axum::{middleware::map_response, response::Response};
@@ -68,7 +68,7 @@ pub enum Rejection {
         required: Access,
         /// The access that the key grants.
         granted: Access,
-        /// The id that the store gave the key.
+        /// The id that the store has for the key.
         key_id: Option<Arc<str>>,
     },
     /// The request is ambiguous, or its credentials are not well-formed.
@@ -101,7 +101,7 @@ pub enum Rejection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MalformedRequest {
-    /// There are two credentials headers.
+    /// The request has more than one credentials header.
     DuplicateCredentials,
     /// `authorization-api-key` is not an id of at most 256 bytes, a `:` and the base64 of 20 bytes.
     Credentials,
@@ -111,8 +111,9 @@ pub enum MalformedRequest {
     ContentType,
     /// The method of a signed request would make its canonical string ambiguous.
     Method,
-    /// The path of a signed request ends in a slash or does not start with one; or another parser could read the path of
-    /// a request with an API key differently; or the path was rewritten after an axum router recorded the original one.
+    /// The path of a signed request ends in a slash or does not start with one; or another parser could read the path
+    /// of a request with an API key differently; or the path was rewritten after an axum router recorded the original
+    /// one.
     Path,
 }
 
@@ -184,7 +185,7 @@ impl Rejection {
         }
     }
 
-    /// What the client learns.
+    /// The message for the client.
     fn message(&self) -> &'static str {
         match self {
             Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
@@ -202,7 +203,7 @@ impl Rejection {
         }
     }
 
-    /// What the client learns of an invalid signature, if it is to: members of a JSON object, each with a comma before it.
+    /// The details for the client about an invalid signature, if enabled: members of a JSON object, each after a comma.
     fn details(&self) -> String {
         let Self::InvalidSignature(mismatch) = self else { return String::new() };
         let Some(mistakes) = mismatch.explanation() else { return String::new() };
@@ -219,7 +220,7 @@ impl Rejection {
         response
     }
 
-    /// Returns the id that the store gave the key.
+    /// Returns the id that the store has for the key.
     #[cfg(feature = "tracing")]
     pub(crate) fn key_id(&self) -> Option<&str> {
         match self {
@@ -274,12 +275,12 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// Half an hour, by multiples of which time zones differ.
+/// Half an hour: time zones differ by multiples of it.
 const HALF_HOUR: u64 = 30 * 60;
-/// How many seconds of a clock's own error are allowed for when a time zone is recognized.
+/// By how many seconds a clock may be wrong for a time zone to be recognized.
 const ZONE_SLACK: u64 = 60;
 
-/// Says how far and in which direction a Date is off, and which time zone that looks like.
+/// Writes how far and in which direction a Date is off, and which time zone would explain it.
 fn write_offset(f: &mut fmt::Formatter<'_>, offset_secs: i64) -> fmt::Result {
     let (secs, is_ahead) = (offset_secs.unsigned_abs(), offset_secs >= 0);
     let direction = if is_ahead { "ahead of" } else { "behind" };

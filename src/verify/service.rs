@@ -1,4 +1,4 @@
-//! The service: checks what can be checked at once, and starts to look the key up.
+//! The service: checks what can be checked at once, and starts to look up the key.
 
 use std::{
     fmt, mem,
@@ -15,7 +15,7 @@ use crate::{RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests before they reach the inner service.
 ///
-/// Created by [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer), which is where everything is configured.
+/// Created and configured by [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer).
 pub struct LogentriesVerify<S, K, R = RebuildFromBytes> {
     pub(super) inner: S,
     pub(super) keys: Arc<K>,

@@ -1,4 +1,4 @@
-//! What the verifying layer leaves for a layer that rejects replays.
+//! The verified signature of a request, for layers that reject replays.
 
 use std::{
     fmt,
@@ -13,10 +13,10 @@ use crate::{
     clock::{Clock, LAST_SECOND},
 };
 
-/// A signature that was verified. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) leaves it in the extensions of a
-/// signed request, for [`RejectReplaysLayer`](crate::replay::RejectReplaysLayer).
+/// A signature that was verified. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the extensions of
+/// a signed request, for [`RejectReplaysLayer`](crate::replay::RejectReplaysLayer).
 ///
-/// A request with an API key has none.
+/// Requests with an API key have none.
 #[derive(Clone)]
 pub struct VerifiedSignature {
     key_id: Arc<str>,
@@ -26,8 +26,8 @@ pub struct VerifiedSignature {
 }
 
 impl VerifiedSignature {
-    /// How much longer than its request can pass a signature is remembered: for the differences between the clocks of
-    /// replicas, and the time that a request takes to a guard.
+    /// How much longer a signature is remembered than its request can pass, to allow for differences between the clocks
+    /// of replicas and for the time that a request takes to reach a guard.
     const MARGIN: Duration = Duration::from_secs(60);
 
     pub(super) fn new(key_id: Arc<str>, signature: Signature, valid_until: u64, clock: Clock) -> Self {
@@ -36,8 +36,8 @@ impl VerifiedSignature {
 
     /// Returns the SHA-256 of the key id, a colon and the 20 bytes of the signature.
     ///
-    /// It is the same for every copy of a request, whatever its query or its unsigned headers are, and cannot be used to
-    /// replay it.
+    /// It is the same for every copy of a request, regardless of the query and the unsigned headers, and cannot be used
+    /// to replay it.
     pub fn digest(&self) -> [u8; 32] {
         let mut sha256 = Sha256::new_with_prefix(self.key_id.as_bytes());
         sha256.update(b":");
@@ -45,18 +45,17 @@ impl VerifiedSignature {
         sha256.finalize().into()
     }
 
-    /// Returns until when the request can pass the verifying layer: the last second in which its body may be complete, which is
-    /// its date plus [`date_tolerance`](super::LogentriesVerifyLayer::date_tolerance) and
+    /// Returns the last second in which the request can pass the verifying layer, because its body may be complete
+    /// then: its date plus [`date_tolerance`](super::LogentriesVerifyLayer::date_tolerance) and
     /// [`upload_time`](super::LogentriesVerifyLayer::upload_time).
     pub fn valid_until(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.valid_until)
     }
 
-    /// Returns for how long from now a guard has to remember the signature: for as long as a copy of its request can pass, and
-    /// a minute more.
+    /// Returns how long from now a guard must remember the signature: as long as a copy of its request can pass, plus
+    /// one minute. Use it as the time to live in a remote guard.
     ///
-    /// The minute is for replicas whose clocks differ by less, and for requests that are on their way to a guard. It is
-    /// what a guard over a network sets as time to live.
+    /// The minute allows for replicas whose clocks differ, and for requests that are on their way to a guard.
     pub fn remember_for(&self) -> Duration {
         let left = self.valid_until.saturating_sub(self.now().unwrap_or(0)).saturating_add(1);
         Duration::from_secs(left).saturating_add(Self::MARGIN)
@@ -82,7 +81,7 @@ impl VerifiedSignature {
     }
 }
 
-/// Without the signature, which is enough to replay its request.
+/// Without the signature, which suffices to replay its request.
 impl fmt::Debug for VerifiedSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedSignature")

@@ -1,4 +1,4 @@
-//! What is decided about one request, in order: its head is authenticated, its key authorized, its digest verified.
+//! The decisions about one request, in order: authenticate the head, authorize the key, verify the digest.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ use crate::{
     headers::{AUTHORIZATION_API_KEY, X_API_KEY},
 };
 
-/// Everything that is set on a layer.
+/// The configuration of a layer.
 #[derive(Debug, Clone)]
 pub(super) struct Verifier {
     pub(super) body_limit: usize,
@@ -60,7 +60,7 @@ pub(super) struct UnverifiedSignature {
     is_explained: bool,
 }
 
-/// Why a store's entry of owner keys is not used. Among keys of several accounts, it would be anyone's guess.
+/// Why a principal for a whole entry of owner keys is an error: its keys may belong to several accounts.
 const PRINCIPAL_OF_NO_KEY: &str = "the key store set a principal on an entry of owner keys, not on a key: use \
     `OwnerKey::with_principal` instead of `StoredKey::with_principal`";
 
@@ -82,9 +82,10 @@ impl Verifier {
         Err(Rejection::DateOutOfTolerance { offset_secs: date.saturating_sub(self.clock.secs()) })
     }
 
-    /// Returns how to read on after a rejection, if that is what the response arrives by.
+    /// Returns how to read on after a rejection, if the response would not arrive otherwise.
     pub(super) fn drain(&self, head: &Parts, body: &impl Body, is_unread: bool) -> Option<Drain> {
-        // Over HTTP/2 a response does not depend on the request's end. A client that waits for `100 Continue` sends nothing.
+        // Over HTTP/2 a response does not depend on the request's end. A client that waits for `100 Continue` sends
+        // nothing.
         let is_waiting = is_unread && head.headers.contains_key(EXPECT);
         if head.version >= Version::HTTP_2 || is_waiting { None } else { Drain::start(body, self.drain_limits) }
     }
@@ -94,7 +95,7 @@ impl Verifier {
         date.saturating_add(self.date_tolerance.as_secs()).saturating_add(self.upload_time.as_secs())
     }
 
-    /// Decides by what the store knows of the key, without looking at the body.
+    /// Decides by what the store knows about the key, before the body is read.
     pub(super) fn authorize<ReqBody>(
         &self,
         request: &Request<ReqBody>,
@@ -136,8 +137,8 @@ impl Verifier {
 }
 
 impl UnverifiedSignature {
-    /// Checks that the body was complete in time, and that one of the keys made the signature, for this request and a body
-    /// of this digest.
+    /// Checks that the body was complete in time, and that one of the keys made the signature, for this request and a
+    /// body of this digest.
     pub(super) fn verify(self, head: &Parts, body: &BufferedBody, digest: BodyDigest) -> Result<Accepted, Rejection> {
         self.check_upload_time()?;
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
@@ -167,7 +168,7 @@ impl UnverifiedSignature {
     }
 }
 
-/// Leaves in the request what the inner service may know, and marks what it must not log.
+/// Adds the identity to the request, and marks the credentials as sensitive, so that they are not logged.
 pub(super) fn attach_identity<ReqBody>(request: &mut Request<ReqBody>, accepted: Accepted) {
     for name in [&X_API_KEY, &AUTHORIZATION_API_KEY] {
         if let Some(value) = request.headers_mut().get_mut(name) {

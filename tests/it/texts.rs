@@ -234,7 +234,7 @@ fn replay_rejection() {
         (ReplayRejection::Expired, "the Date expired before the request was complete: sign it again"),
         (
             ReplayRejection::GuardUnavailable { source: Arc::from(cause()) },
-            "replays cannot be told from new requests at the moment",
+            "replays cannot be distinguished from new requests at the moment",
         ),
         (
             ReplayRejection::MissingVerifyLayer,

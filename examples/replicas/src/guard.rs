@@ -1,4 +1,4 @@
-//! The guard: one `SET .. NX PX` per signature, which is atomic on the server.
+//! The guard: one atomic `SET .. NX PX` per signature.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use tower_logentries_auth::{replay::ReplayGuard, verify::VerifiedSignature};
 /// For how long a request waits for the server before it is answered with 503.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Creates a guard on the server at this URL, which need not be up yet. The connection is made, and made again, when it is
-/// needed.
+/// Creates a guard on the server at this URL, which need not be up yet. The connection is opened, and reopened, when it
+/// is needed.
 pub(crate) fn in_redis(url: &str) -> Result<impl ReplayGuard<Future: Send, Error: Send> + Send + Sync + 'static> {
     let client = Client::open(url).context("the URL of the Redis server is not one")?;
     let config = ConnectionManagerConfig::new()

@@ -1,4 +1,4 @@
-//! The keys, in SQLite or Postgres. `examples/keys_in_database` of the crate has more of it: rotation, a cache, API keys.
+//! The keys, in SQLite or Postgres. The crate's example `keys_in_database` also has rotation, a cache and API keys.
 
 use anyhow::{Context, Result};
 use sqlx::{AnyPool, any::AnyPoolOptions};

@@ -1,16 +1,16 @@
-//! A replica of a service that rejects replays: start as many as you like, with one Redis or Valkey server and one
-//! database of keys between them.
+//! A replica of a service that rejects replays. Any number of them share one Redis or Valkey server and one database of
+//! keys.
 //!
 //!     redis-server --save '' --appendonly no
 //!     OWNER_KEY=.. replicas add-owner-key acme key-id
 //!     replicas serve --listen 127.0.0.1:8001
 //!     replicas serve --listen 127.0.0.1:8002
 //!
-//! A signed unsafe request passes once, on whichever replica it arrives first. While the server of the guard is away, all
-//! of them get 503; safe ones are served. A server without persistence that was restarted has forgotten all signatures:
-//! each then passes once more, for as long as its date is accepted. `--appendonly yes --appendfsync always` rules that
-//! out, for the price of a disk write per signed unsafe request. Let it evict nothing (`maxmemory-policy noeviction`, the
-//! default): what it evicts it has forgotten.
+//! A signed unsafe request passes once, on the replica that it reaches first. While the guard's server is down, such
+//! requests are answered with 503; safe ones are served. A server without persistence forgets all signatures when it is
+//! restarted: each then passes once more while its date is accepted. `--appendonly yes --appendfsync always` prevents
+//! this, at the price of a disk write per signed unsafe request. Keep the default `maxmemory-policy noeviction`,
+//! because an evicted signature is forgotten.
 
 mod guard;
 mod keys;

@@ -1,4 +1,4 @@
-//! What can go wrong with an attempt such that another may succeed.
+//! Failures of an attempt after which another may succeed.
 
 use std::{
     error::Error,
@@ -18,10 +18,11 @@ use crate::{
     sign::{ClockSkewCorrected, HttpResponse},
 };
 
-/// An error that [`LogentriesRetryPolicy`](super::LogentriesRetryPolicy) can look into: [`AuthError`], [`BoxError`] and,
+/// An error that [`LogentriesRetryPolicy`](super::LogentriesRetryPolicy) can inspect: [`AuthError`], [`BoxError`] and,
 /// with feature `reqwest-middleware`, `reqwest_middleware::Error`.
 ///
-/// This trait is sealed and has no methods to call. A layer that maps errors to another type goes outside the retries.
+/// This trait is sealed and has no methods to call. A layer that maps errors to another type must be outside the
+/// retry layer.
 #[allow(private_bounds)] // which closes its methods too
 pub trait AttemptError: sealed::AttemptError {}
 
@@ -93,7 +94,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    // The server's own clock is what its date was made with: ours may be off.
+    // The date was set by the server's own clock, and ours may be off.
     let date = single_value(headers, &DATE).ok().flatten().and_then(|date| date.to_str().ok());
     let now = date.and_then(|date| httpdate::parse_http_date(date).ok()).or_else(now_here)?;
     Some(until.duration_since(now).unwrap_or_default())
@@ -104,8 +105,8 @@ fn now_here() -> Option<SystemTime> {
     (!cfg!(all(target_family = "wasm", target_os = "unknown"))).then(SystemTime::now)
 }
 
-/// Returns whether an attempt failed on its way, as opposed to one that would fail again: a request that cannot be sent,
-/// a certificate that is not trusted, a body that cannot be read.
+/// Returns whether the connection of an attempt failed, as opposed to failures that would repeat: a request that cannot
+/// be sent, a certificate that is not trusted, a body that cannot be read.
 fn is_connection_error(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -125,7 +126,7 @@ fn is_connection_error(error: &(dyn Error + 'static)) -> bool {
     true
 }
 
-/// Kinds that no network makes. rustls reports what it rejects as `InvalidData`, hyper-rustls as `Other`.
+/// Kinds of errors that no network causes. rustls reports what it rejects as `InvalidData`, hyper-rustls as `Other`.
 fn is_lasting(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -1,4 +1,4 @@
-//! The policy as middleware for a [`reqwest_middleware`] client.
+//! The retry policy as middleware for a [`reqwest_middleware`] client.
 
 use std::error::Error as StdError;
 
@@ -12,9 +12,9 @@ use super::{LogentriesRetryPolicy, failure};
 /// Middleware that retries the requests of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware) by a
 /// [`LogentriesRetryPolicy`].
 ///
-/// It stands apart from [`LogentriesAuthMiddleware`](crate::LogentriesAuthMiddleware), as the layers do, so that
-/// middleware for each attempt, such as one that traces, can go between them. Add it before that one, so that each
-/// attempt is signed afresh. All attempts share the extensions of the request.
+/// Add it before [`LogentriesAuthMiddleware`](crate::LogentriesAuthMiddleware), so that each attempt gets its own
+/// signature. Middleware that runs for each attempt, such as tracing, can be added between the two. All attempts share
+/// the extensions of the request.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;

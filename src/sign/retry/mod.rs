@@ -1,6 +1,6 @@
-//! Retries: what is sent again, when, and how often.
+//! The retry policy: which requests are sent again, when, and how often.
 //!
-//! `failure` decides what is worth another attempt, `delay` waits for it, `middleware` is the same policy for
+//! `failure` decides what is worth another attempt, `delay` waits for it, and `middleware` applies the policy in
 //! reqwest-middleware.
 
 mod delay;
@@ -36,7 +36,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
 /// Retry policy for requests to the Logentries API, for tower's [`RetryLayer`](tower::retry::RetryLayer).
 ///
-/// Put it outside [`LogentriesAuthLayer`](super::LogentriesAuthLayer), so that each attempt is dated and signed afresh:
+/// Add the retry layer outside [`LogentriesAuthLayer`](super::LogentriesAuthLayer), so that each attempt gets its own
+/// date and signature:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -62,16 +63,16 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// | the connection failed, or ended before the response | idempotent | with exponential backoff |
 ///
 /// `Retry-After` (RFC 9110, section 10.2.3) is a number of seconds, or a date that is compared with the response's own
-/// `Date`. Up to a tenth is added to it at random, so that clients do not return all at once. Backoff starts with 100 to
-/// 200 ms and doubles each time. If a request would wait for longer than [`max_wait`](Self::max_wait) in total, the
+/// `Date`. Up to a tenth is added to it at random, so that clients do not return all at once. Backoff starts with 100
+/// to 200 ms and doubles each time. If a request would wait for longer than [`max_wait`](Self::max_wait) in total, the
 /// response is returned as it is.
 ///
 /// A budget that all clones share limits the retries of a service, so that they do not add to an outage. The single
 /// retry after a clock correction is not counted.
 ///
-/// Requests are cloned before they are sent, with their extensions, unless it is the last attempt. An [`http::Request`]
-/// needs a body that is `Clone`, such as [`Full<Bytes>`](http_body_util::Full), whose clones share the bytes. A
-/// `reqwest::Request` with a streaming body cannot be cloned: it is sent once, and an event says so.
+/// Before each attempt but the last, the request is cloned with its extensions. An [`http::Request`] needs a body that
+/// is `Clone`, such as [`Full<Bytes>`](http_body_util::Full), whose clones share the bytes. A `reqwest::Request` with a
+/// streaming body cannot be cloned: it is sent once, and an event says so.
 ///
 /// # Panics
 ///
@@ -86,7 +87,7 @@ pub struct LogentriesRetryPolicy {
     progress: Progress,
 }
 
-/// What became of one request so far. tower clones the policy for each.
+/// The state of one request. tower clones the policy for each.
 #[derive(Debug, Clone, Default)]
 struct Progress {
     retries: usize,
@@ -107,7 +108,13 @@ impl LogentriesRetryPolicy {
         }
     }
 
-    /// Sets how often a request is sent at most, including the first time. Defaults to 3; 1 disables retries.
+    /// Sets how many times a request is sent at most, including the first. Defaults to 3; 1 disables retries.
+    ///
+    /// ```
+    /// use tower_logentries_auth::LogentriesRetryPolicy;
+    ///
+    /// let policy = LogentriesRetryPolicy::new().attempts(5);
+    /// ```
     pub fn attempts(mut self, attempts: usize) -> Self {
         self.attempts = attempts;
         self
@@ -115,7 +122,15 @@ impl LogentriesRetryPolicy {
 
     /// Sets how long a request waits at most before its retries, all together. Defaults to 60 seconds.
     ///
-    /// The time that attempts take does not count: an outer `Timeout` layer limits both.
+    /// The time that the attempts themselves take does not count. An outer
+    /// [`Timeout`](https://docs.rs/tower/0.5/tower/timeout/struct.Timeout.html) layer limits both.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_logentries_auth::LogentriesRetryPolicy;
+    ///
+    /// let policy = LogentriesRetryPolicy::new().max_wait(Duration::from_secs(15 * 60)); // a whole rate limit window
+    /// ```
     pub fn max_wait(mut self, max_wait: Duration) -> Self {
         self.max_wait = max_wait;
         self
@@ -123,7 +138,7 @@ impl LogentriesRetryPolicy {
 
     /// Sets the statuses that are worth another attempt. Defaults to 429 and 503.
     ///
-    /// Only 429 has requests of methods sent again that are not idempotent, such as `POST`.
+    /// Requests with a method that is not idempotent, such as `POST`, are retried after 429 only.
     ///
     /// ```
     /// use http::StatusCode;
@@ -141,15 +156,15 @@ impl LogentriesRetryPolicy {
         self
     }
 
-    /// Sets the budget that limits the retries of all clones together. Defaults to [`TpsBudget::default`]: over the last
-    /// 10 seconds, a retry for every five successful requests, and 10 a second besides.
+    /// Sets the budget that limits the retries of all clones together. Defaults to [`TpsBudget::default`]: one retry
+    /// for every five successful requests of the last 10 seconds, plus 10 retries per second.
     ///
     /// ```
     /// use std::time::Duration;
     /// use tower::retry::budget::TpsBudget;
     /// use tower_logentries_auth::LogentriesRetryPolicy;
     ///
-    /// // A retry for every ten requests, and one a second besides.
+    /// // One retry for every ten successful requests, plus one per second.
     /// let policy = LogentriesRetryPolicy::new().budget(TpsBudget::new(Duration::from_secs(10), 1, 0.1));
     /// ```
     pub fn budget(mut self, budget: TpsBudget) -> Self {
@@ -162,7 +177,7 @@ impl LogentriesRetryPolicy {
         self.progress.retries.saturating_add(1) < self.attempts
     }
 
-    /// Returns what to wait for before the next attempt, or `None` if the result is final.
+    /// Returns the delay before the next attempt, or `None` if the result is final.
     fn next_attempt<Res: HttpResponse, E: AttemptError>(
         &mut self,
         (method, path): (&Method, &str),

@@ -1,9 +1,9 @@
-//! What is believed of one origin's clock, and what it takes to change that belief.
+//! The offset of one origin's clock, and the evidence that it takes to change it.
 //!
-//! The first rejection that clock skew explains is believed at once, so that a retry succeeds. Behind a load balancer the
-//! next request may reach a server with another clock, and fail although it would have passed uncorrected. So a correction
-//! that is contradicted is given up, and each time it takes twice as many rejections in a row to adopt the next: over `n`
-//! requests, one after the other, a correction can cost no more than log2(n + 1) of them.
+//! The first rejection that clock skew explains is acted on at once, so that a retry succeeds. Behind a load balancer
+//! the next request may reach a server with another clock, and fail although it would have passed uncorrected. So a
+//! correction that is contradicted is dropped, and each time it takes twice as many rejections in a row to adopt the
+//! next: over `n` requests, one after the other, corrections cost no more than log2(n + 1) of them.
 
 use std::time::Instant;
 
@@ -12,8 +12,8 @@ use std::time::Instant;
 const MIN_SKEW: u64 = 30;
 /// A difference of more than this many seconds is not adopted: clocks are wrong by time zones, rarely by days.
 const MAX_SKEW: u64 = 24 * 60 * 60;
-/// How many rejections in a row it takes after a request has passed: the clocks were right then, so one server may differ
-/// from the others.
+/// How many rejections in a row it takes after a request has passed: the clocks were right then, so one server may
+/// differ from the others.
 const REJECTIONS_AFTER_SUCCESS: u32 = 3;
 
 /// By how many seconds an origin's clock is ahead of the layer's, give or take a margin.
@@ -40,7 +40,7 @@ impl Offset {
     }
 }
 
-/// The layer's clock and one that never jumps, read together.
+/// The layer's clock and a monotonic one, read together.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     second: u64,
@@ -55,7 +55,7 @@ impl Reading {
     }
 }
 
-/// What became of the offset.
+/// What happened to the offset.
 #[derive(Debug)]
 #[must_use]
 pub(super) enum Change {
@@ -75,7 +75,7 @@ pub(super) struct Correction {
     /// What the last rejections in a row had in common, and how many there were.
     candidate: Offset,
     rejections: u32,
-    /// How many corrections were given up.
+    /// How many corrections were dropped.
     contradictions: u32,
 }
 
@@ -109,7 +109,7 @@ impl Correction {
         if was_in_force { Change::Dropped("the local clock jumped") } else { Change::Nothing }
     }
 
-    /// Notes that a request dated with the offset `used` was accepted, perhaps while another offset was adopted.
+    /// Records that a request dated with the offset `used` was accepted, perhaps while another offset was adopted.
     pub(super) fn passed(&mut self, used: i64) -> Change {
         let is_contradicted = self.is_in_force() && !self.offset.agrees_with(Offset::exact(used));
         let change = if is_contradicted { self.give_up() } else { Change::Nothing };
@@ -120,8 +120,8 @@ impl Correction {
         change
     }
 
-    /// Weighs a rejection of a request dated with the offset `used`, by a server whose clock was measured. `has_passed` says
-    /// whether others were accepted since the last one.
+    /// Weighs a rejection of a request dated with the offset `used`, by a server whose clock was measured. `has_passed`
+    /// says whether others were accepted since the last one.
     pub(super) fn rejected(&mut self, used: i64, measured: Offset, has_passed: bool) -> Change {
         self.has_passed |= has_passed;
         if has_passed || Offset::exact(used).agrees_with(measured) {

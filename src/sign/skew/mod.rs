@@ -1,6 +1,6 @@
 //! Clock skew: how far each origin's clock is from ours, learned from its rejections.
 //!
-//! `origins` keeps the clock of each origin, and `correction` decides what to believe of it.
+//! `origins` holds the clock of each origin, and `correction` decides whether to adopt it.
 
 mod correction;
 mod origins;
@@ -58,14 +58,14 @@ impl SkewCheck {
 /// The new offset applies to later requests to the same origin, so retrying should succeed.
 ///
 /// It is set when a trusted origin answers a signed request with 401, 403 or 404 and exactly one Date header, which is
-/// more than 30 seconds before the time at which the request was signed or after the time at which the response is polled,
-/// and at most 24 hours from the layer's clock. Responses with an `Age` header come from a cache and are ignored. At most
-/// 64 origins are corrected.
+/// more than 30 seconds before the time at which the request was signed or after the time at which the response is
+/// polled, and at most 24 hours from the layer's clock. Responses with an `Age` header come from a cache and are
+/// ignored. At most 64 origins are corrected.
 ///
-/// Several servers behind one origin may disagree about the time. A correction that an answer contradicts is therefore
-/// given up, and it takes more rejections in a row to adopt the next: first three if a request had passed before, and
-/// twice as many after each correction that was given up. If the layer's clock jumps by more than 30 seconds against
-/// [`Instant`](std::time::Instant), because it was set or the machine was suspended, all that was learned is forgotten.
+/// Several servers behind one origin may disagree about the time. A correction that a response contradicts is therefore
+/// dropped, and it takes more rejections in a row to adopt the next: first three if a request had passed before, and
+/// twice as many after each correction that was dropped. If the layer's clock jumps by more than 30 seconds against
+/// [`Instant`](std::time::Instant), because it was set or the machine was suspended, all offsets are dropped.
 ///
 /// [`correct_clock_skew(false)`](super::LogentriesAuthLayer::correct_clock_skew) turns the correction off.
 ///

@@ -14,7 +14,7 @@ use crate::{
     trace,
 };
 
-/// How many origins' clocks are kept: more than any program signs for, unless it lets its users name regions.
+/// How many origins' clocks are kept: more than any program needs, unless it lets its users name regions.
 const MAX_ORIGINS: usize = 64;
 
 /// The clocks of all origins, shared by every clone of a layer.
@@ -51,8 +51,8 @@ impl OriginClocks {
 #[derive(Debug)]
 pub(in crate::sign) struct OriginClock {
     pub(super) origin: Origin,
-    /// The offset in force, and whether a request has passed with it since the last rejection. Outside the lock, because
-    /// most requests pass.
+    /// The offset in force, and whether a request has passed with it since the last rejection. Outside the lock,
+    /// because most requests pass.
     offset_secs: AtomicI64,
     has_passed: AtomicBool,
     state: Mutex<State>,
@@ -80,7 +80,7 @@ impl OriginClock {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives up its place to another origin, unless it was corrected: made-up regions must not use up all places.
+    /// Makes room for another origin, unless this one was corrected: made-up regions must not use up all the room.
     fn give_up_place(&self) -> bool {
         let mut state = self.state();
         state.is_forgotten = !state.correction.was_ever_adopted();
@@ -102,7 +102,7 @@ impl OriginClock {
         Some((date, offset_secs))
     }
 
-    /// Notes that a request dated with the offset `used` was accepted.
+    /// Records that a request dated with the offset `used` was accepted.
     pub(super) fn passed(&self, used: i64) {
         if self.offset_secs.load(Relaxed) != used {
             let mut state = self.state();
@@ -115,8 +115,8 @@ impl OriginClock {
         }
     }
 
-    /// Learns from the rejection of a request dated with the offset `used`. Returns the offset now in force if it explains
-    /// the rejection, so that another attempt is worthwhile.
+    /// Learns from the rejection of a request dated with the offset `used`. Returns the offset now in force if it
+    /// explains the rejection, so that another attempt is worthwhile.
     pub(super) fn rejected(&self, clock: &Clock, now: u64, used: i64, measured: Offset) -> Option<i64> {
         let mut state = self.state();
         // A correction that no later request profits from must not be reported: a retry would repeat it for ever.

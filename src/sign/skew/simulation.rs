@@ -1,4 +1,5 @@
-//! A model of clocks, servers, balancers and retries, which holds the layer against one that does not correct its clock.
+//! A model of clocks, servers, balancers and retries, which holds the layer against one that does not correct its
+//! clock.
 //!
 //! The layer is the real one; the network below it is a function, and time passes as the model says.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // a test that can't go on should stop
@@ -96,8 +97,8 @@ struct Pattern {
     gap: u64,
     /// How many requests are signed before the first of them is answered.
     in_flight: usize,
-    /// Percent of attempts that a proxy answers with 403, that lack rights, that are polled late, and of requests before
-    /// which the local clock is set to another time.
+    /// Percent of attempts that a proxy answers with 403, that lack rights, that are polled late, and of requests
+    /// before which the local clock is set to another time.
     proxied: u64,
     forbidden: u64,
     late: u64,

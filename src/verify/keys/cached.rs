@@ -17,7 +17,7 @@ use moka::{future::Cache, ops::compute::Op};
 use super::{KeyStore, PresentedKey, StoredKey};
 use crate::verify::presented::MAX_KEY_ID_LEN;
 
-/// A key store that remembers what another one, such as a database, answered.
+/// A key store that caches the answers of another one, such as a database.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,11 +43,11 @@ use crate::verify::presented::MAX_KEY_ID_LEN;
 /// # }
 /// ```
 ///
-/// Keys that the store knows, and keys that it does not, are kept apart: requests with made-up keys never evict a known one.
-/// Concurrent lookups of one key are one lookup of the inner store. Its errors are shared among them, and not kept.
+/// Known and unknown keys are cached separately, so requests with made-up keys never evict a known one. Concurrent
+/// lookups of the same key share one lookup of the inner store. Errors are shared with them and not cached.
 ///
-/// Clones share what they remember. A setter starts anew, so call setters first. See
-/// [`guide::key_stores`](crate::guide::key_stores) for what to set.
+/// Clones share the cache. A setter starts with an empty cache, so call the setters first. See
+/// [`guide::key_stores`](crate::guide::key_stores) for how to choose the values.
 pub struct CachedKeyStore<K> {
     store: Arc<K>,
     settings: Settings,
@@ -63,7 +63,7 @@ struct Settings {
     clock: Arc<dyn Fn() -> Instant + Send + Sync>,
 }
 
-/// What is remembered.
+/// What is cached.
 struct Answers {
     known: Shelf<StoredKey>,
     unknown: Shelf<()>,
@@ -73,14 +73,14 @@ struct Answers {
 /// The error of the inner store, shared by all who waited for one lookup.
 type SharedError = Arc<dyn Error + Send + Sync>;
 
-/// An answer that is not kept among those of known keys.
+/// An answer that is not cached among those of known keys.
 enum NotKept {
     Unknown,
     Failed(SharedError),
 }
 
 impl<K> CachedKeyStore<K> {
-    /// Creates a cache in front of a store.
+    /// Creates a cache in front of this store.
     pub fn new(store: K) -> Self {
         let settings = Settings {
             time_to_live: Duration::from_secs(60),
@@ -92,34 +92,34 @@ impl<K> CachedKeyStore<K> {
         Self { store: Arc::new(store), answers: Arc::new(Answers::new(&settings)), settings }
     }
 
-    /// Sets for how long a known key is kept, counted from the start of its lookup. Defaults to 60 seconds.
+    /// Sets how long a known key is cached, counted from the start of its lookup. Defaults to 60 seconds.
     ///
-    /// This is how long a revoked key passes at most, unless it is [invalidated](Self::invalidate).
+    /// A revoked key is accepted for at most this long, unless it is [invalidated](Self::invalidate).
     pub fn time_to_live(self, duration: Duration) -> Self {
         self.with(|settings| settings.time_to_live = duration)
     }
 
-    /// Sets how many known keys are kept. Defaults to 10,000. One takes about 700 bytes, and those that are used least
-    /// leave first.
+    /// Sets how many known keys are cached. Defaults to 10,000. Each takes about 700 bytes, and those used least are
+    /// evicted first.
     pub fn max_capacity(self, keys: u64) -> Self {
         self.with(|settings| settings.max_capacity = keys)
     }
 
-    /// Sets for how long it is kept that a key is unknown. Defaults to 10 seconds.
+    /// Sets how long an unknown key is cached. Defaults to 10 seconds.
     ///
-    /// This is how long a new key is rejected at most if it was presented before it was stored.
+    /// A new key that was presented before it was stored is rejected for at most this long.
     pub fn unknown_time_to_live(self, duration: Duration) -> Self {
         self.with(|settings| settings.unknown_time_to_live = duration)
     }
 
-    /// Sets of how many keys it is kept that they are unknown. Defaults to 10,000, which take about 6 MB at most, since an
-    /// id has at most 256 bytes.
+    /// Sets how many unknown keys are cached. Defaults to 10,000, which take at most about 6 MB, because an id has at
+    /// most 256 bytes.
     pub fn unknown_max_capacity(self, keys: u64) -> Self {
         self.with(|settings| settings.unknown_max_capacity = keys)
     }
 
-    /// Sets the clock. Defaults to [`Instant::now`]. It lets a test pass time without waiting; whatever it says, nothing is
-    /// kept for longer than by the default one.
+    /// Sets the clock, so that a test can pass time without waiting. Defaults to [`Instant::now`]. Nothing is cached
+    /// for longer than by the default clock.
     pub fn clock(self, clock: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.with(|settings| settings.clock = Arc::new(clock))
     }
@@ -130,16 +130,16 @@ impl<K> CachedKeyStore<K> {
         Self { store, answers: Arc::new(Answers::new(&settings)), settings }
     }
 
-    /// Forgets what is kept of a key: the next request with it looks it up again.
+    /// Removes a key from the cache, so that the next request with it looks it up again.
     ///
-    /// Call it after the store was changed. A lookup that is under way may still answer the requests that wait for it, but is
-    /// not kept. Other processes with a cache of their own are not told.
+    /// Call this after the store has changed. A lookup in flight may still answer the requests that wait for it, but is
+    /// not cached. Caches in other processes are not affected.
     pub async fn invalidate(&self, presented: &PresentedKey) {
         self.answers.invalidations.fetch_add(1, Ordering::SeqCst);
         self.answers.forget(presented).await;
     }
 
-    /// Forgets everything, as when an account with many keys was closed.
+    /// Clears the cache, for example after an account with many keys was closed.
     pub fn invalidate_all(&self) {
         self.answers.invalidations.fetch_add(1, Ordering::SeqCst);
         self.answers.known.cache.invalidate_all();
@@ -169,7 +169,7 @@ impl<K: KeyStore> CachedKeyStore<K> {
         answer
     }
 
-    /// Asks the inner store, or waits for the answer to someone who asks it already.
+    /// Looks a key up in the inner store, or waits for a lookup of it that is in flight.
     async fn look_up(&self, presented: &PresentedKey, since: Instant) -> Result<Option<StoredKey>, SharedError> {
         let lookup = async {
             let stored = self.store.lookup(presented.clone()).await;

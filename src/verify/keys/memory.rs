@@ -67,8 +67,8 @@ impl MemoryKeyStore {
         Self::default()
     }
 
-    /// Adds keys to an account, beside those that it has. An API key that it has already gets the new access; an owner key
-    /// that it has already is not added again.
+    /// Adds keys to an account. An API key that the account already has gets the new access; an owner key that it
+    /// already has is not added again.
     ///
     /// # Errors
     ///

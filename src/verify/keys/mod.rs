@@ -1,4 +1,4 @@
-//! Where a verifier's keys come from.
+//! Key stores, which a verifier looks keys up in.
 
 #[cfg(feature = "cache")]
 mod cached;
@@ -22,8 +22,8 @@ use crate::{Access, ApiKeyDigest, Credentials, OwnerKey};
 ///
 /// Lookups are asynchronous. An error is answered with `503 Service Unavailable`.
 ///
-/// [`Credentials`] are a store of one account's keys, [`MemoryKeyStore`] is one of many accounts'. A function is a store,
-/// too, such as one that asks a database; see [`guide::key_stores`](crate::guide::key_stores):
+/// [`Credentials`] are the key store of one account, and [`MemoryKeyStore`] is a store for many. A function can be a
+/// store too, for example one that queries a database, as in [`guide::key_stores`](crate::guide::key_stores):
 ///
 /// ```
 /// use tower_logentries_auth::{
@@ -50,8 +50,8 @@ use crate::{Access, ApiKeyDigest, Credentials, OwnerKey};
 /// });
 /// ```
 pub trait KeyStore {
-    /// The error of a lookup. It is kept in [`Rejection::KeyStoreUnavailable`](super::Rejection::KeyStoreUnavailable), and
-    /// never sent to the client.
+    /// The error of a lookup. It is available in
+    /// [`Rejection::KeyStoreUnavailable`](super::Rejection::KeyStoreUnavailable), and never sent to the client.
     type Error: Into<BoxError>;
     /// The future of a lookup.
     type Future: Future<Output = Result<Option<StoredKey>, Self::Error>>;
@@ -60,7 +60,7 @@ pub trait KeyStore {
     fn lookup(&self, presented: PresentedKey) -> Self::Future;
 }
 
-/// What a key store is asked for. The signature and the API key itself stay with the layer.
+/// What a key store is asked to look up. The signature and the API key itself are not passed to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PresentedKey {
@@ -70,7 +70,7 @@ pub enum PresentedKey {
     ApiKey(ApiKeyDigest),
 }
 
-/// What a key store knows about a key: either owner keys that share an id, or an API key.
+/// The answer of a key store: the owner keys that share an id, or an API key.
 #[derive(Debug, Clone)]
 pub struct StoredKey {
     pub(super) grant: Grant,
@@ -85,36 +85,37 @@ pub(super) enum Grant {
 }
 
 impl StoredKey {
-    /// Creates an entry of the owner keys that share an id: one, or several while they rotate. Keys with another id than
-    /// the one that was presented are ignored. Without any, the id is unknown.
+    /// Creates an entry for the owner keys that share an id: one, or several while they rotate. Keys with another id
+    /// than the presented one are ignored. If there are none, the id is unknown.
     ///
-    /// A key may have a [label](OwnerKey::with_label), and names the [account](OwnerKey::with_principal) that it belongs to.
+    /// A key may have a [label](OwnerKey::with_label), and names the [account](OwnerKey::with_principal) that it
+    /// belongs to.
     pub fn owner(keys: impl IntoIterator<Item = OwnerKey>) -> Self {
         Self { grant: Grant::Owner(keys.into_iter().collect()), id: None, principal: None }
     }
 
-    /// Creates an entry of an API key that grants this access: at most [`Access::ReadWrite`], because an owner's resource
-    /// requires a signature.
+    /// Creates an entry for an API key that grants this access: at most [`Access::ReadWrite`], because an owner's
+    /// resource requires a signature.
     pub fn api_key(access: Access) -> Self {
         Self { grant: Grant::ApiKey(access.min(Access::ReadWrite)), id: None, principal: None }
     }
 
-    /// Returns whether it is an entry of owner keys without any.
+    /// Returns whether this is an entry for owner keys without any key.
     #[cfg(feature = "cache")]
     fn is_empty(&self) -> bool {
         matches!(&self.grant, Grant::Owner(keys) if keys.is_empty())
     }
 
-    /// Sets the id under which a handler sees an API key, in [`Authenticated::key_id`](super::Authenticated::key_id). An
-    /// owner key has its own.
+    /// Sets the id of an API key, for [`Authenticated::key_id`](super::Authenticated::key_id). An owner key has its own
+    /// id.
     pub fn with_id(self, id: impl Into<Arc<str>>) -> Self {
         Self { id: Some(id.into()), ..self }
     }
 
     /// Sets the account that an API key belongs to, for [`Authenticated::principal`](super::Authenticated::principal).
     ///
-    /// An owner key names its own, with [`OwnerKey::with_principal`], because keys of several accounts can share an id. An
-    /// entry of owner keys on which this was called is an error of the store: it is answered with 503.
+    /// For owner keys, call [`OwnerKey::with_principal`] instead, because keys of several accounts can share an id.
+    /// Calling this on an entry for owner keys is an error of the store, which is answered with 503.
     pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
         Self { principal: Some(account.into()), ..self }
     }
@@ -143,7 +144,7 @@ impl<K: KeyStore + ?Sized> KeyStore for Arc<K> {
     }
 }
 
-/// The keys of one account, which is not named.
+/// A store of one account's keys, without a principal.
 impl KeyStore for Credentials {
     type Error = Infallible;
     type Future = Ready<Result<Option<StoredKey>, Infallible>>;
