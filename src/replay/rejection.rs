@@ -70,7 +70,7 @@ impl ReplayRejection {
             Self::Expired => "the Date expired before the request was complete: sign it again",
             Self::GuardUnavailable { .. } => "replays cannot be distinguished from new requests at the moment",
             Self::MissingVerifyLayer => {
-                "requests are checked for replays but not authenticated: add LogentriesVerifyLayer outside of RejectReplaysLayer"
+                "requests are checked for replays but not authenticated: add LogentriesVerifyLayer outside RejectReplaysLayer"
             }
         }
     }

@@ -239,14 +239,14 @@ fn replay_rejection() {
         (
             ReplayRejection::MissingVerifyLayer,
             "requests are checked for replays but not authenticated: \
-             add LogentriesVerifyLayer outside of RejectReplaysLayer",
+             add LogentriesVerifyLayer outside RejectReplaysLayer",
         ),
     ]);
     assert_texts([
         (
             MemoryReplayGuardError::Full { capacity: 7 },
             "the guard has no room for another signature: raise its capacity of 7 with \
-             `MemoryReplayGuard::with_capacity`, or lower the date tolerance",
+             `MemoryReplayGuard::with_capacity`, or lower the date tolerance or upload time",
         ),
         (
             MemoryReplayGuardError::Forgotten,
