@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod access_table;
 mod body;
 mod canonical;
 mod credentials;
