@@ -3,12 +3,10 @@
 use axum::{Router, body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use http_body::Frame;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, channel::Channel};
 
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS,
-    bodies::channel,
     child::Served,
     hyper_client,
     server::{record, record_and, refused_port, serve},
@@ -140,13 +138,13 @@ async fn hop_by_hop_headers_are_removed() {
 async fn bodies_stream_both_ways() {
     let echo = Router::new().fallback(|request: Request<Body>| async { Response::new(request.into_body()) });
     let gateway = gateway_to(&serve(echo).await).await;
-    let (sender, body) = channel();
+    let (mut sender, body) = Channel::<Bytes>::new(1);
     let request = Request::post(format!("{}{LOGS}", gateway.origin)).body(Body::new(body)).unwrap();
     let conversation = async {
         let mut echoed = hyper_client().request(request).await.unwrap().into_body();
         for word in ["one", "two", "three"] {
             // The answer to one is there before the next is sent.
-            sender.send(Frame::data(Bytes::from(word))).unwrap();
+            sender.send_data(Bytes::from(word)).await.unwrap();
             assert_eq!(echoed.frame().await.unwrap().unwrap().into_data().unwrap(), word);
         }
         drop(sender);

@@ -2,18 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use futures_util::stream;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::StreamBody;
-use tokio::sync::mpsc;
 
 /// Trailers that can be known again.
 pub(crate) fn trailers() -> HeaderMap {
@@ -76,12 +72,6 @@ impl Body for Scripted {
     fn size_hint(&self) -> SizeHint {
         self.claimed.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
-}
-
-/// A body whose frames come as they are sent, until the sender is dropped.
-pub(crate) fn channel() -> (mpsc::UnboundedSender<Frame<Bytes>>, impl Body<Data = Bytes, Error = Infallible> + Send) {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    (sender, StreamBody::new(stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|frame| frame.map(Ok)))))
 }
 
 /// Tells whether what was made from it is still held anywhere.

@@ -9,8 +9,8 @@ use axum::{
     routing::{delete, get, post},
 };
 use http::{HeaderMap, Method, Request, Response, Uri};
-use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
+use http_body_util::{BodyExt, channel::Channel};
+use hyper::body::Incoming;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::{
     cors::{Any, CorsLayer},
@@ -22,7 +22,7 @@ use tower_logentries_auth::{
 };
 
 use crate::support::{
-    KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, bodies, hyper_client,
+    KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, hyper_client,
     server::serve,
     verifying::{TestRequest, verifier, with_api_key},
     with_timeout,
@@ -257,7 +257,7 @@ async fn method_router_can_be_layered() {
 
 #[tokio::test]
 async fn responses_stream() {
-    let (sender, body) = bodies::channel();
+    let (mut sender, body) = Channel::<Bytes>::new(1);
     let body = Arc::new(Mutex::new(Some(body)));
     let stream = move || async move { Body::new(body.lock().unwrap().take().unwrap()) };
     let origin = serve(Router::new().route(LOGS, get(stream)).layer(verifier())).await;
@@ -265,7 +265,7 @@ async fn responses_stream() {
     let response = send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await;
     let mut body = response.into_body();
     for line in ["first line\n", "second line\n"] {
-        sender.send(Frame::data(line.into())).unwrap();
+        sender.send_data(line.into()).await.unwrap();
         assert_eq!(with_timeout(body.frame()).await.unwrap().unwrap().into_data().unwrap(), line);
     }
     drop(sender);

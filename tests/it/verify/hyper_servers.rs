@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use http::{HeaderMap, Request, Response, Version};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
-use hyper::body::{Frame, Incoming};
+use http_body_util::{BodyExt, Full, StreamBody, channel::Channel, combinators::BoxBody};
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo},
@@ -23,7 +23,7 @@ use tower_logentries_auth::{
 
 use crate::support::{
     READ_WRITE_KEY, TEAMS,
-    bodies::{self, Act, Scripted},
+    bodies::{Act, Scripted},
     verifying::{TestRequest, verifier, with_api_key},
     with_timeout,
 };
@@ -156,17 +156,17 @@ async fn single_chunk_is_not_copied() {
 
 #[tokio::test]
 async fn api_key_request_streams() {
-    let (sender, streaming) = bodies::channel();
+    let (mut sender, streaming) = Channel::<Bytes>::new(1);
     let origin = serve_boxed().await;
     let mut request = with_api_key("POST", &format!("{origin}{TEAMS}"), READ_WRITE_KEY);
     *request.body_mut() = Body::new(streaming);
 
     // The echo of the first half is back before the second is sent.
-    sender.send(Frame::data("first ".into())).unwrap();
+    sender.send_data("first ".into()).await.unwrap();
     let [(_, client), _] = clients();
     let mut response = with_timeout(client.request(request)).await.unwrap().into_body();
     assert_eq!(with_timeout(response.frame()).await.unwrap().unwrap().into_data().unwrap(), "first ");
-    sender.send(Frame::data("second".into())).unwrap();
+    sender.send_data("second".into()).await.unwrap();
     drop(sender);
     assert_eq!(with_timeout(response.collect()).await.unwrap().to_bytes(), "second");
 }
@@ -195,7 +195,7 @@ async fn inner_error_is_untouched() {
 
 #[tokio::test]
 async fn response_streams_with_trailers() {
-    let (sender, streaming) = bodies::channel();
+    let (mut sender, streaming) = Channel::<Bytes>::new(1);
     let streaming = Mutex::new(Some(streaming));
     let service = service_fn(|_: Request<Body>| {
         let response = Response::new(streaming.lock().unwrap().take().unwrap());
@@ -205,10 +205,10 @@ async fn response_streams_with_trailers() {
     let mut body = pin!(response.into_body());
 
     assert!(body.frame().now_or_never().is_none(), "there is none yet");
-    sender.send(Frame::data("first".into())).unwrap();
+    sender.send_data("first".into()).await.unwrap();
     assert_eq!(with_timeout(body.frame()).await.unwrap().unwrap().into_data().unwrap(), "first");
     assert!(!body.is_end_stream());
-    sender.send(Frame::trailers(trailers())).unwrap();
+    sender.send_trailers(trailers()).await.unwrap();
     assert_eq!(with_timeout(body.frame()).await.unwrap().unwrap().into_trailers().unwrap(), trailers());
     drop(sender);
     assert!(with_timeout(body.frame()).await.is_none());
