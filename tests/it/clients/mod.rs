@@ -2,6 +2,8 @@
 
 mod client_in_a_struct;
 mod early_answers;
+mod lecli;
+mod query_logs;
 mod redirects;
 mod reqwest_clients;
 mod tower_layers;

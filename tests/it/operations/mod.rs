@@ -6,3 +6,4 @@ mod load;
 mod rejection_events;
 mod sending_events;
 mod signing_gateway;
+mod stand_in;

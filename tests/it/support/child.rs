@@ -65,7 +65,12 @@ pub(crate) struct Served {
 impl Served {
     /// Starts an example that says on its first line where it listens.
     pub(crate) async fn start(example: &str, arguments: &[&str]) -> Self {
-        let mut child = command(example).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_command(command(example).args(arguments)).await
+    }
+
+    /// Starts the command of such an example.
+    pub(crate) async fn start_command(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         timeout(PATIENCE, stdout.read_line(&mut line)).await.expect("it should listen by now").unwrap();
