@@ -1,77 +1,62 @@
-//! The script from Rapid7's authentication guide: signs one request, shows what is sent, and sends it.
+//! Signs one request like the script of Rapid7's authentication guide: shows what is sent, and sends it.
 //!
+//!     cargo run --example gen_signature -- <api_key> <api_key_id> GET management/accounts/<account> ''
 //!     cargo run --example gen_signature -- --dry-run <api_key> <api_key_id> GET management/accounts/<account> ''
 //!
-//! The owner key is neither printed nor sent. As in the guide, it is an argument, and other users of the machine may
-//! see the arguments of a command: a program of your own should read it from elsewhere.
+//! The owner key is neither printed nor sent. As in the guide it is an argument, which other users of the machine may see
+//! in the list of processes: a program of your own should read it from elsewhere.
 
-use std::{convert::Infallible, env, ffi::OsString, process::ExitCode, time::SystemTime};
+use std::{convert::Infallible, time::SystemTime};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tower::{BoxError, ServiceBuilder, ServiceExt};
+use tower::{ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{Access, BodyDigest, CanonicalRequest, Credentials, LogentriesAuthLayer};
 
-const USAGE: &str = "\
-usage: gen_signature [--dry-run] [--date DATE] [--url BASE] <api_key> <api_key_id> <method> <uri> <body>
+/// Signs a request with an owner key, shows it, and sends it.
+#[derive(Parser)]
+struct Options {
+    /// The owner key, which signs and is not sent.
+    api_key: String,
+    /// The id of the owner key.
+    api_key_id: String,
+    method: Method,
+    /// The path, such as management/accounts/ACCOUNT/users, and optionally a query.
+    #[arg(value_parser = path)]
+    uri: String,
+    /// The body, or '' for none.
+    #[arg(allow_hyphen_values = true)]
+    body: String,
+    /// Show what would be sent, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// The date to sign, such as 'Thu, 17 Aug 2017 20:16:24 GMT', instead of the current one.
+    #[arg(long, value_parser = httpdate::parse_http_date)]
+    date: Option<SystemTime>,
+    /// The origin to send it to.
+    #[arg(long, default_value = "https://rest.logentries.com")]
+    url: String,
+}
 
-  <api_key>    the owner key, which signs and is not sent
-  <api_key_id> the id of the owner key
-  <uri>        the path, such as management/accounts/ACCOUNT/users, and perhaps a query
-  <body>       the body, '' where there is none
-  --dry-run    show what would be sent, and send nothing
-  --date       the date to sign, such as 'Thu, 17 Aug 2017 20:16:24 GMT', instead of the current one
-  --url        the origin to send it to, instead of https://rest.logentries.com";
+/// Checks that this is a path, without its leading slash.
+fn path(uri: &str) -> Result<String, &'static str> {
+    match uri.starts_with("http://") || uri.starts_with("https://") {
+        true => Err("it is a path: name the origin with --url"),
+        false => Ok(uri.strip_prefix('/').unwrap_or(uri).to_owned()),
+    }
+}
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let job = match Arguments::parse(env::args_os().skip(1)).and_then(Job::new) {
-        Ok(job) => job,
-        Err(problem) => {
-            eprintln!("gen_signature: {problem}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match job.run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprint!("gen_signature: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprint!(": {error}");
-                cause = error.source();
-            }
-            eprintln!();
-            ExitCode::FAILURE
-        }
-    }
-}
-
-struct Arguments {
-    is_dry_run: bool,
-    date: Option<String>,
-    url: Option<String>,
-    positional: Vec<String>,
-}
-
-impl Arguments {
-    fn parse(mut given: impl Iterator<Item = OsString>) -> Result<Self, BoxError> {
-        let mut next = || given.next().map(OsString::into_string).transpose().map_err(|_| "an argument is not UTF-8");
-        let mut arguments = Self { is_dry_run: false, date: None, url: None, positional: Vec::new() };
-        while let Some(argument) = next()? {
-            match argument.as_str() {
-                "--dry-run" => arguments.is_dry_run = true,
-                "--date" => arguments.date = Some(next()?.ok_or("--date takes a date")?),
-                "--url" => arguments.url = Some(next()?.ok_or("--url takes an origin")?),
-                option if option.starts_with("--") => return Err(format!("there is no option {option}").into()),
-                _ => arguments.positional.push(argument),
-            }
-        }
-        Ok(arguments)
-    }
+async fn main() -> anyhow::Result<()> {
+    let job = Job::new(Options::parse()).unwrap_or_else(|error| {
+        // As for arguments that clap rejects itself. Its own message would repeat the key.
+        Options::command().error(ErrorKind::ValueValidation, format!("{error:#}")).exit()
+    });
+    job.run().await
 }
 
 /// A request, and what is done with it.
@@ -79,37 +64,27 @@ struct Job {
     layer: LogentriesAuthLayer,
     request: Request<Full<Bytes>>,
     digest: BodyDigest,
-    is_dry_run: bool,
+    dry_run: bool,
 }
 
 impl Job {
-    fn new(Arguments { is_dry_run, date, url, positional }: Arguments) -> Result<Self, BoxError> {
-        let count = positional.len();
-        let [api_key, api_key_id, method, uri, body] =
-            positional.try_into().map_err(|_| format!("5 arguments are needed, and {count} given"))?;
-        if uri.starts_with("http://") || uri.starts_with("https://") {
-            return Err("<uri> is a path; where it is sent is what --url says".into());
-        }
-        let date = match date {
-            Some(date) => httpdate::parse_http_date(&date).map_err(|_| "--date takes a date in the form of HTTP")?,
-            None => SystemTime::now(),
-        };
-        let base = url.as_deref().unwrap_or("https://rest.logentries.com").trim_end_matches('/');
-        let uri = format!("{base}/{}", uri.strip_prefix('/').unwrap_or(&uri));
-
+    fn new(options: Options) -> anyhow::Result<Self> {
+        let Options { api_key, api_key_id, method, uri, body, dry_run, date, url } = options;
+        let date = date.unwrap_or_else(SystemTime::now);
+        let origin = url.trim_end_matches('/');
         let layer = LogentriesAuthLayer::new(Credentials::owner(&api_key_id, &api_key)?)
-            .trust_origin(base)?
+            .trust_origin(origin)?
             .access(|_, _| Access::Owner)
             .clock(move || date);
         let digest = BodyDigest::of(&body);
-        let request = Request::builder().method(&*method).uri(uri).body(Full::from(body))?;
-        Ok(Self { layer, request, digest, is_dry_run })
+        let request = Request::builder().method(method).uri(format!("{origin}/{uri}")).body(Full::from(body))?;
+        Ok(Self { layer, request, digest, dry_run })
     }
 
-    async fn run(self) -> Result<(), BoxError> {
-        let Self { layer, request, digest, is_dry_run } = self;
+    async fn run(self) -> anyhow::Result<()> {
+        let Self { layer, request, digest, dry_run } = self;
         let signed = ServiceBuilder::new().layer(layer).map_request(move |request| show(request, digest));
-        if is_dry_run {
+        if dry_run {
             let nowhere = tower::service_fn(|_| async { Ok::<_, Infallible>(Response::new(())) });
             signed.service(nowhere).oneshot(request).await?;
             return Ok(());
@@ -119,10 +94,8 @@ impl Job {
         let (head, body) = signed.service(client).oneshot(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         println!("{}\n{}", head.status, String::from_utf8_lossy(&body));
-        match head.status.is_success() {
-            true => Ok(()),
-            false => Err(format!("the server answered {}", head.status).into()),
-        }
+        anyhow::ensure!(head.status.is_success(), "the server answered {}", head.status);
+        Ok(())
     }
 }
 

@@ -1,39 +1,46 @@
-//! A reqwest-middleware client that authenticates its requests.
+//! Sends requests with a reqwest-middleware client that authenticates them.
 //!
-//!     cargo run --example reqwest_middleware --features reqwest-middleware -- [BASE]
+//!     cargo run --features reqwest-middleware --example reqwest_middleware
+//!     cargo run --features reqwest-middleware --example reqwest_middleware -- http://127.0.0.1:8080
 //!
-//! The keys are read from the environment: LOGENTRIES_OWNER_API_KEY_ID and LOGENTRIES_OWNER_API_KEY, and
-//! LOGENTRIES_RW_API_KEY or LOGENTRIES_RO_API_KEY. BASE defaults to
-//! https://rest.logentries.com.
+//! The keys come from the environment: `LOGENTRIES_OWNER_API_KEY_ID` and `LOGENTRIES_OWNER_API_KEY`, and
+//! `LOGENTRIES_RW_API_KEY` or `LOGENTRIES_RO_API_KEY`.
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
+use clap::Parser;
 use reqwest::{Client, redirect::Policy};
 use reqwest_middleware::{ClientBuilder, RequestBuilder};
-use tower::BoxError;
 use tower_logentries_auth::{Access, Credentials, LogentriesAuthLayer, LogentriesAuthMiddleware};
 
-#[tokio::main]
-async fn main() -> Result<(), BoxError> {
-    let base = env::args().nth(1).unwrap_or_else(|| "https://rest.logentries.com".into());
-
-    // Only since this repository builds reqwest without a provider of its own.
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| "rustls has a provider already")?;
-    // Redirects are not followed: reqwest would take the keys along to any host.
-    let http = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(30)).build()?;
-
-    let layer = LogentriesAuthLayer::new(Credentials::from_env()?).trust_origin(&base)?;
-    // Added last, so that what is added before it, such as retries, has each attempt authenticated afresh.
-    let client = ClientBuilder::new(http).with(LogentriesAuthMiddleware::from(layer)).build();
-
-    send(client.get(format!("{base}/management/logs"))).await?;
-    let user = r#"{"user":{"email":"john@smyth.com"}}"#;
-    send(client.post(format!("{base}/management/accounts/acme/users")).body(user)).await?;
-    // A resource that the table of the layer does not know, signed since the request says so.
-    send(client.get(format!("{base}/management/audit")).with_extension(Access::Owner)).await
+/// Lists logs, adds a user, and reads a resource that is not documented.
+#[derive(Parser)]
+struct Options {
+    /// The API.
+    #[arg(default_value = "https://rest.logentries.com")]
+    origin: String,
 }
 
-async fn send(request: RequestBuilder) -> Result<(), BoxError> {
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Options { origin } = Options::parse();
+    // Needed only because this repository builds reqwest without a provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // reqwest must not follow redirects: it would send the keys along to any host.
+    let http = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(30)).build()?;
+
+    let layer = LogentriesAuthLayer::new(Credentials::from_env()?).trust_origin(&origin)?;
+    // Add it last: middleware that is added before it, such as retries, then has each attempt signed afresh.
+    let client = ClientBuilder::new(http).with(LogentriesAuthMiddleware::from(layer)).build();
+
+    send(client.get(format!("{origin}/management/logs"))).await?;
+    let user = r#"{"user":{"email":"john@smyth.com"}}"#;
+    send(client.post(format!("{origin}/management/accounts/acme/users")).body(user)).await?;
+    // An `Access` in the extensions overrides the table of the layer.
+    send(client.get(format!("{origin}/management/new-resource")).with_extension(Access::Owner)).await
+}
+
+async fn send(request: RequestBuilder) -> anyhow::Result<()> {
     let response = request.send().await?;
     println!("{} {}", response.url().path(), response.status());
     println!("{}", response.text().await?);

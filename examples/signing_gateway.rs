@@ -1,6 +1,7 @@
 //! A gateway to the API for services without keys: it authenticates the requests that it receives, and forwards them.
 //!
-//!     cargo run --example signing_gateway -- [--listen 127.0.0.1:8080] [--upstream https://rest.logentries.com]
+//!     cargo run --example signing_gateway
+//!     cargo run --example signing_gateway -- --listen 127.0.0.1:8080 --upstream https://rest.logentries.com
 //!
 //! The keys are read from the environment variables of `Credentials::from_env`.
 //!
@@ -9,8 +10,7 @@
 //! names, and by default over https. Give it the least-privileged key that suffices, and authenticate its clients if
 //! that is not enough. It logs methods, paths and errors, but no headers, queries or bodies.
 
-use std::env;
-
+use anyhow::Context;
 use axum::{
     Router,
     body::Body,
@@ -22,31 +22,35 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use clap::Parser;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::net::TcpListener;
 use tower::{BoxError, ServiceBuilder};
 use tower_logentries_auth::{AuthError, Credentials, LogentriesAuthLayer};
 
+/// Authenticates requests and forwards them to the API.
+#[derive(Parser)]
+struct Options {
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// The API.
+    #[arg(long, value_name = "ORIGIN", default_value = "https://rest.logentries.com")]
+    upstream: String,
+}
+
 #[tokio::main]
-async fn main() -> Result<(), BoxError> {
-    let (mut listen, mut upstream) = ("127.0.0.1:8080".to_owned(), "https://rest.logentries.com".to_owned());
-    let mut arguments = env::args().skip(1);
-    while let Some(option) = arguments.next() {
-        match (option.as_str(), arguments.next()) {
-            ("--listen", Some(value)) => listen = value,
-            ("--upstream", Some(value)) => upstream = value,
-            _ => return Err("usage: signing_gateway [--listen ADDRESS] [--upstream ORIGIN]".into()),
-        }
-    }
+async fn main() -> anyhow::Result<()> {
+    let Options { listen, upstream } = Options::parse();
     let app = gateway(Credentials::from_env()?, &upstream)?;
-    let listener = TcpListener::bind(listen).await?;
+    let listener = TcpListener::bind(&listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     println!("http://{} lends its keys for {upstream}", listener.local_addr()?);
     Ok(axum::serve(listener, app).await?)
 }
 
-/// The signed client is the service. Around it is what a proxy owes to both sides.
-fn gateway(credentials: Credentials, upstream: &str) -> Result<Router, BoxError> {
+/// Creates the gateway: a client that signs, with what a proxy must do around it.
+fn gateway(credentials: Credentials, upstream: &str) -> anyhow::Result<Router> {
     let layer = LogentriesAuthLayer::new(credentials).trust_origin(upstream)?;
     let upstream = Upstream::parse(upstream)?;
     let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
@@ -70,23 +74,24 @@ struct Upstream {
 }
 
 impl Upstream {
-    fn parse(origin: &str) -> Result<Self, BoxError> {
+    fn parse(origin: &str) -> anyhow::Result<Self> {
         let parts = origin.parse::<Uri>()?.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-            return Err("--upstream takes an origin, such as https://rest.logentries.com".into());
+            anyhow::bail!("--upstream takes an origin, such as https://rest.logentries.com");
         };
         Ok(Self { scheme, authority })
     }
 
-    /// Turns a request to this upstream, whatever it named itself.
+    /// Directs a request to this upstream, whatever host it names.
     fn direct(&self, mut request: Request<Body>) -> Result<Request<Body>, BoxError> {
         let path = request.uri().path_and_query().filter(|path| path.as_str().starts_with('/')).cloned();
-        let path: PathAndQuery =
-            path.filter(|_| request.method() != Method::CONNECT).ok_or("this gateway sends on requests for a path")?;
+        let path: PathAndQuery = path
+            .filter(|_| request.method() != Method::CONNECT)
+            .ok_or("this gateway forwards requests for a path only")?;
         println!("{} {}", request.method(), path.path());
         let uri = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(path);
         *request.uri_mut() = uri.build()?;
-        // The client below speaks HTTP/1.1, and names the host that the URI does.
+        // The inner client speaks HTTP/1.1, and sets the Host header from the URI.
         *request.version_mut() = Version::HTTP_11;
         remove_hop_by_hop(request.headers_mut());
         request.headers_mut().remove(HOST);
@@ -94,7 +99,8 @@ impl Upstream {
     }
 }
 
-/// Removes what is meant for the next hop alone: what `Connection` names, and RFC 9110's own list (section 7.6.1).
+/// Removes the headers that are for the next hop only: those that `Connection` names, and the list of RFC 9110 (section
+/// 7.6.1).
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -118,12 +124,7 @@ async fn explain(error: BoxError) -> Response {
         Some(AuthError::Service { .. }) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::BAD_REQUEST,
     };
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        reason += &format!(": {error}");
-        cause = error.source();
-    }
+    let reason = format!("{:#}", anyhow::Error::from_boxed(error)); // with its causes
     println!("{status}: {reason}");
     (status, reason).into_response()
 }

@@ -1,17 +1,14 @@
 //! The examples, run as a user runs them. `child::run` runs one that ends, `child::Served` one that serves.
 
 use axum::{Extension, Router, body::Body, response::Response};
-use http::Request;
-use http_body_util::BodyExt;
-use tower::{ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{Authenticated, Credentials, LogentriesVerifyLayer};
 
 use crate::{
     canonical::vectors::Vector,
     support::{
         KEY_ID, OWNER_KEY, USERS,
-        child::{self, Ran, Served},
-        credentials, hyper_client, layer_for,
+        child::{self, Ran},
+        credentials,
         server::{self, record_and},
         tls,
     },
@@ -50,7 +47,7 @@ async fn hyper_client_exit_status() {
     assert!(ran.stdout.starts_with("401 Unauthorized"), "{ran:?}");
     let ran = child::run("hyper_client", &["no origin"]).await;
     assert_eq!((ran.code, &*ran.stdout), (Some(1), ""), "{ran:?}");
-    assert!(ran.stderr.starts_with("not an origin: "), "{ran:?}");
+    assert!(ran.stderr.starts_with("Error: not an origin: "), "{ran:?}");
 }
 
 #[tokio::test]
@@ -81,7 +78,7 @@ async fn reqwest_redirects_stops_at_untrusted_origin() {
     let (origin, _) = sent_to(foreign).await;
     let ran = child::run("reqwest_redirects", &[&origin]).await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.contains("UntrustedOrigin"), "{ran:?}");
+    assert!(ran.stderr.starts_with("Error: refusing to send credentials to"), "{ran:?}");
     assert!(unreached.take().is_empty());
 }
 
@@ -89,23 +86,6 @@ async fn reqwest_redirects_stops_at_untrusted_origin() {
 async fn upload_file_streams_what_it_hashed() {
     let ran = child::run("upload_file", &["--mib", "8"]).await;
     assert_wrote(&ran, &["8388608 bytes", "Hashed", "200 OK", "Peak memory"]);
-}
-
-#[tokio::test]
-async fn stand_in_keeps_what_a_client_adds() {
-    let api = Served::start("stand_in", &[]).await;
-    let client = ServiceBuilder::new().layer(layer_for(&api.origin)).service(hyper_client());
-    let uri = format!("{}{USERS}", api.origin);
-
-    let user = r#"{"user":{"email":"john@smyth.com","first_name":"John","last_name":"Smyth"}}"#;
-    let added = client.clone().oneshot(Request::post(&uri).body(Body::from(user)).unwrap()).await.unwrap();
-    assert!(added.status().is_success(), "{added:?}");
-    let listed = client.oneshot(Request::get(&uri).body(Body::empty()).unwrap()).await.unwrap();
-    let listed = listed.into_body().collect().await.unwrap().to_bytes();
-    assert!(String::from_utf8_lossy(&listed).contains("john@smyth.com"), "{listed:?}");
-
-    let bare = hyper_client().oneshot(Request::get(&uri).body(Body::empty()).unwrap()).await.unwrap();
-    assert_eq!(bare.status(), 401);
 }
 
 #[tokio::test]
@@ -117,7 +97,7 @@ async fn missing_keys_are_named() {
         }
         let ran = child::finish(&mut command).await;
         assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.stderr.contains("NoKeysInEnv"), "{ran:?}");
+        assert!(ran.stderr.starts_with("Error: no Logentries key in the environment"), "{ran:?}");
     }
 }
 
@@ -200,21 +180,21 @@ mod gen_signature {
             arguments
         };
         let cases = [
-            (vec![], "5 arguments are needed, and 0 given"),
-            (good[..4].to_vec(), "5 arguments are needed, and 4 given"),
-            ([&good[..], &["more"]].concat(), "5 arguments are needed, and 6 given"),
-            ([&["--dryrun"], &good[..]].concat(), "no option --dryrun"),
-            ([&["--date", "yesterday"], &good[..]].concat(), "--date takes a date"),
+            (vec![], "arguments were not provided"),
+            (good[..4].to_vec(), "<BODY>"),
+            ([&good[..], &["more"]].concat(), "unexpected argument 'more'"),
+            ([&["--dryrun"], &good[..]].concat(), "unexpected argument '--dryrun'"),
+            ([&["--date", "yesterday"], &good[..]].concat(), "'--date <DATE>'"),
             ([&["--url", "127.0.0.1"], &good[..]].concat(), "not an origin"),
             (with(0, "with blank"), "whitespace"),
             (with(1, "an:id"), "':'"),
             (with(2, "GE T"), "invalid HTTP method"),
-            (with(3, "https://rest.logentries.com/"), "<uri> is a path"),
+            (with(3, "https://rest.logentries.com/"), "it is a path: name the origin with --url"),
         ];
         for (arguments, problem) in cases {
             let ran = gen_signature(&arguments).await;
             assert_eq!((ran.code, &*ran.stdout), (Some(2), ""), "{ran:?}");
-            assert!(ran.stderr.contains(problem) && ran.stderr.contains("usage: gen_signature"), "{ran:?}");
+            assert!(ran.stderr.contains(problem) && ran.stderr.contains("--help"), "{ran:?}");
         }
     }
 }
