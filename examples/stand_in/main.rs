@@ -7,7 +7,8 @@
 //!     cargo run --example stand_in -- --rate-limit 20             # 429 after 20 requests, for the rest of 15 minutes
 //!
 //! It checks keys, signatures and dates as the API does, and takes bodies of up to 64 MiB. What is created lives in memory,
-//! until Ctrl-C. Queries take a few polls and find the same events whatever their statement filters.
+//! until Ctrl-C. The answer to an invalid signature says what should have been signed. Queries take a few polls, and find
+//! the same events whatever their statement filters.
 //!
 //! The keys are those of the environment variables that `Credentials::from_env` reads. If none is set, it makes some up and
 //! prints them for a shell to export. It listens on 127.0.0.1 only.

@@ -53,6 +53,7 @@ pub(crate) fn app(settings: Settings) -> Router {
         .route("/management/accounts/{account}/owners", get(owners))
         .route("/management/organizations/apikeys", get(organization_api_keys));
     let clock = move || clock_ahead_by(clock_offset);
+    let verify = LogentriesVerifyLayer::new(credentials).clock(clock).body_limit(BODY_LIMIT).explain_rejections(true);
     // Each layer is outside the ones above it.
     Router::new()
         .merge(api.clone())
@@ -60,7 +61,7 @@ pub(crate) fn app(settings: Settings) -> Router {
         .fallback(|| async { NOT_FOUND })
         .layer(from_fn_with_state(Limiter::new(rate_limit), rate_limit::limit))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(LogentriesVerifyLayer::new(credentials).clock(clock).body_limit(BODY_LIMIT))
+        .layer(verify)
         .layer(map_response(move |response: Response| async move { dated(response, clock()) }))
         .layer(from_fn(move |request: Request, next: Next| async move {
             tokio::time::sleep(latency).await;

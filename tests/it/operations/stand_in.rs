@@ -1,6 +1,6 @@
 //! The example of that name, with clients behind the signing layer.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
@@ -11,7 +11,8 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_logentries_auth::sign::ClockSkewCorrected;
 
 use crate::support::{
-    LOGS, READ_ONLY_KEY, READ_WRITE_KEY, USERS, child::Served, hyper_client, layer_for, with_timeout,
+    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, USERS, child::Served, hyper_client, layer_for, wire,
+    with_timeout,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -323,4 +324,22 @@ async fn requests_without_a_key_are_refused() {
         let bare = api.request(Method::GET, path).body(Body::empty()).unwrap();
         assert_eq!(hyper_client().oneshot(bare).await.unwrap().status(), 401, "{path}");
     }
+}
+
+#[tokio::test]
+async fn invalid_signature_is_explained() {
+    let api = StandIn::start(&[]).await;
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let signed = |method| wire::signature(OWNER_KEY, method, "application/json", &date, USERS, b"");
+    let request = |method| {
+        let request = api.request(Method::GET, USERS).header("date", &date).header("content-type", "application/json");
+        let credential = format!("{KEY_ID}:{}", signed(method));
+        hyper_client().oneshot(request.header("authorization-api-key", credential).body(Body::empty()).unwrap())
+    };
+    assert_eq!(with_timeout(request("GET")).await.unwrap().status(), 200);
+    let refused = with_timeout(request("POST")).await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let body: Value = serde_json::from_slice(&refused.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    let start = format!("GETapplication/json{date}{}", USERS.trim_start_matches('/'));
+    assert!(body["canonicalString"].as_str().unwrap().starts_with(&start), "{body}");
 }
