@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -11,8 +12,8 @@ use tower::{ServiceBuilder, ServiceExt};
 use tower_logentries_auth::sign::ClockSkewCorrected;
 
 use crate::support::{
-    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, USERS, child::Served, hyper_client, layer_for, wire,
-    with_timeout,
+    KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, USERS, child::Served, hyper_client, layer_for,
+    sockets::Socket, wire, with_timeout,
 };
 
 const MIB: usize = 1024 * 1024;
@@ -291,9 +292,19 @@ async fn bodies_of_64_mib_are_taken_and_longer_ones_are_not() {
     for (path, singular) in [(USERS, "user"), (LOGS, "log")] {
         let created = api.send(Method::POST, path, of_size(singular, 64 * MIB)).await;
         assert_eq!(created.status(), StatusCode::CREATED);
-        drop(created);
-        api.error(413, Method::POST, path, &of_size(singular, 64 * MIB + 1)).await;
     }
+    api.error(413, Method::POST, LOGS, &of_size("log", 64 * MIB + 1)).await;
+    // A signed one is refused by its head.
+    let mut socket = Socket::connect(&api.served.origin).await;
+    let (date, signature) = (httpdate::fmt_http_date(SystemTime::now()), STANDARD.encode([0; 20]));
+    let head = format!(
+        "POST {USERS} HTTP/1.1\r\nhost: a\r\ndate: {date}\r\nauthorization-api-key: {KEY_ID}:{signature}\r\n\
+         content-length: {}\r\n\r\n",
+        64 * MIB + 1
+    );
+    socket.send(head).await;
+    let refused = socket.receive().await;
+    assert!(refused.starts_with("HTTP/1.1 413"), "{refused}");
 }
 
 #[tokio::test]

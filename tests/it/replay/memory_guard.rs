@@ -3,16 +3,17 @@
 use std::{collections::HashSet, thread};
 
 use axum::body::Body;
+use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use http::{Request, Response};
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, StreamBody, channel::Channel};
 use proptest::prelude::*;
 use tower_logentries_auth::replay::{MemoryReplayGuard, RejectReplaysLayer, ReplayRejection};
 
 use super::{outcome, send};
 use crate::support::{
-    SIGNED_AT, bodies,
+    SIGNED_AT,
     clock::{ManualClock, date},
     verifying::TestRequest,
 };
@@ -60,14 +61,14 @@ async fn replay_that_is_completed_late_does_not_pass_a_guard_that_forgot() {
         assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT, 7)).await).await, None);
 
         clock.set(SIGNED_AT + TOLERANCE);
-        let (sender, body) = bodies::channel();
+        let (mut sender, body) = Channel::<Bytes>::new(1);
         let mut replay = Box::pin(send(&replays, &clock, request_of(SIGNED_AT, 7).map(|_| Body::new(body))));
         assert!(replay.as_mut().now_or_never().is_none());
 
         // Another request takes the only place there is, as soon as the guard may forget.
         clock.set(SIGNED_AT + completed);
         assert_eq!(outcome(send(&replays, &clock, request_of(SIGNED_AT + completed, 7)).await).await, others);
-        sender.send(Frame::data(vec![7].into())).unwrap();
+        sender.send_data(vec![7].into()).await.unwrap();
         drop(sender);
         let replay = replay.await;
         let kind = replay.extensions().get::<ReplayRejection>().map(ReplayRejection::kind);

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::Request;
-use http_body::Frame;
+use http_body_util::channel::Channel;
 use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection};
 
 use crate::support::{
-    READ_WRITE_KEY, SIGNED_AT, TEAMS, bodies,
+    READ_WRITE_KEY, SIGNED_AT, TEAMS,
     clock::{ManualClock, date},
     verifying::{TestRequest, present, verifier, with_api_key},
 };
@@ -22,11 +23,11 @@ async fn complete_after(
 ) -> Result<(), Rejection> {
     let clock = ManualClock::at(SIGNED_AT);
     let layer = layer.clock(clock.reading());
-    let (sender, body) = bodies::channel();
+    let (mut sender, body) = Channel::<Bytes>::new(1);
     let mut presented = Box::pin(present(&layer, request.map(|_| Body::new(body))));
     assert!(presented.as_mut().now_or_never().is_none());
     clock.set(SIGNED_AT + secs);
-    sender.send(Frame::data(TestRequest::CREATE.body.into())).unwrap();
+    sender.send_data(TestRequest::CREATE.body.into()).await.unwrap();
     drop(sender);
     presented.await.map(drop)
 }
@@ -75,7 +76,7 @@ async fn body_with_an_api_key_may_take_any_time() {
     let request = with_api_key("POST", TEAMS, READ_WRITE_KEY);
     let clock = ManualClock::at(SIGNED_AT);
     let layer = verifier().clock(clock.reading());
-    let (sender, body) = bodies::channel();
+    let (sender, body) = Channel::<Bytes>::new(1);
     let mut presented = Box::pin(present(&layer, request.map(|_| Body::new(body))));
     assert!(presented.as_mut().now_or_never().is_none());
     clock.set(SIGNED_AT + 100_000);
