@@ -4,9 +4,9 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use http::Method;
 
-/// What a key grants. Each access includes the ones before it: `ReadOnly < ReadWrite < Owner`.
+/// The access that a key grants or a resource requires. Each includes the ones before it: `ReadOnly < ReadWrite < Owner`.
 ///
-/// [`Access::required_for`] is the API's own table. An `Access` in the extensions of a request overrides it:
+/// [`Access::required_for`] has the API's own table. An `Access` in the extensions of a request overrides it:
 ///
 /// ```
 /// use http::Request;

@@ -168,8 +168,9 @@ impl Target<'_> {
     }
 }
 
-/// Error of a text that is not an origin, or not one that may be trusted. The text itself is not repeated, because it
-/// may contain a password.
+/// Error of an origin that cannot be used: the text is not an origin, or one that must not be trusted.
+///
+/// The text is not repeated, because it may contain a password.
 #[derive(Debug)]
 pub struct InvalidOrigin {
     reason: Reason,

@@ -31,7 +31,7 @@ use http_body::{Body, Frame, SizeHint};
 /// );
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct BufferedBody {
     /// Separate from the rest, so that a body in one piece needs no allocation. Empty if no byte is left.
     first: Bytes,
