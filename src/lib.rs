@@ -118,8 +118,8 @@
 //! - While a body is buffered, the layer holds the readiness of the inner service: an inner
 //!   [`ConcurrencyLimit`](https://docs.rs/tower/0.5/tower/limit/concurrency/struct.ConcurrencyLimit.html) counts a slow
 //!   upload from its first byte.
-//! - Joining the chunks of a body takes its size once more in memory. Body types that are `From<Bytes>` require this; a
-//!   [`rebuild_body`](LogentriesAuthLayer::rebuild_body) closure can keep the chunks.
+//! - A body in several chunks is copied into one, because body types that are `From<Bytes>` require this. A
+//!   [`rebuild_body`](LogentriesAuthLayer::rebuild_body) closure can keep chunks of 8 KiB and more without copying.
 //! - By default, a reqwest client follows redirects and sends the credential headers along. Build it with
 //!   [`redirect::Policy::none()`][no-redirects].
 //! - A reqwest client adds its default headers after all layers have run. A default Content-Type is harmless, because

@@ -12,14 +12,15 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header::MaxSizeReached};
 use http_body::{Body, Frame, SizeHint};
 
-/// A body that was read to be signed or verified, with its chunks and trailers.
+/// A body that was read to be signed or verified, with its trailers.
 ///
 /// The closure given to `rebuild_body` of either layer receives it, and returns the body type of the inner service. It
 /// implements [`Body`], so boxing it is often enough. Converting it to [`Bytes`] joins the chunks and discards the
 /// trailers.
 ///
 /// `size_hint` is exact, so the body is sent with `Content-Length`. A body with trailers has no exact size, because
-/// HTTP/1 sends trailers only with chunked encoding. Chunks are not copied, except those under 8 KiB after the first.
+/// HTTP/1 sends trailers only with chunked encoding. A body in one chunk is not copied. Of several, those under 8 KiB are
+/// copied into longer ones, or all into one where [`RebuildBody::joins_chunks`](crate::RebuildBody::joins_chunks) says so.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -82,7 +83,7 @@ impl BufferedBody {
         more.iter().try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
     }
 
-    fn next(&mut self) -> Option<Bytes> {
+    pub(super) fn next(&mut self) -> Option<Bytes> {
         let chunk = match mem::take(&mut self.first) {
             first if first.is_empty() => self.rest.pop_front()?,
             first => first,

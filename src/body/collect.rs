@@ -6,23 +6,22 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 use tower::BoxError;
 
-use super::{BodyError, BufferedBody, Drain};
+use super::{BodyError, BufferedBody, Drain, chunks::Chunks};
 use crate::BodyDigest;
 
 /// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.
 const MAX_HASH_PER_POLL: usize = 1024 * 1024;
 /// What a frame costs beside its bytes, so that a body of empty frames yields as well.
 const FRAME_COST: usize = 256;
-/// Chunks shorter than this are joined. hyper hands out slices of its 8 KiB read buffers, and keeping a small one keeps
-/// the whole buffer.
-const MIN_CHUNK: usize = 8 * 1024;
+/// What a trailer counts for beside its text, because a header map keeps about that much for each.
+const TRAILER_COST: usize = 128;
 
 pin_project! {
     /// Reads a body to its end, hashing its chunks as they arrive.
@@ -31,22 +30,20 @@ pin_project! {
         body: B,
         claimed: SizeHint,
         limit: usize,
-        read: BufferedBody,
+        chunks: Chunks,
         trailers_len: usize,
-        // Short chunks, not yet joined into one.
-        short: BytesMut,
         sha256: Sha256,
         unhashed: Bytes,
     }
 }
 
 impl<B: Body> Collect<B> {
-    /// Reads up to `limit` bytes. A body whose size hint exceeds the limit fails before it is read.
-    pub(crate) fn new(body: B, limit: usize) -> Self {
+    /// Reads up to `limit` bytes, into one chunk if `joins_chunks`. A body whose size hint exceeds the limit fails before it
+    /// is read.
+    pub(crate) fn new(body: B, limit: usize, joins_chunks: bool) -> Self {
         let claimed = body.size_hint();
-        let read = BufferedBody::default();
-        let (short, sha256, unhashed) = (BytesMut::new(), Sha256::new(), Bytes::new());
-        Self { body, claimed, limit, read, trailers_len: 0, short, sha256, unhashed }
+        let chunks = Chunks::new(joins_chunks, &claimed, limit);
+        Self { body, claimed, limit, chunks, trailers_len: 0, sha256: Sha256::new(), unhashed: Bytes::new() }
     }
 }
 
@@ -92,7 +89,8 @@ impl<B: Body> Collect<B> {
     /// Drops what was read, and reads on without keeping anything.
     pub(crate) fn poll_drain(self: Pin<&mut Self>, drain: &mut Drain, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        (*this.read, *this.short, *this.unhashed) = Default::default();
+        this.chunks.clear();
+        this.unhashed.clear();
         drain.poll(this.body, cx)
     }
 
@@ -111,59 +109,42 @@ impl<B: Body> Collect<B> {
         match frame.into_data() {
             Ok(mut data) => {
                 let this = self.as_mut().project();
-                let len = this.read.len() + this.short.len() + *this.trailers_len;
+                let len = this.chunks.len().saturating_add(*this.trailers_len);
                 if data.remaining() > this.limit.saturating_sub(len) {
                     return Err(BodyError::TooLarge { limit: *this.limit });
                 }
                 let chunk = data.copy_to_bytes(data.remaining());
                 self.as_mut().hash(&chunk, budget);
-                self.keep(chunk);
+                self.project().chunks.push(chunk);
             }
             Err(frame) => {
                 let trailers = frame.into_trailers().unwrap_or_default();
                 self.as_mut().count_trailers(&trailers)?;
-                self.project().read.push_trailers(trailers).map_err(|full| BodyError::Read(full.into()))?;
+                self.project().chunks.push_trailers(trailers).map_err(|full| BodyError::Read(full.into()))?;
             }
         }
         Ok(())
     }
 
-    /// Counts trailers against the limit, as HTTP/1 would send them.
+    /// Counts trailers against the limit.
     fn count_trailers(self: Pin<&mut Self>, trailers: &HeaderMap) -> Result<(), BodyError> {
         let this = self.project();
-        let lines = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
-        *this.trailers_len = lines.fold(*this.trailers_len, usize::saturating_add);
-        if this.read.len().saturating_add(this.short.len()).saturating_add(*this.trailers_len) > *this.limit {
+        let sizes = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
+        *this.trailers_len = sizes.fold(*this.trailers_len, usize::saturating_add);
+        if this.chunks.len().saturating_add(*this.trailers_len) > *this.limit {
             return Err(BodyError::TooLarge { limit: *this.limit });
         }
         Ok(())
     }
 
-    fn keep(self: Pin<&mut Self>, chunk: Bytes) {
-        let this = self.project();
-        if chunk.len() < MIN_CHUNK && this.read.len() > 0 {
-            this.short.extend_from_slice(&chunk);
-        } else if !chunk.is_empty() {
-            flush(this.short, this.read);
-            this.read.push(chunk);
-        }
-    }
-
     fn finish(self: Pin<&mut Self>) -> Result<(BufferedBody, BodyDigest), BodyError> {
         let this = self.project();
-        flush(this.short, this.read);
-        let read = mem::take(this.read);
+        let read = this.chunks.finish();
         let len = read.len() as u64;
         if len < this.claimed.lower() || this.claimed.upper().is_some_and(|upper| len > upper) {
             return Err(BodyError::LengthMismatch { read: read.len() });
         }
         let digest = BodyDigest::from_sha256(this.sha256.finalize_reset().into());
         Ok((read, digest))
-    }
-}
-
-fn flush(short: &mut BytesMut, read: &mut BufferedBody) {
-    if !short.is_empty() {
-        read.push(short.split().freeze());
     }
 }

@@ -1,10 +1,11 @@
 //! Request bodies that are read to be signed or verified, and rebuilt afterwards.
 //!
-//! [`Collect`] reads and hashes a body, [`BufferedBody`] holds it, and [`RebuildBody`] converts it back to the body
+//! [`Collect`] reads and hashes a body, [`BufferedBody`] holds its `chunks`, and [`RebuildBody`] converts it back to the body
 //! type of the inner service. A [`BodySource`] is never held: it is read anew each time. [`Drain`] reads the rest of a
 //! rejected body, and holds nothing. `response` is the response body of the layers on the server's side.
 
 mod buffered;
+mod chunks;
 mod collect;
 mod drain;
 #[cfg(feature = "fs")]

@@ -15,19 +15,29 @@ use super::BufferedBody;
 pub trait RebuildBody<B> {
     /// Rebuilds the body, or returns `None` if `B` cannot carry its trailers.
     fn rebuild(&self, body: BufferedBody) -> Option<B>;
+
+    /// Returns whether `rebuild` joins the chunks of a body, as converting it to [`Bytes`] does. Defaults to `false`.
+    ///
+    /// They are then joined as they arrive, which takes less memory than joining them at the end.
+    fn joins_chunks(&self) -> bool {
+        false
+    }
 }
 
 /// Rebuilds bodies that are `From<Bytes>`, such as [`Full<Bytes>`](http_body_util::Full), `axum::body::Body` and
 /// `reqwest::Body`. This is the default.
 ///
-/// Several chunks are joined into one, which takes the size of the body once more in memory. A body with trailers is an
-/// error, because [`Bytes`] cannot hold them.
+/// Several chunks are copied into one as they arrive. A body with trailers is an error, because [`Bytes`] cannot hold them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RebuildFromBytes;
 
 impl<B: From<Bytes>> RebuildBody<B> for RebuildFromBytes {
     fn rebuild(&self, body: BufferedBody) -> Option<B> {
         body.trailers().is_none().then(|| Bytes::from(body).into())
+    }
+
+    fn joins_chunks(&self) -> bool {
+        true
     }
 }
 

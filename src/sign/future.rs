@@ -70,9 +70,12 @@ where
         rebuild: R,
         request: Req,
         pending: PendingSignature,
-    ) -> Self {
+    ) -> Self
+    where
+        R: RebuildBody<Req::Body>,
+    {
         let (head, body) = request.split();
-        let body = signer.collect(body);
+        let body = signer.collect(body, &rebuild);
         Self { state: State::Collecting { body, rest: Some(Unsigned { service, signer, rebuild, head, pending }) } }
     }
 

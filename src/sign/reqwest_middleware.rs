@@ -72,7 +72,7 @@ impl<R: RebuildBody<reqwest::Body>> LogentriesAuthMiddleware<R> {
             Prepared::Ready(skew_check) => Ok((request, skew_check)),
             Prepared::NeedsBody(pending) => {
                 let (head, body) = request.split();
-                let collected = self.signer.collect(body).await;
+                let collected = self.signer.collect(body, &self.rebuild).await;
                 self.signer.sign_buffered(head, collected, pending, &self.rebuild)
             }
         }

@@ -203,8 +203,8 @@ impl Signer {
     }
 
     /// Starts to read a body that has to be signed.
-    pub(crate) fn collect<B: Body>(&self, body: B) -> Collect<B> {
-        Collect::new(body, self.body_limit)
+    pub(crate) fn collect<B: Body>(&self, body: B, rebuild: &impl RebuildBody<B>) -> Collect<B> {
+        Collect::new(body, self.body_limit, rebuild.joins_chunks())
     }
 
     /// Rebuilds a request around the body that was read, and signs it.

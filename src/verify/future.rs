@@ -114,6 +114,7 @@ where
     fn authorize<K: KeyStore>(
         self,
         verifier: &Verifier,
+        rebuild: &impl RebuildBody<ReqBody>,
         stored: Result<Option<StoredKey>, K::Error>,
     ) -> State<S, K, ReqBody> {
         let Self { service, request, credentials } = self;
@@ -125,7 +126,7 @@ where
             Ok(Authorization::AwaitingSignature(signature)) => {
                 let (head, body) = request.into_parts();
                 if !body.is_end_stream() {
-                    let body = Collect::new(body, verifier.body_limit);
+                    let body = Collect::new(body, verifier.body_limit, rebuild.joins_chunks());
                     let unverified = Unverified { service, head, signature };
                     return State::Reading { body, purpose: Purpose::Verify(Some(unverified)) };
                 }
@@ -199,7 +200,7 @@ where
         log(&head, &rejection);
         match verifier.drain(&head, &body, true) {
             drain @ Some(_) => {
-                Self::Reading { body: Collect::new(body, 0), purpose: Purpose::Drain(drain, Some(rejection)) }
+                Self::Reading { body: Collect::new(body, 0, false), purpose: Purpose::Drain(drain, Some(rejection)) }
             }
             None => Self::Rejected { rejection: Some(rejection) },
         }
@@ -223,7 +224,7 @@ where
             let next = match state.as_mut().project() {
                 StateProj::LookingUp { lookup, rest } => {
                     let stored = ready!(lookup.poll(cx));
-                    rest.take().expect("taken once, with the state").authorize(this.verifier, stored)
+                    rest.take().expect("taken once, with the state").authorize(this.verifier, this.rebuild, stored)
                 }
                 StateProj::Reading { mut body, purpose } => match purpose {
                     Purpose::Verify(unverified) => {

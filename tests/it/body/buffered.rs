@@ -211,10 +211,19 @@ async fn empty_trailers_are_none() {
 }
 
 #[tokio::test]
-async fn tiny_chunks_are_joined() {
+async fn tiny_chunks_are_copied_into_blocks() {
     let body = buffered(vec![Data(b"x"); 100_000]).await;
     assert_eq!(body.size_hint().exact(), Some(100_000));
-    assert_eq!(places_of(body).await.iter().map(|(_, len)| *len).collect::<Vec<_>>(), [1, 99_999]);
+    assert_eq!(places_of(body).await.iter().map(|(_, len)| *len).collect::<Vec<_>>(), [1, 65_536, 34_463]);
+}
+
+#[tokio::test]
+async fn chunks_are_joined_for_bodies_made_of_bytes() {
+    let chunks = [1, 8192, 3, 70_000].map(|len| Act::Bytes(vec![b'x'; len].into()));
+    for script in [Scripted::new(chunks.clone()), Scripted::new(chunks).claiming(78_196)] {
+        let body = pass(&layer(), signed(script)).await.unwrap().into_body();
+        assert_eq!(places_of(body).await.iter().map(|(_, len)| *len).collect::<Vec<_>>(), [78_196]);
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tower_logentries_auth::{
 };
 
 use crate::support::{
-    LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at,
+    LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at, cases,
     clients::{all_ways, auth_error, builder},
     credentials, layer_for,
     server::{record, refused_port, serve},
@@ -106,7 +106,7 @@ fn any_url_arrives_as_signed() {
     let (origin, recording) = runtime.block_on(record());
     let layer = layer_for(&origin).access(|_, _| Access::Owner);
     let client = layer.layer(http());
-    proptest!(ProptestConfig::with_cases(128), |(path in "(/[!-~é ]{0,6}){1,4}")| {
+    proptest!(cases(128), |(path in "(/[!-~é ]{0,6}){1,4}")| {
         let url: Url = format!("{origin}{path}").parse()?;
         match runtime.block_on(client.clone().oneshot(Request::new(Method::GET, url))) {
             Ok(_) => prop_assert_eq!(recording.only().signature_error(), None),

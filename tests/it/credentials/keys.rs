@@ -87,7 +87,7 @@ fn debug_shows_the_id_and_hides_keys() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::support::cases(1_000))]
 
     #[test]
     fn key_is_visible_ascii(text in prop_oneof!["[!-~]{0,40}", "[ -\u{7f}]{1,9}", "\\PC{0,9}", ".{0,9}"]) {

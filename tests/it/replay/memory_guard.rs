@@ -13,7 +13,7 @@ use tower_logentries_auth::replay::{MemoryReplayGuard, RejectReplaysLayer, Repla
 
 use super::{outcome, send};
 use crate::support::{
-    SIGNED_AT,
+    SIGNED_AT, cases,
     clock::{ManualClock, date},
     verifying::TestRequest,
 };
@@ -98,7 +98,7 @@ fn upload() -> impl Strategy<Value = u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases(64))]
 
     /// Against a set that forgets nothing: whatever passes, passes once, as long as there is room.
     #[test]

@@ -80,7 +80,7 @@ fn failures_of_the_body() -> Vec<Failure> {
             .of_body(Scripted::new([Act::Data(b"a body")]).claiming(7)),
         fails(AuthError::UnsupportedTrailers, |head| head)
             .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())]))
-            .with_layer(|layer| layer.body_limit(64)),
+            .with_layer(|layer| layer.body_limit(256)),
     ]
 }
 

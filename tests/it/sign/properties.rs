@@ -13,7 +13,7 @@ use tower_logentries_auth::{
     Access, AuthError, BodyDigest, CanonicalRequest, LogentriesAuthLayer, OwnerKey, Signature,
 };
 
-use crate::support::{KEY_ID, OWNER_KEY, SIGNED_AT, USERS, at, clock::date, credentials, layer_for, wire};
+use crate::support::{KEY_ID, OWNER_KEY, SIGNED_AT, USERS, at, cases, clock::date, credentials, layer_for, wire};
 
 const ORIGIN: &str = "http://a.example:80";
 
@@ -70,7 +70,7 @@ fn header_value() -> impl Strategy<Value = HeaderValue> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(cases(1_000))]
 
     #[test]
     fn signature_parses_in_one_spelling(text in near("6Rkb2bUtnF4VG1ku65pGOCuAUpA=", "=+/AZ09-_ \n")) {

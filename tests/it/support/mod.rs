@@ -16,6 +16,7 @@ pub(crate) mod verifying;
 pub(crate) mod wire;
 
 use std::{
+    env,
     error::Error,
     time::{Duration, SystemTime},
 };
@@ -25,6 +26,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use proptest::prelude::ProptestConfig;
 use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
 
 pub(crate) const KEY_ID: &str = "f2a5b1de-0b6c-4e0e-9d0c-6a1c2b3d4e5f";
@@ -52,6 +54,14 @@ pub(crate) fn credentials() -> Credentials {
 /// A clock that stands still.
 pub(crate) fn at(second: u64) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
     move || SystemTime::UNIX_EPOCH + Duration::from_secs(second)
+}
+
+/// How many cases a property is tried with, unless `PROPTEST_CASES` says so.
+pub(crate) fn cases(many: u32) -> ProptestConfig {
+    match env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(many),
+    }
 }
 
 /// A layer with all three keys.

@@ -227,7 +227,7 @@ fn with_signature(mut request: Request<Bytes>, signature: &str) -> Request<Bytes
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::support::cases(64))]
 
     #[test]
     fn valid_signature_is_no_mistake(request in any_request()) {

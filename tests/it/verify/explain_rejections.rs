@@ -191,7 +191,7 @@ async fn neither_a_key_nor_a_signature_is_in_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::support::cases(64))]
 
     /// Whatever a client can put into a path and a Content-Type, what comes back is JSON, and the same text.
     #[test]

@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use tower_logentries_auth::{Rejection, verify::MalformedRequest};
 
 use crate::support::{
-    READ_WRITE_KEY, USERS,
+    READ_WRITE_KEY, USERS, cases,
     verifying::{present, verifier, with_api_key},
 };
 
@@ -194,7 +194,7 @@ fn fragment() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(cases(5_000))]
 
     #[test]
     fn passing_paths_are_no_owner_resource_to_any_parser(

@@ -11,7 +11,7 @@ use tower_logentries_auth::{Access, LogentriesAuthLayer, Rejection};
 use crate::support::{
     KEY_ID, OWNER_KEY, READ_WRITE_KEY, SIGNED_AT, USERS, at,
     bodies::{Act, Scripted},
-    credentials,
+    cases, credentials,
     verifying::{DATE, METHODS, TestRequest, mirror, present, verifier},
     wire,
 };
@@ -95,7 +95,7 @@ fn with_a_bit_flipped(signable: &Signable, field: Field, at: proptest::sample::I
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(cases(500))]
 
     #[test]
     fn signed_requests_pass_unchanged(signable in signable()) {
@@ -192,7 +192,7 @@ fn header_value() -> impl Strategy<Value = HeaderValue> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn noise_never_panics_or_passes(

@@ -26,13 +26,13 @@ use crate::support::{
 /// What a store says when it fails, and nobody outside may see.
 const STORE_FAILURE: &str = "postgres://admin:s3cret@db refused";
 
-/// All three keys; the id `down` makes the look-up fail. Bodies of up to 64 bytes.
+/// All three keys; the id `down` makes the look-up fail. Bodies of up to 256 bytes.
 fn layer() -> LogentriesVerifyLayer<impl KeyStore<Future: Send> + Send + Sync + 'static> {
     let store = |presented: PresentedKey| match &presented {
         PresentedKey::OwnerKeyId(id) if &**id == "down" => ready(Err(io::Error::other(STORE_FAILURE))),
         _ => ready(Ok::<Option<StoredKey>, _>(credentials().lookup(presented).into_inner().unwrap())),
     };
-    verifier_with(store).body_limit(64)
+    verifier_with(store).body_limit(256)
 }
 
 /// The answer of a layer around a service that must not be reached.
@@ -67,7 +67,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
         Act::Data(TestRequest::CREATE.body),
         Act::Trailers(HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())])),
     ]);
-    let long = TestRequest { body: &[b' '; 65], ..TestRequest::CREATE }.request();
+    let long = TestRequest { body: &[b' '; 257], ..TestRequest::CREATE }.request();
     let unknown = "the key is unknown or the signature is invalid";
     let doubled = "send one x-api-key or one authorization-api-key header";
     let form = "authorization-api-key takes a key id of at most 256 bytes, a colon and the base64 of 20 bytes";
@@ -104,7 +104,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
         (broken, "ReadBody {", 400, "bad_request", "the body could not be read"),
         (short, "BodyLengthMismatch { read: 4 }", 400, "bad_request", "the length of the body contradicts its headers"),
         (trailed, "UnsupportedTrailers", 400, "bad_request", "trailers are not accepted here"),
-        (long, "BodyTooLarge { limit: 64 }", 413, "body_too_large", "the body is too large"),
+        (long, "BodyTooLarge { limit: 256 }", 413, "body_too_large", "the body is too large"),
         (while_down, "KeyStoreUnavailable {", 503, "unavailable", "keys cannot be looked up at the moment"),
     ]
 }

@@ -1,0 +1,97 @@
+//! How the chunks of a body are kept while it is read, so that they take no more memory than they should.
+//!
+//! A chunk may keep far more than its bytes: hyper hands out slices of its read buffers, of 8 to 408 KiB. The first chunk is
+//! kept as it is, because it is often the whole body.
+
+use std::mem;
+
+use bytes::Bytes;
+use http::{HeaderMap, header::MaxSizeReached};
+use http_body::SizeHint;
+
+use super::BufferedBody;
+
+/// Chunks shorter than this are copied: keeping a small one may keep a whole read buffer. A longer one keeps one of up to
+/// twice its size.
+const MIN_CHUNK: usize = 8 * 1024;
+/// What short chunks are copied into, at most.
+const BLOCK: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Chunks {
+    body: BufferedBody,
+    /// Copied chunks, which follow those in `body`.
+    copied: Vec<u8>,
+    /// Whether all chunks are joined into one.
+    joins: bool,
+    /// How many bytes `copied` is expected to have at most, and how many it may have.
+    expected: usize,
+    limit: usize,
+}
+
+impl Chunks {
+    pub(super) fn new(joins: bool, claimed: &SizeHint, limit: usize) -> Self {
+        let (body, copied) = (BufferedBody::default(), Vec::new());
+        if !joins {
+            return Self { body, copied, joins, expected: BLOCK, limit: BLOCK };
+        }
+        let upper = claimed.upper().and_then(|upper| usize::try_from(upper).ok());
+        Self { body, copied, joins, expected: upper.unwrap_or(limit).min(limit), limit }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.body.len() + self.copied.len()
+    }
+
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        if chunk.is_empty() {
+            return;
+        }
+        if self.len() == 0 {
+            self.body.push(chunk);
+        } else if self.joins {
+            if let Some(first) = self.body.next() {
+                self.copy(&first);
+            }
+            self.copy(&chunk);
+        } else if chunk.len() < MIN_CHUNK {
+            if self.copied.len() + chunk.len() > BLOCK {
+                self.flush();
+            }
+            self.copy(&chunk);
+        } else {
+            self.flush();
+            self.body.push(chunk);
+        }
+    }
+
+    pub(super) fn push_trailers(&mut self, trailers: HeaderMap) -> Result<(), MaxSizeReached> {
+        self.body.push_trailers(trailers)
+    }
+
+    /// Copies a chunk. The capacity doubles, but not past what it is going to take.
+    fn copy(&mut self, chunk: &[u8]) {
+        let needed = self.copied.len() + chunk.len();
+        if needed > self.copied.capacity() {
+            let most = if needed <= self.expected { self.expected } else { self.limit };
+            let capacity = self.copied.capacity().saturating_mul(2).min(most).max(needed);
+            self.copied.reserve_exact(capacity - self.copied.len());
+        }
+        self.copied.extend_from_slice(chunk);
+    }
+
+    fn flush(&mut self) {
+        if !self.copied.is_empty() {
+            self.body.push(mem::take(&mut self.copied).into());
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.body, self.copied) = Default::default();
+    }
+
+    pub(super) fn finish(&mut self) -> BufferedBody {
+        self.flush();
+        mem::take(&mut self.body)
+    }
+}
