@@ -1,6 +1,7 @@
 //! Load, events, and the programs in `examples/`.
 
 mod examples;
+mod explain;
 mod keys_in_database;
 mod load;
 mod rejection_events;
