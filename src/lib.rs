@@ -93,6 +93,8 @@
 //! the owner key (RFC 2104), and is sent as `authorization-api-key: key-id:signature`. [`CanonicalRequest`] prints the
 //! string.
 //!
+#![doc = include_str!("guide/worked_example.md")]
+//!
 //! # Where the layer goes
 //!
 //! ```text

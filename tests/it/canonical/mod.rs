@@ -2,3 +2,4 @@
 
 mod python;
 pub(crate) mod vectors;
+mod worked_example;
