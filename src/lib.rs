@@ -160,7 +160,7 @@
 //! | `axum` (0.8) | Makes [`Authenticated`] an extractor; signatures under [`Router::nest`][nest] cover the original path; enables `drain` |
 //! | `drain` | Has [`LogentriesVerifyLayer`] read on after a rejection, so that HTTP/1 clients see the response |
 //! | `cache` | Adds `verify::CachedKeyStore`, which caches the answers of a key store |
-//! | `tracing` | Emits an event for each request, and a warning for each rejection, failure and clock correction |
+//! | `tracing` | Emits an event for each request and rejection, a warning for each request that is not sent and each clock correction, and an error if a key store fails |
 //!
 //! # Further reading
 //!

@@ -155,6 +155,17 @@ pub(crate) enum Target<'a> {
     Invalid,
 }
 
+impl<'a> Target<'a> {
+    /// Returns the origin, if the target names one.
+    #[cfg(feature = "retry")]
+    pub(crate) fn origin(self) -> Option<OriginRef<'a>> {
+        match self {
+            Self::Origin(origin) => Some(origin),
+            Self::MissingAuthority | Self::Invalid => None,
+        }
+    }
+}
+
 impl Target<'_> {
     pub(crate) fn of_uri(uri: &Uri) -> Target<'_> {
         let https = match (uri.scheme_str(), uri.authority()) {

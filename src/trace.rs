@@ -4,6 +4,8 @@
 //! to fix. Without feature `tracing` these functions are empty.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
+#[cfg(feature = "retry")]
+use http::StatusCode;
 use http::{HeaderMap, Method, Uri};
 use http_body::Body;
 
@@ -86,23 +88,43 @@ pub(crate) fn not_sent<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRe
 }
 
 #[cfg(feature = "retry")]
-pub(crate) fn retrying(method: &Method, path: &str, retry: usize, wait: std::time::Duration, reason: &'static str) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(target: SIGN, %method, path, retry, ?wait, reason, "request will be retried");
-}
-
-#[cfg(feature = "retry")]
-pub(crate) fn not_retried(method: &Method, path: &str, reason: &'static str) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(target: SIGN, %method, path, reason, "request will not be retried");
-}
-
-#[cfg(all(feature = "retry", feature = "reqwest"))]
-pub(crate) fn not_retryable(method: &Method, path: &str) {
+pub(crate) fn retrying<'a>(
+    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
+    status: Option<StatusCode>,
+    retry: usize,
+    wait: std::time::Duration,
+    reason: &'static str,
+) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
         target: SIGN,
-        %method, path,
+        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        status = status.map(|status| status.as_u16()), retry, ?wait, reason,
+        "request will be retried"
+    );
+}
+
+#[cfg(feature = "retry")]
+pub(crate) fn not_retried<'a>(
+    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
+    status: Option<StatusCode>,
+    reason: &'static str,
+) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: SIGN,
+        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        status = status.map(|status| status.as_u16()), reason,
+        "request will not be retried"
+    );
+}
+
+#[cfg(all(feature = "retry", feature = "reqwest"))]
+pub(crate) fn not_retryable<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(
+        target: SIGN,
+        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
         "request cannot be retried: its body is a stream, which cannot be cloned"
     );
 }

@@ -10,7 +10,7 @@ mod middleware;
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use tokio::time::Instant;
 use tower::{
     retry::{
@@ -26,7 +26,12 @@ use self::failure::Failure;
 pub use self::middleware::LogentriesRetryMiddleware;
 pub use self::{delay::RetryDelay, failure::AttemptError};
 use super::HttpResponse;
-use crate::trace;
+#[cfg(feature = "reqwest")]
+use super::request::sealed;
+use crate::{
+    origin::{OriginRef, Target},
+    trace::{self, Subject},
+};
 
 const DEFAULT_ATTEMPTS: usize = 3;
 const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
@@ -178,12 +183,12 @@ impl LogentriesRetryPolicy {
     }
 
     /// Returns the delay before the next attempt, or `None` if the result is final.
-    fn next_attempt<Res: HttpResponse, E: AttemptError>(
+    fn next_attempt<'a, Res: HttpResponse, E: AttemptError>(
         &mut self,
-        (method, path): (&Method, &str),
+        subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
         result: &mut Result<Res, E>,
     ) -> Option<RetryDelay> {
-        let Some(failure) = Failure::of(result, method, &self.statuses) else {
+        let Some(failure) = Failure::of(result, subject.method, &self.statuses) else {
             if result.as_ref().is_ok_and(|response| response.status().is_success()) {
                 self.budget.deposit();
             }
@@ -192,15 +197,16 @@ impl LogentriesRetryPolicy {
         if !self.has_attempts_left() {
             return None;
         }
+        let status = result.as_ref().ok().map(|response| response.status());
         match self.wait(failure) {
             Ok(wait) => {
                 self.progress.retries += 1;
                 self.progress.waited += wait;
-                trace::retrying(method, path, self.progress.retries, wait, failure.reason());
+                trace::retrying(subject, status, self.progress.retries, wait, failure.reason());
                 Some(RetryDelay::new(wait))
             }
             Err(reason) => {
-                trace::not_retried(method, path, reason);
+                trace::not_retried(subject, status, reason);
                 None
             }
         }
@@ -257,7 +263,9 @@ impl<B: Clone, Res: HttpResponse, E: AttemptError> Policy<Request<B>, Res, E> fo
     type Future = RetryDelay;
 
     fn retry(&mut self, request: &mut Request<B>, result: &mut Result<Res, E>) -> Option<RetryDelay> {
-        self.next_attempt((request.method(), request.uri().path()), result)
+        let (method, path) = (request.method(), request.uri().path());
+        let origin = || Target::of_uri(request.uri()).origin();
+        self.next_attempt(Subject { method, path, origin }, result)
     }
 
     fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
@@ -270,7 +278,7 @@ impl<Res: HttpResponse, E: AttemptError> Policy<reqwest::Request, Res, E> for Lo
     type Future = RetryDelay;
 
     fn retry(&mut self, request: &mut reqwest::Request, result: &mut Result<Res, E>) -> Option<RetryDelay> {
-        self.next_attempt((request.method(), request.url().path()), result)
+        self.next_attempt(subject(request), result)
     }
 
     fn clone_request(&mut self, request: &reqwest::Request) -> Option<reqwest::Request> {
@@ -279,8 +287,17 @@ impl<Res: HttpResponse, E: AttemptError> Policy<reqwest::Request, Res, E> for Lo
         }
         let clone = request.try_clone();
         if clone.is_none() {
-            trace::not_retryable(request.method(), request.url().path());
+            trace::not_retryable(subject(request));
         }
         clone
+    }
+}
+
+#[cfg(feature = "reqwest")]
+fn subject<'a>(request: &'a reqwest::Request) -> Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>> {
+    Subject {
+        method: request.method(),
+        path: request.url().path(),
+        origin: || sealed::HttpRequest::target(request).origin(),
     }
 }

@@ -3,9 +3,13 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::{Request, Response};
-use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
-use tower_logentries_auth::{AuthError, BodyDigest, LogentriesVerifyLayer, sign::UntrustedOrigins};
+use http_body_util::Full;
+use tower::{Layer, ServiceBuilder, ServiceExt, retry::RetryLayer, service_fn};
+use tower_logentries_auth::{
+    AuthError, BodyDigest, LogentriesRetryPolicy, LogentriesVerifyLayer, sign::UntrustedOrigins,
+};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::support::{
@@ -152,4 +156,22 @@ async fn subscriber_may_query_the_layer() {
     let response = layer.layer(server).oneshot(post(USERS, "a user")).await.unwrap();
     assert_eq!(response.status(), 401);
     assert_eq!(layer.clock_offset_secs(ORIGIN).unwrap(), 1200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_names_the_request_its_origin_and_the_status() {
+    let busy = service_fn(async |_: Request<Full<Bytes>>| Response::builder().status(503).body(Body::empty()));
+    let client = ServiceBuilder::new()
+        .layer(RetryLayer::new(LogentriesRetryPolicy::new()))
+        .layer(layer_for(ORIGIN))
+        .service(busy);
+    let request = Request::put(format!("{ORIGIN}{LOGS}?query=hidden")).body(Full::default()).unwrap();
+    let (response, log) = Log::of(client.oneshot(request)).await;
+    assert_eq!(response.unwrap().status(), 503);
+    let told = ours(&log);
+    let retries = told.iter().filter(|event| event.contains("will be retried")).count();
+    assert_eq!(retries, 2, "{told:?}");
+    let start =
+        format!("DEBUG sign: request will be retried method=PUT path=\"{LOGS}\" origin={ORIGIN} status=503 retry=");
+    assert!(told.iter().any(|event| event.starts_with(&start)), "{told:?}");
 }

@@ -79,6 +79,8 @@ async fn refused_connection_is_retried_for_idempotent_methods() {
             let (result, log) = Log::of(async { client.call(request(method.clone(), &origin, "a user")).await }).await;
             assert!(result.is_err());
             assert_eq!(log.matches("request will be retried").count(), retries, "{way}: {log}");
+            let target = format!("request will be retried method={method} path=\"{USERS}\" origin={origin} retry=");
+            assert_eq!(log.matches(&target).count(), retries, "{way}: {log}");
         }
     }
 }
