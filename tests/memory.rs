@@ -3,8 +3,11 @@
 
 use std::{
     convert::Infallible,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
+    thread::{self, JoinHandle},
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -175,6 +178,41 @@ fn a_rejected_body_is_drained_in_constant_memory() {
         assert_eq!(few, many);
         assert!(many < (kept + 2 * 64 * KIB) as u64, "{many}");
     }
+}
+
+/// Writes a request with an unknown key and a body of this length, on a thread of its own; returns the status line.
+fn upload(address: SocketAddr, len: usize) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("POST {LOGS} HTTP/1.1\r\nhost: x\r\nx-api-key: unknown\r\ncontent-length: {len}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        for chunk in vec![7; len].chunks(64 * KIB) {
+            stream.write_all(chunk).unwrap();
+        }
+        let mut line = [0; "HTTP/1.1 401".len()];
+        stream.read_exact(&mut line).unwrap();
+        String::from_utf8(line.to_vec()).unwrap()
+    })
+}
+
+#[test]
+fn a_body_of_50_mb_is_drained_from_a_socket_in_constant_memory() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let layer = LogentriesVerifyLayer::new(credentials()).drain_rejected(50_000_000);
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let client = upload(listener.local_addr().unwrap(), 50_000_000);
+    let app = Router::new().fallback(async || {}).layer(layer);
+    let info = measure(|| {
+        runtime.block_on(async {
+            tokio::spawn(async { axum::serve(listener, app).await });
+            while !client.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        });
+    });
+    assert_eq!(client.join().unwrap(), "HTTP/1.1 401");
+    // hyper's read buffer alone may grow to 408 KiB.
+    assert!(info.bytes_max < 1024 * KIB as u64, "{info:?}");
 }
 
 /// A request to `path` whose header map has room, and whose body is in as many chunks of this size.

@@ -35,6 +35,8 @@ use crate::{
 ///    [`explain_rejections`](Self::explain_rejections) is set.
 /// 4. If keys cannot be looked up, the response is 503. The request never passes.
 /// 5. The handler receives exactly the bytes that were sent, in the inner service's own body type.
+/// 6. With feature `drain`, which `axum` enables, a client that is rejected while it sends a body of up to 64 KiB sees the
+///    response. `drain_rejected` raises that.
 ///
 /// See [`guide::security`](crate::guide::security) for what the scheme does not protect, such as replays.
 ///

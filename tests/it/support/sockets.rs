@@ -22,19 +22,21 @@ impl Socket {
         self.stream.write_all(octets.as_ref()).await.unwrap();
     }
 
-    /// The next response, head and body, whose length has to be declared.
-    pub(crate) async fn receive(&mut self) -> String {
-        with_timeout(self.read_response()).await
-    }
-
-    async fn read_response(&mut self) -> String {
+    /// The head of the next response.
+    pub(crate) async fn receive_head(&mut self) -> String {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            head.push(self.stream.read_u8().await.unwrap().into());
+            head.push(with_timeout(self.stream.read_u8()).await.unwrap().into());
         }
+        head
+    }
+
+    /// The next response, head and body, whose length has to be declared.
+    pub(crate) async fn receive(&mut self) -> String {
+        let head = self.receive_head().await;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
         let mut body = vec![0; length.parse().unwrap()];
-        self.stream.read_exact(&mut body).await.unwrap();
+        with_timeout(self.stream.read_exact(&mut body)).await.unwrap();
         head + &String::from_utf8(body).unwrap()
     }
 

@@ -63,10 +63,7 @@ pub(crate) enum Uploader {
 impl Uploader {
     pub(crate) const HTTP1: [Self; 4] = [Self::Legacy, Self::Connection, Self::Reqwest, Self::WriteFirst];
 
-    /// Sends `times` requests with bodies of this length, a few at once, and returns how many answers with this status were
-    /// lost. Every second body is sent with a `Content-Length`, the others in chunks.
-    ///
-    /// Fails if one is answered otherwise.
+    /// Sends `times` requests with bodies of this length, and returns how many answers with this status were lost.
     pub(crate) async fn lost_answers(
         self,
         times: usize,
@@ -76,26 +73,37 @@ impl Uploader {
     ) -> usize {
         let (http1, http2) = (legacy(false), legacy(true));
         let reqwest = super::clients::builder().build().unwrap();
-        let answers = stream::iter(0..times).map(|n| {
-            let request = request(Upload { left: len, is_sized: n % 2 == 0 });
-            let (http1, http2, reqwest) = (http1.clone(), http2.clone(), reqwest.clone());
-            async move {
-                match self {
-                    Self::Legacy => whole(http1.request(request).await?).await,
-                    Self::Http2 => whole(http2.request(request).await?).await,
-                    Self::Connection => over_a_connection(request).await,
-                    Self::WriteFirst => write_first(request).await,
-                    Self::Reqwest => {
-                        let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))?;
-                        whole(Response::from(reqwest.execute(request).await?)).await
-                    }
+        let send = async |upload| {
+            let request = request(upload);
+            match self {
+                Self::Legacy => whole(http1.request(request).await?).await,
+                Self::Http2 => whole(http2.request(request).await?).await,
+                Self::Connection => over_a_connection(request).await,
+                Self::WriteFirst => write_first(request).await,
+                Self::Reqwest => {
+                    let request = reqwest::Request::try_from(request.map(reqwest::Body::wrap))?;
+                    whole(Response::from(reqwest.execute(request).await?)).await
                 }
             }
-        });
-        let answers: Vec<Result<StatusCode, BoxError>> = answers.buffer_unordered(8).collect().await;
-        assert!(answers.iter().flatten().all(|status| *status == expected), "{answers:?}");
-        answers.iter().filter(|answer| answer.is_err()).count()
+        };
+        lost(times, send, len, expected).await
     }
+}
+
+/// Sends `times` bodies of this length, a few at once, and returns how many answers with this status were lost. Every second
+/// body is sent with a `Content-Length`, the others in chunks.
+///
+/// Fails if one is answered otherwise.
+pub(crate) async fn lost(
+    times: usize,
+    send: impl AsyncFn(Upload) -> Result<StatusCode, BoxError>,
+    len: usize,
+    expected: StatusCode,
+) -> usize {
+    let answers = stream::iter(0..times).map(|n| send(Upload { left: len, is_sized: n % 2 == 0 }));
+    let answers: Vec<_> = answers.buffer_unordered(8).collect().await;
+    assert!(answers.iter().flatten().all(|status| *status == expected), "{answers:?}");
+    answers.iter().filter(|answer| answer.is_err()).count()
 }
 
 fn legacy(http2: bool) -> Client<HttpConnector, Upload> {
@@ -103,7 +111,7 @@ fn legacy(http2: bool) -> Client<HttpConnector, Upload> {
 }
 
 /// The status of an answer that arrives to its end.
-async fn whole<B>(answer: Response<B>) -> Result<StatusCode, BoxError>
+pub(crate) async fn whole<B>(answer: Response<B>) -> Result<StatusCode, BoxError>
 where
     B: Body<Error: Into<BoxError>>,
 {

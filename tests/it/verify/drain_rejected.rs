@@ -2,12 +2,14 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use axum::body::Body;
+use axum::{Router, body::Body};
 use bytes::Bytes;
 use futures_util::{FutureExt, stream};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Frame;
 use http_body_util::StreamBody;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::{Instant, sleep};
 use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection};
@@ -17,7 +19,8 @@ use crate::support::{
     bodies::{Act, Guard, Scripted, trailers},
     server,
     sockets::{Socket, status},
-    uploads::Uploader,
+    tls,
+    uploads::{self, Uploader, whole},
     verifying::{PanicOnPoll, TestRequest, present, verifier, with_api_key},
     with_timeout,
 };
@@ -65,11 +68,23 @@ async fn no_answer_of_200_to_50_mb_is_lost_with_a_limit_that_high() {
     assert_no_answer_to_50_mb_is_lost(200).await;
 }
 
-/// What the test above finds is that nothing is lost, so this one shows that something could be.
+/// Those above find that nothing is lost: this one shows that something could be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_are_lost_where_nothing_is_drained() {
     let lost = lost_answers(verifier().drain_rejected(0), 50_000_000, 8).await;
     assert!(lost.contains(&(Uploader::WriteFirst, 8)), "{lost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_is_lost_over_tls() {
+    let (origin, certificate) = tls::serve(Router::new().fallback(async || {}).layer(verifier())).await;
+    let config = tls::trusting(Some(certificate));
+    let https = HttpsConnectorBuilder::new().with_tls_config(config).https_only().enable_all_versions().build();
+    for is_http2 in [false, true] {
+        let client = Client::builder(TokioExecutor::new()).http2_only(is_http2).build(https.clone());
+        let send = async |body| whole(client.request(unknown_key(&origin, body)).await?).await;
+        assert_eq!(uploads::lost(200, send, 64 * KIB, StatusCode::UNAUTHORIZED).await, 0, "{is_http2}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -99,9 +114,9 @@ async fn connection_is_kept_after_a_drained_rejection() {
             format!("POST {TEAMS} HTTP/1.1\r\nhost: x\r\nx-api-key: unknown\r\ncontent-length: {}\r\n\r\n", 64 * KIB);
         socket.send(head).await;
         socket.send(vec![b'u'; 64 * KIB]).await;
-        assert_eq!(status(&with_timeout(socket.receive()).await), 401);
+        assert_eq!(status(&socket.receive().await), 401);
         socket.send(format!("GET {LOGS} HTTP/1.1\r\nhost: x\r\nx-api-key: {READ_ONLY_KEY}\r\n\r\n")).await;
-        assert_eq!(status(&with_timeout(socket.receive()).await), 200);
+        assert_eq!(status(&socket.receive().await), 200);
     }
 }
 
@@ -112,7 +127,7 @@ async fn client_that_waits_for_100_continue_is_answered_at_once() {
     let mut socket = Socket::connect(&server::verifier(layer).await).await;
     let head = "host: x\r\nx-api-key: unknown\r\nexpect: 100-continue\r\ncontent-length: 8";
     socket.send(format!("POST {TEAMS} HTTP/1.1\r\n{head}\r\n\r\n")).await;
-    assert_eq!(status(&with_timeout(socket.receive()).await), 401);
+    assert_eq!(status(&socket.receive().await), 401);
 }
 
 /// Rejects a request with this body; returns how long that took.

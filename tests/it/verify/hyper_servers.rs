@@ -91,6 +91,25 @@ async fn boxed_body_reaches_the_service() {
     }
 }
 
+/// hyper's HTTP/2 client resets the stream if the response to HEAD has a body.
+#[tokio::test]
+async fn rejected_head_has_the_length_of_the_body_it_leaves_out() {
+    let origin = serve_boxed().await;
+    for (version, client) in clients() {
+        let send = async |method| {
+            let response = client.request(with_api_key(method, &format!("{origin}{TEAMS}"), "unknown")).await.unwrap();
+            assert_eq!((response.version(), response.status().as_u16()), (version, 401));
+            let length: usize = response.headers()["content-length"].to_str().unwrap().parse().unwrap();
+            (length, response.into_body().collect().await.unwrap().to_bytes().len())
+        };
+        let (length, sent) = send("GET").await;
+        assert_eq!(length, sent);
+        for _ in 0..3 {
+            assert_eq!(send("HEAD").await, (length, 0), "{version:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn rebuild_body_closure_keeps_trailers_over_sockets() {
     let origin = serve_boxed().await;

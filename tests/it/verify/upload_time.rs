@@ -10,9 +10,11 @@ use http_body_util::channel::Channel;
 use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection};
 
 use crate::support::{
-    READ_WRITE_KEY, SIGNED_AT, TEAMS,
+    READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS,
     clock::{ManualClock, date},
-    verifying::{TestRequest, present, verifier, with_api_key},
+    server,
+    sockets::{Socket, status},
+    verifying::{DATE, TestRequest, present, verifier, with_api_key},
 };
 
 /// Presents a request that is dated `SIGNED_AT` and complete so many seconds later.
@@ -57,6 +59,30 @@ async fn later_upload_is_rejected_with_its_duration() {
         assert_eq!(elapsed_secs, longest + 1);
         assert_eq!((rejection.status().as_u16(), rejection.kind()), (401, "upload_too_slow"));
         assert_eq!(rejection.to_string(), format!("the body was complete {elapsed_secs} seconds after the Date"));
+    }
+}
+
+/// What a captured request could do: start in time, and be completed whenever it suits.
+#[tokio::test]
+async fn body_that_is_held_back_for_too_long_is_rejected_over_a_socket() {
+    let clock = ManualClock::at(SIGNED_AT);
+    let mut socket = Socket::connect(&server::verifier(verifier().clock(clock.reading())).await).await;
+    let (credential, body) = (TestRequest::CREATE.credential(), TestRequest::CREATE.body);
+    for (completed, expected) in [(SIGNED_AT + 1200, 200), (SIGNED_AT + 1201, 401)] {
+        clock.set(SIGNED_AT);
+        let head = format!(
+            "POST {USERS} HTTP/1.1\r\nhost: x\r\ndate: {DATE}\r\ncontent-type: application/json\r\n\
+             authorization-api-key: {credential}\r\nexpect: 100-continue\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        socket.send(head).await;
+        // The server asks for the body once it has accepted the head.
+        assert_eq!(status(&socket.receive_head().await), 100);
+        clock.set(completed);
+        socket.send(body).await;
+        let response = socket.receive().await;
+        assert_eq!(status(&response), expected, "{response}");
+        assert_eq!(response.contains("the body was complete too long after the Date"), expected == 401, "{response}");
     }
 }
 
