@@ -228,7 +228,7 @@ impl AccessRule {
         match (Access::documented(method, original), Access::documented(method, path)) {
             (Some(outer), Some(inner)) => outer.max(inner),
             (Some(outer), None) => outer,
-            (None, Some(inner)) if is_below_root(original) => inner.max(self.undocumented),
+            (None, Some(inner)) if is_root_stripped(original, path) => inner.max(self.undocumented),
             (None, Some(inner)) => inner,
             (None, None) => self.undocumented,
         }
@@ -238,9 +238,10 @@ impl AccessRule {
 /// The first segments of every path in the table.
 const ROOTS: [&str; 7] = ["query", "management", "download", "usage", "exports", "search-stats", "audit"];
 
-fn is_below_root(path: &str) -> bool {
-    let mut segments = path.split('/').skip_while(|segment| segment.is_empty() || *segment == "log_search");
-    segments.next().is_some_and(|first| ROOTS.iter().any(|root| first.eq_ignore_ascii_case(root)))
+/// Returns whether what a router stripped has a root of the table, so that the inner path is only the tail of a resource.
+fn is_root_stripped(original: &str, path: &str) -> bool {
+    let stripped = original.strip_suffix(path).unwrap_or(original);
+    stripped.split('/').any(|segment| ROOTS.iter().any(|root| segment.eq_ignore_ascii_case(root)))
 }
 
 /// Returns whether any suffix of the path that starts at a segment is an owner's resource.

@@ -63,6 +63,18 @@
 //!
 //! See [`LogentriesVerifyLayer`] for the server's guarantees.
 //!
+//! # Which customer holds which key
+//!
+//! | customer | keys | hosts |
+//! |---|---|---|
+//! | of Logentries | [owner](Credentials::owner), [read/write](Credentials::read_write) and [read-only](Credentials::read_only) keys | `https://rest.logentries.com` |
+//! | migrated to InsightOps | the same, or a platform key | `https://{region}.rest.logs.insight.rapid7.com`; with a platform key also the host below |
+//! | new, on the Insight platform | a [platform](Credentials::platform) key only: a user or an organization key | `https://{region}.api.insight.rapid7.com/log_search`, or the host above |
+//!
+//! See Rapid7's [overview of the API][Logentries REST API]. A platform key is sent as `x-api-key` wherever an API key
+//! suffices. If a read/write key is configured too, each goes to its own kind of host. A platform key does not sign: Account
+//! and User resources require an owner key.
+//!
 //! # Which key is used
 //!
 //! | resource | required access | header |
@@ -139,13 +151,57 @@
 //! On the server:
 //!
 //! - In axum, routes added after [`Router::layer`][layer] are not behind the layer.
-//! - With [`Router::nest`][nest], add the verifying layer to the nested router. It determines access by the path that
-//!   its inner service sees; on the outer router that path has a prefix that the table does not know, unless you set it
-//!   with [`mounted_at`](LogentriesVerifyLayer::mounted_at). For resources that are not the API's, set a rule with
-//!   [`access`](LogentriesVerifyLayer::access).
+//! - With [`Router::nest`][nest], the verifying layer can be inside or outside: see [below](#nesting-in-axum).
 //! - A browser's CORS preflight request has no credentials: add [`CorsLayer`][cors] outside [`LogentriesVerifyLayer`].
 //! - A logging layer outside [`LogentriesVerifyLayer`] sees incoming keys in the clear, unless tower-http's
 //!   [`SetSensitiveRequestHeadersLayer`][sensitive] wraps that layer too.
+//!
+//! # Nesting in axum
+//!
+//! Add [`LogentriesVerifyLayer`] to the nested router. With feature `axum`, the signature covers the original path, and access
+//! is determined by the original path and by the one that the nested router sees:
+//!
+//! ```
+//! use axum::{Router, body::Body, routing::get};
+//! use http::{Request, StatusCode};
+//! use tower::{BoxError, ServiceExt};
+//! use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), BoxError> {
+//! let keys = Credentials::read_only("read-only-key")?;
+//! let api = Router::new().route("/management/logs", get(|| async { "[]" })).layer(LogentriesVerifyLayer::new(keys));
+//! let app = Router::new().nest("/api", api);
+//!
+//! let request = Request::get("/api/management/logs").header("x-api-key", "read-only-key").body(Body::empty())?;
+//! assert_eq!(app.oneshot(request).await?.status(), StatusCode::OK);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Or add it to the outer router, and set the prefix with [`mounted_at`](LogentriesVerifyLayer::mounted_at):
+//!
+//! ```
+//! # use axum::{Router, body::Body, routing::get};
+//! # use http::{Request, StatusCode};
+//! # use tower::{BoxError, ServiceExt};
+//! # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), BoxError> {
+//! # let keys = Credentials::read_only("read-only-key")?;
+//! let api = Router::new().route("/management/logs", get(|| async { "[]" }));
+//! let app = Router::new().nest("/api", api).layer(LogentriesVerifyLayer::new(keys).mounted_at("/api"));
+//!
+//! let request = Request::get("/api/management/logs").header("x-api-key", "read-only-key").body(Body::empty())?;
+//! assert_eq!(app.oneshot(request).await?.status(), StatusCode::OK);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A path that the table does not have, such as one under a prefix that is not set, requires
+//! [`ReadWrite`](Access::ReadWrite), or what [`undocumented`](LogentriesVerifyLayer::undocumented) sets. Under any prefix, an
+//! owner's resource requires the owner's signature. For resources that are not the API's, set a rule with
+//! [`access`](LogentriesVerifyLayer::access), which replaces the table whole.
 //!
 //! # Feature flags
 //!

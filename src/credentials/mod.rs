@@ -18,7 +18,7 @@ pub use self::{
 };
 use crate::Access;
 
-/// The keys of one account: at least one of an owner, a read/write and a read-only key.
+/// The keys of one account: at least one of an owner, a platform, a read/write and a read-only key.
 ///
 /// Each request is sent with the least-privileged key that suffices for its resource.
 ///

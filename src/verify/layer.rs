@@ -187,8 +187,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.clock = Clock::new(clock))
     }
 
-    /// Sets the path that the API's resources are mounted at, if the layer wraps a router that nests them. Defaults to
-    /// none.
+    /// Sets the path that the API's resources are mounted at, such as `/api`, if the layer wraps a router that nests them.
+    /// Defaults to none.
     ///
     /// The Insight platform's prefix `/log_search` is recognized without this. An owner's resource requires the owner
     /// key under any prefix, whether it is set here or not.
@@ -204,7 +204,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn mounted_at(self, prefix: &str) -> Self {
-        self.with(|verifier| verifier.access.set_mount(prefix))
+        self.with(|verifier| verifier.access.set_mount(&format!("/{}", prefix.trim_matches('/'))))
     }
 
     /// Sets the access that resources require if they are not [documented](Access::documented). Defaults to
@@ -221,7 +221,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.access.set_undocumented(access))
     }
 
-    /// Replaces the table of [`Access::required_for`], including its handling of prefixes and owners' resources.
+    /// Replaces the table of [`Access::required_for`] whole, with its handling of prefixes and owners' resources.
     ///
     /// `rule` receives the method, and the path that the inner service sees: under axum's `nest`, without the prefix.
     /// The table receives that path too, and with feature `axum` also the original one; the stronger access counts.

@@ -12,12 +12,10 @@ use tower_logentries_auth::{
 };
 
 use crate::support::{
-    KEY_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, at, credentials,
-    inner::pass,
+    KEY_ID, OWNER_KEY, PLATFORM_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, at, credentials,
+    inner::{name_of_key, pass},
     verifying::{TestRequest, present, with_api_key},
 };
-
-const PLATFORM_KEY: &str = "pl5ecret-9c3b-4a7d-8e1f-2d4c6b8a0f13";
 
 #[derive(Deserialize)]
 struct Golden {
@@ -141,18 +139,6 @@ fn with_key(credentials: Credentials, key: &str) -> Result<Credentials, Credenti
     }
 }
 
-/// The name of the key that a request was sent with.
-fn key_sent<B>(request: &Request<B>) -> &'static str {
-    let headers = request.headers();
-    match (headers.get("x-api-key").map(|key| key.to_str().unwrap()), headers.get("authorization-api-key")) {
-        (Some(READ_ONLY_KEY), None) => "read-only",
-        (Some(READ_WRITE_KEY), None) => "read/write",
-        (Some(PLATFORM_KEY), None) => "platform",
-        (None, Some(_)) => "owner",
-        headers => panic!("{headers:?}"),
-    }
-}
-
 #[test]
 fn documented_access_is_the_golden_one_in_any_spelling() {
     for entry in Golden::load().entries() {
@@ -180,7 +166,7 @@ async fn client_sends_the_golden_key_to_each_host() {
             let uri = format!("{}{path}", host.origin);
             let request = Request::builder().method(method).uri(&uri).body(Full::<bytes::Bytes>::default()).unwrap();
             let passed = match pass(&layer, request).await {
-                Ok(request) => Some(key_sent(&request)),
+                Ok(request) => Some(name_of_key(&request)),
                 Err(AuthError::InsufficientAccess { .. }) => None,
                 Err(error) => panic!("{method} {uri}: {error}"),
             };

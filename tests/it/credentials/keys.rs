@@ -17,6 +17,8 @@ const MAKERS: &[(&str, Make)] = &[
     ("owner key", |key| credentials().with_owner(KEY_ID, key).map(drop)),
     ("read/write key", |key| Credentials::read_write(key).map(drop)),
     ("read/write key", |key| credentials().with_read_write(key).map(drop)),
+    ("platform key", |key| Credentials::platform(key).map(drop)),
+    ("platform key", |key| credentials().with_platform(key).map(drop)),
     ("read-only key", |key| Credentials::read_only(key).map(drop)),
     ("read-only key", |key| credentials().with_read_only(key).map(drop)),
     ("API key", |key| ApiKey::new(key).map(drop)),

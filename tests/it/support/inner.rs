@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{Access, AuthError, LogentriesAuthLayer, RebuildBody};
 
-use super::{KEY_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, wire};
+use super::{KEY_ID, OWNER_KEY, PLATFORM_KEY, READ_ONLY_KEY, READ_WRITE_KEY, wire};
 
 pub(crate) const VENDOR: &str = "https://rest.logentries.com";
 
@@ -45,6 +45,18 @@ where
 pub(crate) fn signature_error<B>(request: &Request<B>, body: &[u8]) -> Option<String> {
     let target = request.uri().path_and_query().unwrap().as_str();
     wire::signature_error(KEY_ID, OWNER_KEY, request.method().as_str(), target, request.headers(), body)
+}
+
+/// The name of the key that a request without a body goes with, one of the four.
+pub(crate) fn name_of_key<B>(request: &Request<B>) -> &'static str {
+    match request.headers().get("x-api-key").map(|key| key.to_str().unwrap()) {
+        Some(PLATFORM_KEY) => "platform",
+        _ => match key_of(request).unwrap() {
+            Access::ReadOnly => "read-only",
+            Access::ReadWrite => "read/write",
+            Access::Owner => "owner",
+        },
+    }
 }
 
 /// Whose key a request without a body goes with.

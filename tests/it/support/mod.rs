@@ -34,6 +34,7 @@ pub(crate) const KEY_ID: &str = "f2a5b1de-0b6c-4e0e-9d0c-6a1c2b3d4e5f";
 pub(crate) const OWNER_KEY: &str = "0wner5ec-2e71-4d50-8cdf-06c11ee67789";
 pub(crate) const READ_WRITE_KEY: &str = "rw5ecret-8a3c-4c9b-8f0e-0d5a9b7c6e21";
 pub(crate) const READ_ONLY_KEY: &str = "ro5ecret-1f2a-4b3c-9d8e-7f6a5b4c3d2e";
+pub(crate) const PLATFORM_KEY: &str = "pl5ecret-9c3b-4a7d-8e1f-2d4c6b8a0f13";
 
 /// A resource for each access, to be read.
 pub(crate) const LOGS: &str = "/management/logs";
@@ -108,7 +109,7 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 /// Fails where `text` shows one of the keys.
 #[track_caller]
 pub(crate) fn assert_no_secrets(text: &str) {
-    for secret in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {
+    for secret in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY, PLATFORM_KEY] {
         assert!(!text.contains(secret), "{text}");
     }
 }

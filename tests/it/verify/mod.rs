@@ -8,6 +8,7 @@ mod explain_rejections;
 mod folded_paths;
 mod hyper_servers;
 mod keys;
+mod nesting;
 mod order;
 mod paths;
 mod properties;
