@@ -256,8 +256,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     ///
     /// This is meant for stand-ins and test servers. The canonical string contains only what came with the request, and
     /// only signatures made with the right key are [explained](super::explain), so strangers learn nothing about a key.
-    /// But the response then reveals whether a key id is known, and each invalid signature costs up to 1,000 short
-    /// signatures and hashing 1 MiB: about a millisecond.
+    /// But the response then reveals whether a key id is known, and each invalid signature costs up to 1,000 more
+    /// signatures, which takes about as long as hashing a MiB.
     ///
     /// ```
     /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};

@@ -51,8 +51,8 @@ impl Mismatch {
         self.body_len
     }
 
-    /// Returns the mistake, or the two together, that the signature was made with. Empty if no usual one would have led
-    /// to it, and unless [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is set.
+    /// Returns the mistake, or the pair of mistakes, with which the signature was made. It is empty if no common mistake
+    /// explains the signature, or if [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is not set.
     pub fn mistakes(&self) -> &[Mistake] {
         self.explanation().unwrap_or_default()
     }

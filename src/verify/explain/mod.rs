@@ -1,8 +1,8 @@
-//! Finds the mistake that a signature was made with: no I/O, no clock, no more memory for a longer request.
+//! Finds the mistakes behind an invalid signature. There is no I/O and no clock, and a longer request takes no more memory.
 //!
-//! `received` is the request as it arrived, `form` a way to write its canonical string (`date` one to write its date), and
-//! `mistake` what each wrong way is called. `search` signs with the `keys` every form that takes no mistake, then one, then
-//! two, until one fits.
+//! A `form` is a way to write the canonical string of the request that was `received`, and each `mistake` changes it in one
+//! way. The `search` tries all forms with each of the `keys`: the correct one, then those with one mistake, then with two.
+//! `date`, `hashes` and `text` write the parts of a form.
 
 mod date;
 mod form;
@@ -24,17 +24,17 @@ use crate::{
     headers::{AUTHORIZATION_API_KEY, single_value},
 };
 
-/// Finds the mistake, or the two together, that the signature of a request was made with.
+/// Finds the common mistake, or the pair of mistakes, with which a client made an invalid signature.
 ///
-/// `request` is the request as it arrived, with its whole body. Returns nothing if the signature is valid, or if no usual
-/// mistake would have led to it: then the request was changed on the way, or signed with another key. Signatures of other
-/// keys are never explained, so the result tells nothing to anyone without the key.
+/// `request` is the request as it arrived, with its whole body. The result is empty if the signature is valid, or if no
+/// common mistake explains it: then the request was changed on the way, or signed with another key. Only signatures made
+/// with `key` are explained, so the result reveals nothing to anyone without it.
 ///
-/// At most 1,000 short signatures are computed, and beside the body's digest at most 1 MiB is hashed. Of bodies longer than
-/// 512 KiB, those with a newline more or less are not tried; that the body itself was signed together with another mistake
-/// is certain to be found up to 8 KiB.
+/// The search is bounded. It computes at most 1,000 signatures, and hashes at most 512 KiB in addition to the body's digest.
+/// [`Mistake::BodyNewline`] is searched for in bodies of up to 256 KiB. [`Mistake::BodyNotHashedRaw`] together with another
+/// mistake is found in bodies of up to 8 KiB, and in some longer ones.
 ///
-/// [`explain_rejections`](crate::LogentriesVerifyLayer::explain_rejections) does this for each request that is rejected.
+/// [`explain_rejections`](crate::LogentriesVerifyLayer::explain_rejections) explains the signatures that a layer rejects.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -58,10 +58,10 @@ pub fn explain(request: &Request<Bytes>, key: &OwnerKey) -> Vec<Mistake> {
     explain_with_keys(request, &[SearchKey::owner(key)])
 }
 
-/// Like [`explain`], and finds the mistakes that take the text of the keys too: [`Mistake::HmacSha256`],
+/// Like [`explain`], but also finds the mistakes that require the text of the keys: [`Mistake::HmacSha256`],
 /// [`Mistake::KeyBytes`], [`Mistake::KeyIdAsKey`] and [`Mistake::ApiKeyAsKey`].
 ///
-/// `owner_key` is the text of the owner key, and `api_keys` are those of API keys that the client may have signed with.
+/// `owner_key` is the text of the owner key. `api_keys` are the API keys that the client may have used instead.
 ///
 /// ```
 /// # use bytes::Bytes;
@@ -101,7 +101,7 @@ fn explain_with_keys(request: &Request<Bytes>, keys: &[SearchKey]) -> Vec<Mistak
     Search::new(&received, &signature, keys).run().unwrap_or_default()
 }
 
-/// Explains a signature that none of the keys made.
+/// Explains a signature that is not valid for any of these keys.
 pub(super) fn explain_mismatch(
     head: &Parts,
     body: &BufferedBody,
@@ -114,7 +114,7 @@ pub(super) fn explain_mismatch(
     Search::new(&received, signature.as_bytes(), &keys).run().unwrap_or_default()
 }
 
-/// Returns the bytes of a signature, which may be one of another length.
+/// Returns the bytes of the signature. An HMAC-SHA256 has more than 20.
 fn signature_of(headers: &HeaderMap) -> Option<Vec<u8>> {
     let credential = single_value(headers, &AUTHORIZATION_API_KEY).ok()??.to_str().ok()?;
     STANDARD.decode(credential.split_once(':')?.1).ok()

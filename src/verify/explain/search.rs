@@ -1,4 +1,4 @@
-//! The search: it signs one form after another, within bounds, until one fits.
+//! The search: computes the signature of one form after another until one matches, within bounds.
 
 use super::{
     Mistake,
@@ -7,14 +7,15 @@ use super::{
     received::Received,
 };
 
-/// How many signatures are computed for one request.
+/// The maximum number of signatures that are computed for one request.
 const MAX_SIGNATURES: usize = 1_000;
-/// How many bytes are hashed for one request.
-pub(super) const MAX_HASHED: usize = 1024 * 1024;
-/// How many mistakes are looked for at once.
+/// The maximum number of bytes that are hashed for one request, in addition to the digest of its body. A single form may
+/// exceed it by its own length, unless it contains the body.
+pub(super) const MAX_HASHED: usize = 512 * 1024;
+/// How many mistakes are searched for in combination.
 const MAX_MISTAKES: usize = 2;
 
-/// Signs one form after another, and counts what that takes.
+/// A search, and what it has computed so far.
 pub(super) struct Search<'a> {
     received: &'a Received<'a>,
     signature: &'a [u8],
@@ -28,7 +29,8 @@ impl<'a> Search<'a> {
         Self { received, signature, keys, signatures: 0, hashed: received.hashed() }
     }
 
-    /// Returns the mistakes of the first form that fits, with the fewest: none at all if the signature is valid.
+    /// Returns the mistakes of the first form that matches, with as few as possible. They are empty if the signature is
+    /// valid.
     pub(super) fn run(&mut self) -> Option<Vec<Mistake>> {
         let keys = self.keys;
         let forms = forms(self.received);
@@ -36,7 +38,7 @@ impl<'a> Search<'a> {
             for key in keys.iter().filter(|key| key.mac.len() == self.signature.len()) {
                 let forms = forms.iter().filter(|form| form.mistakes().count() + key.mistakes.len() == count);
                 for form in forms {
-                    if self.fits(form, key)? {
+                    if self.matches(form, key)? {
                         return Some(key.mistakes.iter().copied().chain(form.mistakes()).collect());
                     }
                 }
@@ -45,8 +47,8 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// Returns whether a form and a key make the signature, or `None` if the search is to end without knowing.
-    fn fits(&mut self, form: &Form, key: &SearchKey) -> Option<bool> {
+    /// Returns whether the signature is that of this form and key, or `None` if the search has reached its bound.
+    fn matches(&mut self, form: &Form, key: &SearchKey) -> Option<bool> {
         if self.hashed.saturating_add(self.received.raw_len(form)) > MAX_HASHED {
             return Some(false);
         }
@@ -63,7 +65,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Returns every form that makes a difference in this request: those that hash the body last, since they may take long.
+/// Returns all forms that differ for this request. Those that contain the body are last, because it may be long.
 fn forms(received: &Received<'_>) -> Vec<Form> {
     let changes: Vec<_> = CHANGES.iter().filter(|(_, change)| received.can(*change)).collect();
     let mut forms = vec![Form::default()];
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
     use crate::{BodyDigest, BufferedBody, OwnerKey};
 
-    /// A request in which everything can be done wrong, and a signature that no mistake leads to.
+    /// Searches for a signature that no mistake explains, of a request that allows for nearly all of them.
     fn search_all(path: &str, body: &str, keys: &[SearchKey]) -> (usize, usize) {
         let request = Request::post(path)
             .header("host", "a.example")
@@ -119,7 +121,7 @@ mod tests {
         let keys: Vec<_> = (0..50).map(|n| SearchKey::owner(&OwnerKey::new("id", &n.to_string()).unwrap())).collect();
         assert_eq!(search_all("/a?b", "{}", &keys).0, MAX_SIGNATURES);
 
-        let (long_path, long_body) = (format!("/{}", "a%20".repeat(10_000)), "x".repeat(400 * 1024) + "\n");
+        let (long_path, long_body) = (format!("/{}", "a%20".repeat(10_000)), "x".repeat(MAX_HASHED / 2 - 1) + "\n");
         for (path, body) in [("/a", &*long_body), (&*long_path, "{}"), (&*long_path, &*long_body)] {
             let (signatures, hashed) = search_all(path, body, &keys);
             let one_more = 3 * path.len() + 1_000;

@@ -26,12 +26,18 @@ pub(super) fn changes(escapes: Escapes, text: &str) -> bool {
 
 /// Writes bytes that come one by one.
 pub(super) fn write_bytes(bytes: impl Iterator<Item = u8>, sink: &mut Sink<'_>) {
-    let mut buffer = [0; 64];
-    let mut bytes = bytes.peekable();
-    while bytes.peek().is_some() {
-        let written = buffer.iter_mut().zip(&mut bytes).map(|(slot, byte)| *slot = byte).count();
-        sink(buffer.get(..written).unwrap_or_default());
-    }
+    let (mut buffer, mut len) = ([0; 64], 0);
+    bytes.for_each(|byte| {
+        if len == buffer.len() {
+            sink(&buffer);
+            len = 0;
+        }
+        if let Some(slot) = buffer.get_mut(len) {
+            *slot = byte;
+            len += 1;
+        }
+    });
+    sink(buffer.get(..len).unwrap_or_default());
 }
 
 /// The letters of a method in another case.

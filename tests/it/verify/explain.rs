@@ -277,16 +277,34 @@ fn credentials_that_are_none_are_not_explained() {
     assert_eq!(explain(&twice, &key), []);
 }
 
-/// Bodies of any length are explained as far as that is cheap.
 #[test]
-fn long_body_is_explained_by_its_digest() {
+fn body_of_any_length_is_explained_by_its_digest() {
     let key = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
-    let body = Bytes::from(vec![b'x'; 17 * 1024 * 1024]);
-    let sign = |digest| key.sign(&CanonicalRequest::new(&Method::POST, "/a", None, DATE, digest)).to_string();
-    let request = Request::post("/a").header("date", DATE).body(body.clone()).unwrap();
-    let not_hashed = with_signature(request.clone(), &sign(BodyDigest::EMPTY));
-    assert_eq!(explain(&not_hashed, &key), [Mistake::BodyNotHashed]);
+    let signature = |digest| key.sign(&CanonicalRequest::new(&Method::POST, "/a", None, DATE, digest)).to_string();
+    for (len, finds_newline) in [(256 * 1024, true), (256 * 1024 + 1, false), (17 * 1024 * 1024, false)] {
+        let body = Bytes::from(vec![b'x'; len]);
+        let request = Request::post("/a").header("date", DATE).body(body.clone()).unwrap();
+        let not_hashed = with_signature(request.clone(), &signature(BodyDigest::EMPTY));
+        assert_eq!(explain(&not_hashed, &key), [Mistake::BodyNotHashed]);
 
-    let newline = sign(BodyDigest::of([&body[..], b"\n"].concat()));
-    assert_eq!(explain(&with_signature(request, &newline), &key), [], "hashing it again would take long");
+        let newline = with_signature(request, &signature(BodyDigest::of([&body[..], b"\n"].concat())));
+        assert_eq!(explain(&newline, &key) == [Mistake::BodyNewline], finds_newline, "{len}");
+    }
+}
+
+#[test]
+fn raw_body_of_8_kib_is_found_with_any_other_mistake() {
+    let key = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
+    let body = "x".repeat(8 * 1024);
+    let path = "management/accounts/de305d54-75b4-431b-adb2-eb6b9e546014/users/7";
+    let request = Request::post(format!("/{path}?limit=5"))
+        .header("host", "rest.logentries.com")
+        .header("content-type", "application/json; charset=utf-8")
+        .header("date", DATE)
+        .body(Bytes::from(body.clone()))
+        .unwrap();
+    // The forms of a date are tried last.
+    let canonical = format!("POSTapplication/json; charset=utf-81503000984000{path}{body}");
+    let found = explain(&with_signature(request, &wire::hmac(OWNER_KEY, &canonical)), &key);
+    assert_eq!(sorted(&found), ["body-not-hashed-raw", "date-form"]);
 }
