@@ -15,13 +15,13 @@ use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection};
 
 use crate::support::{
-    LOGS, READ_ONLY_KEY, TEAMS,
+    LOGS, READ_ONLY_KEY, TEAMS, USERS,
     bodies::{Act, Guard, Scripted, trailers},
     server,
     sockets::{Socket, status},
     tls,
     uploads::{self, Uploader, whole},
-    verifying::{PanicOnPoll, TestRequest, present, verifier, with_api_key},
+    verifying::{DATE, PanicOnPoll, TestRequest, present, verifier, with_api_key},
     with_timeout,
 };
 
@@ -123,11 +123,14 @@ async fn connection_is_kept_after_a_drained_rejection() {
 /// Nobody asks for a body that is going to be dropped.
 #[tokio::test]
 async fn client_that_waits_for_100_continue_is_answered_at_once() {
-    let layer = verifier().drain_timeout(Duration::MAX);
-    let mut socket = Socket::connect(&server::verifier(layer).await).await;
-    let head = "host: x\r\nx-api-key: unknown\r\nexpect: 100-continue\r\ncontent-length: 8";
-    socket.send(format!("POST {TEAMS} HTTP/1.1\r\n{head}\r\n\r\n")).await;
-    assert_eq!(status(&socket.receive().await), 401);
+    let origin = server::verifier(verifier().body_limit(7).drain_timeout(Duration::MAX)).await;
+    let signed = format!("authorization-api-key: {}\r\ndate: {DATE}", TestRequest::CREATE.credential());
+    for (credentials, expected) in [("x-api-key: unknown", 401), (&signed, 413)] {
+        let mut socket = Socket::connect(&origin).await;
+        let head = format!("host: x\r\n{credentials}\r\nexpect: 100-continue\r\ncontent-length: 8");
+        socket.send(format!("POST {USERS} HTTP/1.1\r\n{head}\r\n\r\n")).await;
+        assert_eq!(status(&socket.receive().await), expected);
+    }
 }
 
 /// Rejects a request with this body; returns how long that took.
