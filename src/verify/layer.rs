@@ -93,18 +93,19 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     ///
     /// hyper closes a connection whose request was not read to its end. A client that is still sending then sees
     /// "connection reset" or "broken pipe" instead of the response. If the body ends within the limit, the client sees
-    /// the response and keeps the connection. If `Content-Length` is over the limit, nothing is read: a limit over the
-    /// longest body that clients send is one that no response is lost with. What is read is not kept.
+    /// the response, and the connection can be used again: with a limit as high as the longest body that clients send,
+    /// no response is lost. A body whose `Content-Length` exceeds the limit is not read at all. What is read is not kept.
     ///
     /// Over HTTP/2 the response arrives in any case, and nothing is read. The same is true of a client that sends
     /// `Expect: 100-continue` and waits.
     ///
-    /// Feature `drain`, which feature `axum` enables, uses tokio's timer. Outside a tokio runtime nothing is waited
-    /// for.
+    /// Feature `drain`, which feature `axum` enables, uses tokio's timer. Outside a tokio runtime, reading stops where it
+    /// would have to wait.
     ///
     /// # Panics
     ///
-    /// In a tokio runtime without time enabled, reading on panics.
+    /// In a tokio runtime that was built without `enable_time`, the response future panics when it has to wait for the
+    /// rest of a rejected body.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -158,7 +159,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// [`Rejection::UploadTooSlow`](super::Rejection::UploadTooSlow).
     ///
     /// With both defaults, a request dated by the right clock may take 20 minutes. A
-    /// [`ReplayGuard`](crate::replay::ReplayGuard) remembers signatures for as long.
+    /// [`ReplayGuard`](crate::replay::ReplayGuard) remembers signatures for as long. A body that stalls is not ended by this:
+    /// use an outer `Timeout` layer.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 use tower::BoxError;
 
@@ -101,7 +103,8 @@ pub(crate) async fn lost(
     expected: StatusCode,
 ) -> usize {
     let answers = stream::iter(0..times).map(|n| send(Upload { left: len, is_sized: n % 2 == 0 }));
-    let answers: Vec<_> = answers.buffer_unordered(8).collect().await;
+    let answers: Vec<_> =
+        timeout(Duration::from_secs(120), answers.buffer_unordered(8).collect()).await.expect("it hangs");
     assert!(answers.iter().flatten().all(|status| *status == expected), "{answers:?}");
     answers.iter().filter(|answer| answer.is_err()).count()
 }

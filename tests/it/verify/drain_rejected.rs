@@ -89,7 +89,7 @@ async fn no_answer_is_lost_over_tls() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_kind_of_rejection_is_drained() {
-    let layer = verifier().body_limit(256 * KIB).drain_rejected(4096 * KIB);
+    let layer = verifier().body_limit(256 * KIB).drain_rejected(4096 * KIB).drain_timeout(Duration::from_secs(60));
     let origin = server::verifier(layer).await;
     let body = vec![b'u'; 2048 * KIB];
     let signed = TestRequest { body: &body, ..TestRequest::CREATE };
@@ -136,7 +136,7 @@ async fn client_that_waits_for_100_continue_is_answered_at_once() {
 /// Rejects a request with this body; returns how long that took.
 async fn rejected_after(layer: &LogentriesVerifyLayer<Credentials>, request: Request<Body>) -> Duration {
     let start = Instant::now();
-    present(layer, request).await.unwrap_err();
+    with_timeout(present(layer, request)).await.unwrap_err();
     start.elapsed()
 }
 
