@@ -193,11 +193,16 @@ async fn neither_a_key_nor_a_signature_is_in_it() {
 proptest! {
     #![proptest_config(crate::support::cases(64))]
 
-    /// Whatever a client can put into a path and a Content-Type, what comes back is JSON, and the same text.
+    /// Whatever http accepts in a path and a Content-Type, the response is JSON, and has the same text in it.
     #[test]
-    fn any_canonical_string_is_a_json_string(path in "/[!\"$->@-~\u{7f}-\u{ff}é]{0,30}x", content_type in "[!-~][ -~\t]{0,30}[!-~]") {
+    fn any_canonical_string_is_a_json_string(
+        path in r#"/([a-z!"$%&'(){}|~\[\]\\^_:;<=>@-]|[\x7f-\xff]{0,1}){0,20}x"#,
+        content_type in "[!-~]([\"\\\\\t]|[ -~]){0,20}[!-~]",
+    ) {
         let draft = TestRequest { target: &path, content_type: &content_type, key: "another-key", ..TestRequest::LIST };
-        let Ok(request) = draft.carrying(draft.credential()) else { return Ok(()) };
+        let request = draft.carrying(draft.credential());
+        prop_assume!(request.is_ok());
+        let request = request.unwrap();
         let path = request.uri().path().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let response = runtime.block_on(response(verifier().explain_rejections(true), request));
