@@ -71,7 +71,7 @@ pub fn run(data: &[u8]) {
     let is_good = is_signable(method)
         && credential.as_deref() == Some(good.as_bytes())
         && dates.len() == 1
-        && is_in_time(date)
+        && is_within_tolerance(date)
         && input.content_types.len() <= 1
         && input.content_types.iter().all(|value| !value.is_empty() && is_text(value));
     let result = verify(request);
@@ -90,7 +90,7 @@ fn is_signable(method: &str) -> bool {
 }
 
 /// An IMF-fixdate (RFC 9110, section 5.6.7) within five minutes.
-fn is_in_time(date: &str) -> bool {
+fn is_within_tolerance(date: &str) -> bool {
     let Ok(time) = httpdate::parse_http_date(date) else { return false };
     httpdate::fmt_http_date(time) == date
         && time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|time| time.as_secs().abs_diff(NOW) <= 300)

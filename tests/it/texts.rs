@@ -131,7 +131,7 @@ fn credentials_error() {
     ]);
 }
 
-/// Of all that is no origin, whatever it is.
+/// The text for everything that is not an origin.
 pub(crate) const NOT_AN_ORIGIN: &str = "not an origin: pass a scheme, a host and, unless it is the default, a port, \
     as in https://rest.logentries.com or http://127.0.0.1:8080 (a host outside ASCII in its xn-- form)";
 

@@ -161,7 +161,7 @@ impl<K: KeyStore> CachedKeyStore<K> {
             return Ok(None);
         }
         let invalidations = self.answers.invalidations.load(Ordering::SeqCst);
-        let answer = self.look_up(&presented, now).await;
+        let answer = self.lookup_inner(&presented, now).await;
         if self.answers.invalidations.load(Ordering::SeqCst) != invalidations {
             // It may be from before the store was changed.
             self.answers.forget(&presented).await;
@@ -170,7 +170,7 @@ impl<K: KeyStore> CachedKeyStore<K> {
     }
 
     /// Looks a key up in the inner store, or waits for a lookup of it that is in flight.
-    async fn look_up(&self, presented: &PresentedKey, since: Instant) -> Result<Option<StoredKey>, SharedError> {
+    async fn lookup_inner(&self, presented: &PresentedKey, since: Instant) -> Result<Option<StoredKey>, SharedError> {
         let lookup = async {
             let stored = self.store.lookup(presented.clone()).await;
             match stored.map_err(|error| NotKept::Failed(Arc::from(error.into())))?.filter(|stored| !stored.is_empty())

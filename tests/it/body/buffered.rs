@@ -20,7 +20,7 @@ use crate::support::{
     layer,
 };
 
-/// At the place that this stands at in a script, nobody should have read.
+/// The point in a script that must not be reached.
 const UNREAD: Act = Act::Fail("it was read");
 
 fn post<B>(target: &str, body: B) -> Request<B> {

@@ -31,7 +31,7 @@ use crate::support::{
     server::{Recording, record_and},
 };
 
-/// More than a layer that must not buffer lets through, and no multiple of a chunk.
+/// More than a layer buffers, and no multiple of a chunk.
 const LEN: usize = 1_000_001;
 
 fn bytes() -> Vec<u8> {

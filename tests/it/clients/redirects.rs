@@ -33,7 +33,7 @@ use crate::support::{
 const OLD_LOGS: &str = "/management/logs/old";
 const OLD_USERS: &str = "/management/accounts/old/users";
 
-/// Sends whoever asks for what has moved to `location`, and answers everyone else with 200.
+/// Redirects requests for a moved resource to `location`, and answers all others with 200.
 fn moved(status: u16, location: impl Into<String>) -> impl Fn(&Received) -> Response + Clone {
     let location = location.into();
     move |received| match received.target.contains("/old") {
@@ -289,7 +289,7 @@ mod of_reqwest_itself {
 
     use super::*;
 
-    /// A client with the policy that reqwest's clients have unless told otherwise.
+    /// A client with reqwest's default policy.
     fn following_itself() -> reqwest::Client {
         builder().redirect(Policy::default()).build().unwrap()
     }

@@ -33,7 +33,7 @@ fn with_body(url: impl AsRef<str>, body: impl Into<Body>) -> Request {
     request
 }
 
-/// A body in chunks, of a length that nobody knows before.
+/// A body in chunks, of unknown length.
 fn streaming<const N: usize>(chunks: [&'static str; N]) -> Body {
     Body::wrap_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>)))
 }

@@ -206,7 +206,7 @@ async fn outer_timeout_is_not_an_auth_error() {
 
 #[tokio::test]
 async fn refused_connection_is_the_clients_error() {
-    // Bound, so that nobody else gets the port, and never listening.
+    // Bound, so that no other process gets the port, and never listening.
     let deaf = TcpSocket::new_v4().unwrap();
     deaf.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let origin = format!("http://{}", deaf.local_addr().unwrap());

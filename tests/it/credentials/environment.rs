@@ -1,5 +1,5 @@
 //! Keys from the environment. A test can't change its own without `unsafe`, so each reading is that of a child process:
-//! this test binary again, told by [`READING`] to read and print.
+//! this test binary again, which reads and prints if [`READING`] is set.
 
 use std::{
     env,
@@ -50,7 +50,7 @@ async fn read_with<V: AsRef<OsStr>>(variables: impl IntoIterator<Item = (&'stati
 /// A host of either kind: what a platform key is preferred on, and what it is not.
 const HOSTS: [&str; 2] = ["https://rest.logentries.com", "https://eu.api.insight.rapid7.com/log_search"];
 
-/// Which key goes with a request for each access to each host, or why there is none at all.
+/// Which key a request for each access to each host is sent with, or why there are no credentials.
 async fn read() -> String {
     let credentials = match Credentials::from_env() {
         Ok(credentials) => credentials,

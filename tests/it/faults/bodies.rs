@@ -20,7 +20,7 @@ use crate::support::{
     credentials, hyper_client, layer_for, server, whole_error, wire, with_timeout,
 };
 
-/// What a body does that is no good.
+/// Faulty bodies, and what is wrong with them.
 fn bad_bodies() -> Vec<(&'static str, Scripted)> {
     vec![
         ("fails", Scripted::new([Act::Data(b"some "), Act::Pending, Act::Fail("the disk is gone")])),
@@ -71,7 +71,7 @@ async fn faulty_body_is_not_signed() {
     }
 }
 
-/// A body that is not read by the layer is between its caller and the service below.
+/// A body that the layer does not read is left to the inner service.
 #[tokio::test]
 async fn faulty_streamed_body_leaves_the_layer_usable() {
     for (path, digest) in [(USERS, Some(BodyDigest::of(b"some body"))), (TEAMS, None)] {

@@ -15,7 +15,7 @@ use crate::support::{
     server, with_timeout,
 };
 
-/// A client with one permit around the layer, and one below it.
+/// A client with one permit outside the layer, and one inside it.
 fn client(
     origin: &str,
     is_http2: bool,
@@ -91,7 +91,7 @@ async fn early_response_is_returned() {
             let body = vec![7; 8 * 1024 * 1024];
             match with_timeout(client.clone().oneshot(post(&origin, body))).await {
                 Ok(response) => assert_eq!(response.status(), 418),
-                // The server may close first: that is told too, and costs no permit.
+                // The server may close first: that is an error, and costs no permit.
                 Err(error) => assert!(matches!(error, AuthError::Service { .. }), "{error:?}"),
             }
         }

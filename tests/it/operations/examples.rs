@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Starts a server that lets through what the API would, and answers with the access that it saw.
+/// Starts a server that accepts what the API would, and answers with the access that was granted.
 async fn api() -> String {
     let app = Router::new()
         .fallback(|Extension(who): Extension<Authenticated>| async move { format!("{} access", who.access) })

@@ -1,4 +1,4 @@
-//! What feature tracing tells.
+//! The events of feature `tracing`.
 
 use std::convert::Infallible;
 

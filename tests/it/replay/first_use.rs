@@ -1,4 +1,4 @@
-//! A signature passes once, whatever else of the request is changed.
+//! A signature passes once, even if unsigned parts of the request change.
 
 use axum::{Router, body::Body, routing::post};
 use http::{HeaderMap, Request};

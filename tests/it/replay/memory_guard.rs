@@ -23,7 +23,7 @@ const TOLERANCE: u64 = 300;
 /// How long after its date a request may be complete.
 const ACCEPTED: u64 = TOLERANCE + 900;
 
-/// A request of this date. `n` tells it from others of the same one.
+/// A request of this date. `n` distinguishes requests of the same date.
 fn request_of(second: u64, n: u8) -> Request<Body> {
     TestRequest { date: &date(second), body: &[n], ..TestRequest::CREATE }.request()
 }
@@ -100,7 +100,7 @@ fn upload() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(cases(64))]
 
-    /// Against a set that forgets nothing: whatever passes, passes once, as long as there is room.
+    /// Compared with a set that forgets nothing: each request passes once, as long as there is room.
     #[test]
     fn each_request_passes_once(steps in prop::collection::vec((0..200_u64, upload(), 0..6_u8), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

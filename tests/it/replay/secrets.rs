@@ -23,7 +23,7 @@ const _: () = {
 
 /// Fails where `text` shows a key, or the signature of [`TestRequest::CREATE`] in base64 or as bytes.
 #[track_caller]
-fn assert_silent(text: &str) {
+fn assert_no_key_or_signature(text: &str) {
     assert_no_secrets(text);
     let credential = TestRequest::CREATE.credential();
     let (_, signature) = credential.split_once(':').unwrap();
@@ -46,7 +46,7 @@ async fn debug_and_display_are_silent() {
 
     let seen = SEEN.lock().unwrap().clone();
     assert!(seen.contains(KEY_ID), "{seen}");
-    assert_silent(&format!("{seen} {guard:?} {replays:?} {} {response:?}", whole_error(rejection)));
+    assert_no_key_or_signature(&format!("{seen} {guard:?} {replays:?} {} {response:?}", whole_error(rejection)));
 }
 
 #[tokio::test]
@@ -60,5 +60,5 @@ async fn events_name_the_key_and_no_secret() {
     for part in ["DEBUG", "request rejected", "POST", KEY_ID, "status=401", "kind=\"replayed\""] {
         assert!(event.contains(part), "{part} in {event}");
     }
-    assert_silent(&log);
+    assert_no_key_or_signature(&log);
 }

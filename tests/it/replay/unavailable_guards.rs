@@ -1,4 +1,4 @@
-//! A guard that cannot tell lets nothing pass.
+//! If a guard cannot decide, nothing passes.
 
 use std::{convert::Infallible, future::pending, io, sync::Arc, time::Duration};
 

@@ -115,7 +115,7 @@ pub(super) async fn urls() -> String {
     text
 }
 
-/// A Host header that names another authority than the target: nothing is sent, whatever becomes of untrusted origins.
+/// A Host header that names another authority than the target: nothing is sent, even if credentials may be stripped.
 pub(super) async fn host_header() -> String {
     let mut text = String::new();
     for untrusted in [UntrustedOrigins::Reject, UntrustedOrigins::StripCredentials] {

@@ -47,7 +47,7 @@ pub(super) async fn debug_and_display() -> String {
     let mut text = values();
     let layer = layer_for(ORIGIN).clock(at(SIGNED_AT)).access(|_, _| Access::Owner).rebuild_body(Body::new);
     text += &debug!(layer, layer.credentials_handle(), layer.layer(()), layer_for(ORIGIN), layer_for(ORIGIN).layer(()));
-    // A store of the user's own, whose Debug tells everything.
+    // A custom store, whose Debug shows everything.
     #[derive(Debug, Clone)]
     struct Careless(#[expect(dead_code)] [&'static str; 3]);
     let verify =

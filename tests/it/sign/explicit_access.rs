@@ -13,7 +13,7 @@ use crate::support::{
 
 const MOVED: &str = "/management/logs/moved";
 
-/// Starts a server that sends whoever asks for what has moved to `location`.
+/// Starts a server that redirects requests for a moved resource to `location`.
 async fn moved_to(location: String) -> (String, Recording) {
     record_and(move |received| match received.target == MOVED {
         true => Response::builder().status(307).header("location", &location).body(Body::empty()).unwrap(),

@@ -1,4 +1,4 @@
-//! What a service tells of itself under the layers around it.
+//! Handles and accessors of a service that other layers wrap.
 
 use axum::{body::Body, response::Response};
 use http::Request;

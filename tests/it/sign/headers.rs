@@ -17,7 +17,7 @@ use crate::support::{
     layer, layer_for, server,
 };
 
-/// A request to be signed, for this target of the vendor's.
+/// A request to be signed, for this target of Rapid7's.
 fn signed(target: &str) -> request::Builder {
     Request::get(format!("{VENDOR}{target}")).extension(Access::Owner)
 }
@@ -41,7 +41,7 @@ async fn stale_credentials_and_dates_are_replaced() {
     let request = with_stale_headers(Request::get(format!("{origin}{USERS}")));
     client.clone().oneshot(request).await.unwrap();
     let received = recording.only();
-    // The judge refuses doubled headers, and an x-api-key beside the signature.
+    // `signature_error` includes duplicate headers, and an x-api-key next to the signature.
     assert_eq!(received.signature_error(), None);
     assert_eq!(received.header("date"), Some("Thu, 17 Aug 2017 20:16:24 GMT"));
 

@@ -142,7 +142,7 @@ async fn strip_credentials_keeps_other_checks() {
     assert!(matches!(error, AuthError::MissingAuthority), "{error}");
 }
 
-/// The key that a request to the vendor goes with under these Host headers.
+/// The key that a request to Rapid7 is sent with if it has these Host headers.
 async fn key_under_hosts(hosts: &[&[u8]]) -> Result<Option<Access>, AuthError> {
     let mut request = to(VENDOR);
     for host in hosts {

@@ -94,7 +94,7 @@ impl IsBusy for reqwest::Response {
 fn assert_signed_afresh(attempts: &[Received], body: &str) {
     assert_eq!(attempts.len(), ATTEMPTS);
     for attempt in attempts {
-        // The judge insists on one of each header.
+        // `signature_error` includes duplicate headers.
         assert_eq!((attempt.signature_error(), &*attempt.body), (None, body.as_bytes()));
     }
     let dates: HashSet<_> = attempts.iter().map(|attempt| attempt.header("date")).collect();

@@ -5,17 +5,17 @@ use reqwest_middleware::ClientBuilder;
 use tower::{BoxError, Layer, Service, ServiceExt, util::BoxCloneService};
 use tower_logentries_auth::{AuthError, LogentriesAuthLayer, LogentriesAuthMiddleware};
 
-/// What builds reqwest clients: they follow no redirects unless told to.
+/// A builder of reqwest clients that follow no redirects.
 pub(crate) fn builder() -> reqwest::ClientBuilder {
     // reqwest asks for a provider even where it will speak plain http. The first test to come installs it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().redirect(Policy::none()).no_proxy()
 }
 
-/// A client that authenticates, whatever it is made of.
+/// A client with the layer, of any kind.
 pub(crate) type AnyClient = BoxCloneService<Request, Response, BoxError>;
 
-/// A reqwest client with this layer, in each of the ways that there are.
+/// A reqwest client with this layer, in each possible way.
 pub(crate) fn all_ways(layer: &LogentriesAuthLayer, http: Client) -> [(&'static str, AnyClient); 3] {
     let middleware = LogentriesAuthMiddleware::from(layer.clone());
     [

@@ -1,4 +1,4 @@
-//! What a layer makes of a request, without a network below it.
+//! What a layer makes of a request, with an inner service that needs no network.
 
 use std::{convert::Infallible, future::ready};
 
@@ -14,12 +14,12 @@ use super::{KEY_ID, OWNER_KEY, PLATFORM_KEY, READ_ONLY_KEY, READ_WRITE_KEY, wire
 
 pub(crate) const VENDOR: &str = "https://rest.logentries.com";
 
-/// A request to the vendor without a body.
+/// A request to Rapid7 without a body.
 pub(crate) fn to_vendor(method: Method, target: &str) -> Request<Full<Bytes>> {
     Request::builder().method(method).uri(format!("{VENDOR}{target}")).body(Full::default()).unwrap()
 }
 
-/// The request as the service below `layer` gets it. Where it is refused, that service has got nothing.
+/// The request as the inner service of `layer` receives it. If it fails, the inner service receives nothing.
 pub(crate) async fn pass<R, B>(layer: &LogentriesAuthLayer<R>, request: Request<B>) -> Result<Request<B>, AuthError>
 where
     R: RebuildBody<B> + Clone,
@@ -41,13 +41,13 @@ where
     }
 }
 
-/// What is wrong with the signature of a request as the service below got it, of which `body` is the body.
+/// What is wrong with the signature of a request as the inner service received it, with this body.
 pub(crate) fn signature_error<B>(request: &Request<B>, body: &[u8]) -> Option<String> {
     let target = request.uri().path_and_query().unwrap().as_str();
     wire::signature_error(KEY_ID, OWNER_KEY, request.method().as_str(), target, request.headers(), body)
 }
 
-/// The name of the key that a request without a body goes with, one of the four.
+/// The name of the key that a request without a body is sent with.
 pub(crate) fn name_of_key<B>(request: &Request<B>) -> &'static str {
     match request.headers().get("x-api-key").map(|key| key.to_str().unwrap()) {
         Some(PLATFORM_KEY) => "platform",
@@ -59,7 +59,7 @@ pub(crate) fn name_of_key<B>(request: &Request<B>) -> &'static str {
     }
 }
 
-/// Whose key a request without a body goes with.
+/// Which key a request without a body is sent with.
 pub(crate) fn key_of<B>(request: &Request<B>) -> Option<Access> {
     let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap());
     match (header("x-api-key"), header("authorization-api-key")) {

@@ -1,4 +1,4 @@
-//! What the tests share: keys that can be searched for, clocks, servers, bodies, and a judge of signatures.
+//! What the tests share: keys that can be searched for, clocks, servers, bodies, and an independent verifier.
 
 pub(crate) mod bodies;
 pub(crate) mod child;

@@ -57,7 +57,7 @@ impl Received {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// What is wrong with its signature by [`KEY_ID`] and [`OWNER_KEY`], as [`wire::signature_error`] tells.
+    /// What is wrong with its signature by [`KEY_ID`] and [`OWNER_KEY`], as [`wire::signature_error`] says.
     pub(crate) fn signature_error(&self) -> Option<String> {
         wire::signature_error(KEY_ID, OWNER_KEY, &self.method, &self.target, &self.headers, &self.body)
     }

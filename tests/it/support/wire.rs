@@ -1,5 +1,5 @@
 //! The wire rules once more, written from their description alone. It shares no code with the crate, so that the crate
-//! is never its own judge.
+//! never verifies itself.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};

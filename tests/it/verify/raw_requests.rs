@@ -1,4 +1,4 @@
-//! Requests written octet by octet: what the vendor's client sends, and what no good client would.
+//! Requests written byte by byte: what Rapid7's client sends, and what no correct client would.
 
 use axum::{Router, body::Body};
 use bytes::Bytes;
@@ -63,8 +63,8 @@ fn with_length() -> String {
     head(&format!("Content-Length: {}", TestRequest::CREATE.body.len()))
 }
 
-/// A request just as the vendor's command line client writes it: Python's `requests`, with three headers of its own.
-fn as_the_vendors_client(draft: &TestRequest<'_>) -> Vec<u8> {
+/// A request exactly as Rapid7's command line client writes it: Python's `requests`, with three headers of its own.
+fn as_rapid7_client(draft: &TestRequest<'_>) -> Vec<u8> {
     let TestRequest { method, target, body, .. } = draft;
     let length = match (*method, body.len()) {
         ("GET", 0) => String::new(),
@@ -103,7 +103,7 @@ async fn rapid7_client_requests_are_accepted() {
         ("PATCH", &key, disable),
         ("DELETE", &key, b""),
     ] {
-        socket.send(as_the_vendors_client(&TestRequest { method, target, body, ..TestRequest::LIST })).await;
+        socket.send(as_rapid7_client(&TestRequest { method, target, body, ..TestRequest::LIST })).await;
         assert_eq!(status(&socket.receive().await), 200, "{method} {target}");
         assert!(matches!(next(&mut events).await, Event::Asked));
         assert!(matches!(next(&mut events).await, Event::Handled(got) if got == body), "{method} {target}");

@@ -1,4 +1,4 @@
-//! What a rejection tells the layers outside: its kind, how far a date is off, what was computed for a signature.
+//! What a rejection contains for outer layers: its kind, how far a date is off, what was computed for a signature.
 
 use axum::{Router, body::Body};
 use http::{Request, StatusCode};

@@ -23,7 +23,7 @@ use crate::support::{
     whole_error,
 };
 
-/// What a store says when it fails, and nobody outside may see.
+/// The error of a failing store, which no client may see.
 const STORE_FAILURE: &str = "postgres://admin:s3cret@db refused";
 
 /// All three keys; the id `down` makes the look-up fail. Bodies of up to 256 bytes.
@@ -69,7 +69,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
     ]);
     let long = TestRequest { body: &[b' '; 257], ..TestRequest::CREATE }.request();
     let unknown = "the key is unknown or the signature is invalid";
-    let doubled = "send one x-api-key or one authorization-api-key header";
+    let duplicate = "send one x-api-key or one authorization-api-key header";
     let form = "authorization-api-key takes a key id of at most 256 bytes, a colon and the base64 of 20 bytes";
     let date = "a signed request takes one Date header, as in Thu, 17 Aug 2017 20:16:24 GMT";
     let content_type = "a signed request takes at most one Content-Type header, of visible ASCII";
@@ -94,7 +94,7 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
             "forbidden",
             "the key does not grant access to this resource",
         ),
-        (both.unwrap(), "MalformedRequest(DuplicateCredentials)", 400, "bad_request", doubled),
+        (both.unwrap(), "MalformedRequest(DuplicateCredentials)", 400, "bad_request", duplicate),
         (unsigned, "MalformedRequest(Credentials)", 400, "bad_request", form),
         (undated, "MalformedRequest(Date)", 400, "bad_request", date),
         (untyped, "MalformedRequest(ContentType)", 400, "bad_request", content_type),

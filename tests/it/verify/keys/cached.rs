@@ -27,7 +27,7 @@ use crate::support::{
     whole_error, with_timeout,
 };
 
-/// A database that counts what it is asked, fails when told to, and names the version of a key in its id.
+/// A database that counts its queries, fails on demand, and names the version of a key in its id.
 #[derive(Clone, Default)]
 struct Database {
     versions: Arc<Mutex<HashMap<PresentedKey, u64>>>,
@@ -105,7 +105,7 @@ async fn version(keys: &impl KeyStore, key: PresentedKey) -> Option<u64> {
     })
 }
 
-async fn look_up<const N: usize>(keys: &impl KeyStore, numbers: [u64; N]) {
+async fn lookup_all<const N: usize>(keys: &impl KeyStore, numbers: [u64; N]) {
     for number in numbers {
         version(keys, key(number)).await;
     }
@@ -150,7 +150,7 @@ async fn time_to_live_may_be_nothing_or_forever() {
     let forever = cache.time_to_live(Duration::MAX).unknown_time_to_live(Duration::MAX);
     for _ in 0..3 {
         seconds.pass(1_000_000);
-        look_up(&forever, [1, 2]).await;
+        lookup_all(&forever, [1, 2]).await;
     }
     assert_eq!(database.asked(), 2);
 }
@@ -260,7 +260,7 @@ async fn dropped_lookup_does_not_block_others() {
 async fn invalidated_key_is_looked_up_again() {
     let (cache, database, _) = cached();
     database.set(&key(1), Some(7));
-    look_up(&cache, [1, 2, 3]).await;
+    lookup_all(&cache, [1, 2, 3]).await;
     database.set(&key(1), None);
     database.set(&key(2), Some(8));
     database.asked();
@@ -270,7 +270,7 @@ async fn invalidated_key_is_looked_up_again() {
     assert_eq!((version(&cache, key(3)).await, database.asked()), (None, 2), "others are kept");
 
     cache.invalidate_all();
-    look_up(&cache, [1, 2, 3]).await;
+    lookup_all(&cache, [1, 2, 3]).await;
     assert_eq!(database.asked(), 3);
 }
 
