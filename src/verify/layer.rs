@@ -35,8 +35,8 @@ use crate::{
 ///    [`explain_rejections`](Self::explain_rejections) is set.
 /// 4. If keys cannot be looked up, the response is 503. The request never passes.
 /// 5. The handler receives exactly the bytes that were sent, in the inner service's own body type.
-/// 6. With feature `drain`, which `axum` enables, a client that is rejected while it sends a body of up to 64 KiB sees the
-///    response. `drain_rejected` raises that.
+/// 6. With feature `drain`, which `axum` enables, a client that is rejected while it sends a body of up to 64 KiB sees
+///    the response. `drain_rejected` raises that.
 ///
 /// See [`guide::security`](crate::guide::security) for what the scheme does not protect, such as replays.
 ///
@@ -94,13 +94,14 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// hyper closes a connection whose request was not read to its end. A client that is still sending then sees
     /// "connection reset" or "broken pipe" instead of the response. If the body ends within the limit, the client sees
     /// the response, and the connection can be used again: with a limit as high as the longest body that clients send,
-    /// no response is lost. A body whose `Content-Length` exceeds the limit is not read at all. What is read is not kept.
+    /// no response is lost. A body whose `Content-Length` exceeds the limit is not read at all. What is read is not
+    /// kept.
     ///
     /// Over HTTP/2 the response arrives in any case, and nothing is read. The same is true of a client that sends
     /// `Expect: 100-continue` and waits.
     ///
-    /// Feature `drain`, which feature `axum` enables, uses tokio's timer. Outside a tokio runtime, reading stops where it
-    /// would have to wait.
+    /// Feature `drain`, which feature `axum` enables, uses tokio's timer. Outside a tokio runtime, reading stops where
+    /// it would have to wait.
     ///
     /// # Panics
     ///
@@ -154,19 +155,19 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// whole seconds. Defaults to 15 minutes.
     ///
     /// The date is checked when the head of a request arrives, and again when its body is complete: then the Date may
-    /// be older by this much. Without that, whoever captured a request could send all but its last byte, and complete
-    /// it at any later time. A request that is complete too late is answered with 401, as
+    /// be older by this much. Otherwise, an attacker who captured a request could send all but its last byte, and
+    /// complete it at any later time. A request that is complete too late is answered with 401, as
     /// [`Rejection::UploadTooSlow`](super::Rejection::UploadTooSlow).
     ///
     /// With both defaults, a request dated by the right clock may take 20 minutes. A
-    /// [`ReplayGuard`](crate::replay::ReplayGuard) remembers signatures for as long. A body that stalls is not ended by this:
-    /// use an outer `Timeout` layer.
+    /// [`ReplayGuard`](crate::replay::ReplayGuard) remembers signatures for as long. This does not end a body that
+    /// stalls: use an outer [`Timeout`](https://docs.rs/tower/0.5/tower/timeout/struct.Timeout.html) layer.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
     /// # let keys = Credentials::read_only("ro-key")?;
-    /// // Bodies are short here, and replays are to be short-lived.
+    /// // If bodies are short, this shortens the time in which a request can be replayed.
     /// let layer = LogentriesVerifyLayer::new(keys).upload_time(Duration::from_secs(30));
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
@@ -189,8 +190,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.clock = Clock::new(clock))
     }
 
-    /// Sets the path that the API's resources are mounted at, such as `/api`, if the layer wraps a router that nests them.
-    /// Defaults to none.
+    /// Sets the path that the API's resources are mounted at, such as `/api`, if the layer wraps a router that nests
+    /// them. Defaults to none.
     ///
     /// The Insight platform's prefix `/log_search` is recognized without this. An owner's resource requires the owner
     /// key under any prefix, whether it is set here or not.

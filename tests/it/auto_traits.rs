@@ -13,9 +13,11 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use tower::{Layer, Service, ServiceExt};
 use tower_logentries_auth::{
-    AuthError, Authenticated, BodyDigest, BufferedBody, CanonicalRequest, Credentials, CredentialsHandle,
-    LogentriesAuthLayer, LogentriesAuthMiddleware, LogentriesVerifyLayer, OwnerKey, Rejection, Signature,
-    verify::{MemoryKeyStore, ResponseBody, StoredKey},
+    AuthError, Authenticated, BodyDigest, BodySource, BufferedBody, CanonicalRequest, Credentials, CredentialsHandle,
+    LogentriesAuthLayer, LogentriesAuthMiddleware, LogentriesRetryMiddleware, LogentriesRetryPolicy,
+    LogentriesVerifyLayer, OwnerKey, Rejection, Signature,
+    sign::RetryDelay,
+    verify::{CachedKeyStore, MemoryKeyStore, Mismatch, Mistake, ResponseBody, StoredKey},
 };
 
 use crate::support::credentials;
@@ -31,6 +33,8 @@ const _: () = {
     are_send_and_sync::<(LogentriesAuthLayer, LogentriesAuthMiddleware, AuthError, BufferedBody)>();
     are_send_and_sync::<(LogentriesVerifyLayer<MemoryKeyStore>, MemoryKeyStore, StoredKey, Authenticated, Rejection)>();
     are_send_and_sync::<(ResponseBody<Full<Bytes>>, ResponseBody<BoxBody<Bytes, Infallible>>)>();
+    are_send_and_sync::<(LogentriesRetryPolicy, LogentriesRetryMiddleware, RetryDelay, BodySource)>();
+    are_send_and_sync::<(CachedKeyStore<Credentials>, Mismatch, Mistake)>();
 };
 
 /// A service whose future is `Send` and `Sync`, as those of most clients are `Send`.

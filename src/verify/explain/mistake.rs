@@ -1,10 +1,10 @@
-//! The usual mistakes: what each is called, and what to do about it.
+//! The common mistakes: what each is called, and how to fix it.
 
 use std::fmt;
 
-/// A usual mistake of clients that sign by hand.
+/// A common mistake of clients that sign by hand.
 ///
-/// [`code`](Mistake::code) is stable, for programs. `Display` says what to do, for people.
+/// [`code`](Mistake::code) is stable, for programs. `Display` says how to fix it, for people.
 ///
 /// ```
 /// use tower_logentries_auth::verify::Mistake;
