@@ -133,6 +133,15 @@ async fn client_that_waits_for_100_continue_is_answered_at_once() {
     }
 }
 
+/// Which it no longer does once it was asked for the body.
+#[tokio::test(start_paused = true)]
+async fn client_that_waited_for_100_continue_is_drained_after_it() {
+    let too_long = Scripted::new([Act::Data(b"too long"), Act::Stall]);
+    let mut request = TestRequest::CREATE.request().map(|_| Body::new(too_long));
+    request.headers_mut().insert("expect", "100-continue".parse().unwrap());
+    assert_eq!(rejected_after(&verifier().body_limit(7), request).await, Duration::from_secs(5));
+}
+
 /// Rejects a request with this body; returns how long that took.
 async fn rejected_after(layer: &LogentriesVerifyLayer<Credentials>, request: Request<Body>) -> Duration {
     let start = Instant::now();
@@ -200,6 +209,14 @@ async fn endless_body_is_left() {
         assert!(rejected.as_mut().now_or_never().is_none());
         with_timeout(rejected).await.unwrap_err();
     }
+}
+
+/// Real time, which passes although the body is always ready.
+#[tokio::test]
+async fn endless_body_is_left_after_the_timeout() {
+    let frames = stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"1"))));
+    let layer = verifier().drain_rejected(usize::MAX).drain_timeout(Duration::ZERO);
+    rejected_after(&layer, unknown_key("", Body::new(StreamBody::new(frames)))).await;
 }
 
 #[test]
