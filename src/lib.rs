@@ -72,8 +72,8 @@
 //! | new, on the Insight platform | a [platform](Credentials::platform) key only: a user or an organization key | `https://{region}.api.insight.rapid7.com/log_search`, or the host above |
 //!
 //! See Rapid7's [overview of the API][Logentries REST API]. A platform key is sent as `x-api-key` wherever an API key
-//! suffices. If a read/write key is configured too, each goes to its own kind of host. A platform key does not sign: Account
-//! and User resources require an owner key.
+//! suffices. If a read/write key is configured too, each goes to its own kind of host. A platform key does not sign:
+//! Account and User resources require an owner key.
 //!
 //! # Which key is used
 //!
@@ -158,8 +158,8 @@
 //!
 //! # Nesting in axum
 //!
-//! Add [`LogentriesVerifyLayer`] to the nested router. With feature `axum`, the signature covers the original path, and access
-//! is determined by the original path and by the one that the nested router sees:
+//! Add [`LogentriesVerifyLayer`] to the nested router. With feature `axum`, the signature covers the original path, and
+//! access is determined by the original path and by the one that the nested router sees:
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
@@ -199,8 +199,8 @@
 //! ```
 //!
 //! A path that the table does not have, such as one under a prefix that is not set, requires
-//! [`ReadWrite`](Access::ReadWrite), or what [`undocumented`](LogentriesVerifyLayer::undocumented) sets. Under any prefix, an
-//! owner's resource requires the owner's signature. For resources that are not the API's, set a rule with
+//! [`ReadWrite`](Access::ReadWrite), or what [`undocumented`](LogentriesVerifyLayer::undocumented) sets. Under any
+//! prefix, an owner's resource requires the owner's signature. For resources that are not the API's, set a rule with
 //! [`access`](LogentriesVerifyLayer::access), which replaces the table whole.
 //!
 //! # Feature flags
