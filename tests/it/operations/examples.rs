@@ -1,5 +1,7 @@
 //! The examples, run as a user runs them. `child::run` runs one that ends, `child::Served` one that serves.
 
+use std::fs;
+
 use axum::{Extension, Router, body::Body, response::Response};
 use tower_logentries_auth::{Authenticated, Credentials, LogentriesVerifyLayer};
 
@@ -13,6 +15,17 @@ use crate::{
         tls,
     },
 };
+
+#[test]
+fn every_example_has_a_line_in_the_readme() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    let readme = fs::read_to_string(format!("{directory}/README.md")).unwrap();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(name == "README" || readme.contains(&format!("| [`{name}`](")), "{name}");
+    }
+}
 
 /// Starts a server that accepts what the API would, and answers with the access that was granted.
 async fn api() -> String {
