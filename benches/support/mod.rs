@@ -1,5 +1,7 @@
 //! What the benchmarks share: keys, a request, and the hashing that can't be done without.
 
+#[allow(dead_code)] // which not every benchmark uses
+pub(crate) mod leanest;
 pub(crate) mod ratio;
 
 use std::{
