@@ -7,32 +7,42 @@ use crate::access::could_fold_to_owners;
 pub(super) fn is_unambiguous_path(whole: &str) -> bool {
     let Some(path) = whole.strip_prefix('/') else { return whole == "*" };
     let path = path.strip_suffix('/').unwrap_or(path);
-    path.is_empty() || path.split('/').all(is_plain) && !could_fold_to_owners(whole)
+    path.is_empty() || path.as_bytes().split(|byte| *byte == b'/').all(is_plain) && !could_fold_to_owners(whole)
 }
 
 /// Neither empty nor a dot segment, and UTF-8 once decoded: some parsers read an overlong `%c0%af` as a slash. Some
 /// trim blanks at its ends.
-fn is_plain(segment: &str) -> bool {
-    !matches!(segment, "" | "." | "..")
-        && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok() && octets.trim_ascii() == octets)
+fn is_plain(segment: &[u8]) -> bool {
+    match segment {
+        b"" | b"." | b".." => false,
+        // Hardly any has an encoded octet.
+        segment if segment.iter().all(stands_for_itself) => true,
+        segment => {
+            decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok() && octets.trim_ascii() == octets)
+        }
+    }
 }
 
 /// Decodes a segment, if every octet in it is written in the only possible way.
-fn decode(segment: &str) -> Option<Vec<u8>> {
-    let mut parts = segment.split('%');
+fn decode(segment: &[u8]) -> Option<Vec<u8>> {
+    let mut parts = segment.split(|byte| *byte == b'%');
     let mut octets = literal(parts.next()?)?.to_vec();
     for part in parts {
         let (hex, rest) = part.split_at_checked(2)?;
-        octets.push(encoded(hex)?);
+        octets.push(encoded(str::from_utf8(hex).ok()?)?);
         octets.extend_from_slice(literal(rest)?);
     }
     Some(octets)
 }
 
-/// Octets that stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
-fn literal(text: &str) -> Option<&[u8]> {
-    let stands_for_itself = |byte: u8| byte.is_ascii_graphic() && !br#";\"<>^`{|}"#.contains(&byte);
-    text.bytes().all(stands_for_itself).then_some(text.as_bytes())
+fn literal(octets: &[u8]) -> Option<&[u8]> {
+    octets.iter().all(stands_for_itself).then_some(octets)
+}
+
+/// Some parsers cut a path at `;`, or turn `\` into a slash. A `%` never stands for itself.
+fn stands_for_itself(byte: &u8) -> bool {
+    byte.is_ascii_graphic()
+        && !matches!(byte, b'"' | b'%' | b';' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
 /// A percent-encoded octet that has no meaning in a path and does need to be encoded.

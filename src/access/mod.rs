@@ -1,8 +1,12 @@
-//! Which access a resource requires.
+//! Which access a resource requires. `table` is what the API documents.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+mod table;
+
+use std::{fmt, sync::Arc};
 
 use http::Method;
+
+use self::table::Documented;
 
 /// The access that a key grants or a resource requires. Each includes the ones before it: `ReadOnly < ReadWrite < Owner`.
 ///
@@ -84,73 +88,12 @@ impl Access {
     /// assert_eq!(Access::documented(&Method::GET, "/management/new-resource"), None);
     /// ```
     pub fn documented(method: &Method, path: &str) -> Option<Self> {
-        match Documented::for_path(method, path.split('?').next().unwrap_or_default()) {
-            Documented::As(access) => Some(access),
-            Documented::Disputed => Some(Self::ReadWrite),
-            Documented::Nowhere => None,
-        }
+        Documented::for_path(method, path.split('?').next().unwrap_or_default()).strongest()
     }
 }
 
 /// How many segments of a path the table looks at, plus one.
 const MAX_SEGMENTS: usize = 5;
-
-/// What the sources say about a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Documented {
-    As(Access),
-    /// Some sources say read-only, others read/write.
-    Disputed,
-    Nowhere,
-}
-
-impl Documented {
-    /// The table of [`Access::documented`], for a path without a query.
-    fn for_path(method: &Method, path: &str) -> Self {
-        use Access::{Owner, ReadOnly, ReadWrite};
-        use Documented::{As, Disputed, Nowhere};
-
-        let path = lowercase(path.strip_prefix('/').unwrap_or(path).trim_end_matches('/'));
-        let mut segments = [""; MAX_SEGMENTS];
-        let mut count = 0;
-        for (known, segment) in segments.iter_mut().zip(path.strip_prefix("log_search/").unwrap_or(&path).split('/')) {
-            *known = segment;
-            count += 1;
-        }
-        let reads = matches!(*method, Method::GET | Method::HEAD);
-        let read_only_or_more = As(if reads { ReadOnly } else { ReadWrite });
-
-        match segments.get(..count).unwrap_or_default() {
-            ["query", "logs"] | ["query", "live", "logs"] | ["audit", "query", "logs"] if *method == Method::POST => {
-                As(ReadOnly)
-            }
-            ["query", ..] => read_only_or_more,
-            ["management", "logs" | "logsets" | "labels" | "metrics" | "targets", ..] => read_only_or_more,
-
-            ["management", "actions"] | ["management", "actions", _, "targets"] if reads => As(ReadOnly),
-            ["management", "actions", _] | ["management", "tags", ..] if reads => Disputed,
-            ["management", "actions" | "tags", ..] if !reads => As(ReadWrite),
-
-            ["management", "archiving", ..] | ["management", "organizations", "apikeys"] if reads => As(ReadWrite),
-            ["download", "logs", _] if reads => Disputed,
-            ["usage", ..] if reads => As(ReadWrite),
-            ["exports" | "search-stats" | "audit", ..] if reads => As(ReadOnly),
-            ["exports", _] if *method == Method::DELETE => As(ReadWrite),
-
-            ["management", "accounts", "", ..] => Nowhere,
-            ["management", "accounts", _] | ["management", "accounts", _, "users" | "owners", ..] => As(Owner),
-            ["management", "accounts", _, "apikeys", ..] if reads || *method == Method::OPTIONS => As(ReadWrite),
-            ["management", "accounts", _, "apikeys", ..] => As(Owner),
-            ["management", "accounts", _, "teams", ..] => As(ReadWrite),
-            _ => Nowhere,
-        }
-    }
-}
-
-/// Copies only a path with an upper case letter, which is rare.
-fn lowercase(path: &str) -> Cow<'_, str> {
-    if path.bytes().any(|byte| byte.is_ascii_uppercase()) { path.to_ascii_lowercase().into() } else { path.into() }
-}
 
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -225,7 +168,9 @@ impl AccessRule {
             return Access::Owner;
         }
         let (path, original) = (self.below_mount(path), self.below_mount(original));
-        match (Access::documented(method, original), Access::documented(method, path)) {
+        let outer = Documented::for_path(method, original).strongest();
+        let inner = if path == original { outer } else { Documented::for_path(method, path).strongest() };
+        match (outer, inner) {
             (Some(outer), Some(inner)) => outer.max(inner),
             (Some(outer), None) => outer,
             (None, Some(inner)) if is_root_stripped(original, path) => inner.max(self.undocumented),
@@ -246,7 +191,9 @@ fn is_root_stripped(original: &str, path: &str) -> bool {
 
 /// Returns whether any suffix of the path that starts at a segment is an owner's resource.
 fn is_owners_below_any_prefix(method: &Method, path: &str) -> bool {
-    suffixes(path).any(|path| Documented::for_path(method, path) == Documented::As(Access::Owner))
+    let is_managed = |path: &&str| path.get(1..11).is_some_and(|root| root.eq_ignore_ascii_case("management"));
+    let mut managed = suffixes(path).filter(is_managed).map(first_segments);
+    managed.any(|path| Documented::for_path(method, path) == Documented::As(Access::Owner))
 }
 
 /// Returns whether another parser could read an owner's resource where the table reads another one, because it folds
@@ -254,7 +201,10 @@ fn is_owners_below_any_prefix(method: &Method, path: &str) -> bool {
 pub(crate) fn could_fold_to_owners(path: &str) -> bool {
     let is = |segment: &str, names: &[&str]| names.iter().any(|name| segment.eq_ignore_ascii_case(name));
     let could_be = |segment: &str, names: &[&str]| has_octets_beyond_ascii(segment) || is(segment, names);
-    path.contains('%') && suffixes(path).any(|path| is_below_accounts(path, could_be) && !is_below_accounts(path, is))
+    path.contains('%')
+        && suffixes(path)
+            .map(first_segments)
+            .any(|path| is_below_accounts(path, could_be) && !is_below_accounts(path, is))
 }
 
 /// Returns whether the path starts like an owner's resource, with `is` comparing a segment to one of the names.
@@ -271,13 +221,17 @@ fn has_octets_beyond_ascii(segment: &str) -> bool {
     segment.split('%').skip(1).any(|octet| matches!(octet.as_bytes(), [b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]))
 }
 
-/// The suffixes of a path that start at a segment, cut to as many segments as the table looks at, so that a path of
-/// many segments does not cost the square of their number.
+/// The suffixes of a path that start at a segment.
 fn suffixes(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').filter_map(|(start, _)| {
-        let suffix = path.get(start..)?;
-        suffix.match_indices('/').nth(MAX_SEGMENTS).map_or(Some(suffix), |(end, _)| suffix.get(..end))
-    })
+    let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+    slashes.filter_map(|(start, _)| path.get(start..))
+}
+
+/// Cuts a suffix to as many segments as the table looks at, so that a path of many segments does not cost the square of
+/// their number.
+fn first_segments(suffix: &str) -> &str {
+    let mut slashes = suffix.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+    slashes.nth(MAX_SEGMENTS).and_then(|(end, _)| suffix.get(..end)).unwrap_or(suffix)
 }
 
 impl fmt::Debug for AccessRule {
