@@ -30,11 +30,11 @@ use crate::BodyDigest;
 ///      47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
 /// );
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CanonicalRequest<'a> {
     method: &'a Method,
-    content_type: &'a str,
-    date: &'a str,
+    content_type: &'a [u8],
+    date: &'a [u8],
     path: &'a str,
     digest: BodyDigest,
 }
@@ -58,37 +58,38 @@ impl<'a> CanonicalRequest<'a> {
         digest: BodyDigest,
     ) -> Self {
         let path = target.split('?').next().unwrap_or_default();
-        Self::for_path(method, path, content_type, date, digest)
+        Self::for_path(method, path, content_type.unwrap_or_default().as_bytes(), date.as_bytes(), digest)
     }
 
-    /// Like [`CanonicalRequest::new`], for a path without a query.
+    /// Like [`CanonicalRequest::new`], for a path without a query and the octets of headers. No Content-Type is an empty one.
     pub(crate) fn for_path(
         method: &'a Method,
         path: &'a str,
-        content_type: Option<&'a str>,
-        date: &'a str,
+        content_type: &'a [u8],
+        date: &'a [u8],
         digest: BodyDigest,
     ) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
-        Self { method, content_type: content_type.unwrap_or_default(), date, path, digest }
+        Self { method, content_type, date, path, digest }
     }
 
     /// Returns the five parts of the canonical string, which are concatenated without separators.
     pub(crate) fn parts(&self) -> [&[u8]; 5] {
-        [
-            self.method.as_str().as_bytes(),
-            self.content_type.as_bytes(),
-            self.date.as_bytes(),
-            self.path.as_bytes(),
-            self.digest.as_bytes(),
-        ]
+        [self.method.as_str().as_bytes(), self.content_type, self.date, self.path.as_bytes(), self.digest.as_bytes()]
     }
 }
 
 impl fmt::Display for CanonicalRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, content_type, date, path, digest } = self;
+        let (content_type, date) = (String::from_utf8_lossy(content_type), String::from_utf8_lossy(date));
         write!(f, "{method}{content_type}{date}{path}{digest}")
+    }
+}
+
+impl fmt::Debug for CanonicalRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CanonicalRequest").field(&self.to_string()).finish()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -81,6 +81,34 @@ pub(crate) fn parse_date(date: &str) -> Option<u64> {
     let second = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs();
     // httpdate also parses the two obsolete forms: only what it writes itself is accepted.
     (format_date(second)? == date).then_some(second)
+}
+
+/// Parses Date headers, and remembers the last: most requests of one second have the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DateParser {
+    last: Arc<Mutex<Option<ParsedDate>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ParsedDate {
+    // A copy, because a header's value keeps the buffer that it was read into.
+    text: [u8; 29],
+    second: u64,
+}
+
+impl DateParser {
+    /// Parses the Date header, if there is exactly one.
+    pub(crate) fn date_of(&self, headers: &HeaderMap) -> Option<u64> {
+        let date = single_value(headers, &DATE).ok()??;
+        let text: [u8; 29] = date.as_bytes().try_into().ok()?;
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = last().filter(|last| last.text == text) {
+            return Some(known.second);
+        }
+        let second = parse_date(date.to_str().ok()?)?;
+        *last() = Some(ParsedDate { text, second });
+        Some(second)
+    }
 }
 
 /// Parses the Date header, if there is exactly one.

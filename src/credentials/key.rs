@@ -89,7 +89,7 @@ impl OwnerKey {
     /// Returns whether both are the same key under the same id. Compares signatures, because the keys themselves are
     /// not kept.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        let probe = CanonicalRequest::for_path(&Method::GET, "", None, "", BodyDigest::EMPTY);
+        let probe = CanonicalRequest::for_path(&Method::GET, "", b"", b"", BodyDigest::EMPTY);
         self.id() == other.id() && self.verify(&probe, &other.sign(&probe))
     }
 

@@ -61,7 +61,7 @@ impl LogentriesAuthLayer {
             untrusted_origins: UntrustedOrigins::Reject,
             assumed_origin: None,
             access: AccessRule::default(),
-            default_content_type: Some(HeaderValue::from_static("application/json")),
+            default_content_type: Some(HeaderValue::from_static("application/json").into()),
             clock: Clock::default(),
             corrects_clock_skew: true,
             has_nonce: false,
@@ -170,7 +170,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn default_content_type(self, value: Option<HeaderValue>) -> Self {
-        self.with(|signer| signer.default_content_type = value)
+        self.with(|signer| signer.default_content_type = value.map(Into::into))
     }
 
     /// Sets the clock that requests are dated by. Defaults to [`SystemTime::now`].

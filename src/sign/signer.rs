@@ -43,7 +43,7 @@ pub(crate) struct Signer {
     pub(super) untrusted_origins: UntrustedOrigins,
     pub(super) assumed_origin: Option<Origin>,
     pub(super) access: AccessRule,
-    pub(super) default_content_type: Option<HeaderValue>,
+    pub(super) default_content_type: Option<DefaultContentType>,
     pub(super) clock: Clock,
     pub(super) corrects_clock_skew: bool,
     pub(super) has_nonce: bool,
@@ -110,7 +110,7 @@ impl Signer {
         let required = overrides.access.or_else(|| self.access.required_of_client(request.method(), request.path()));
         let key = self.credentials.least_privileged(required, origin.is_platform());
         let required = required.unwrap_or(Access::ReadWrite);
-        match key.ok_or(AuthError::InsufficientAccess { required })? {
+        match key.ok_or_else(|| AuthError::InsufficientAccess { required })? {
             Key::Api(key) => {
                 let headers = request.headers_mut();
                 headers.remove(&AUTHORIZATION_API_KEY);
@@ -192,13 +192,10 @@ impl Signer {
         let present =
             single_value(headers, &CONTENT_TYPE).map_err(|DuplicateHeader| AuthError::DuplicateContentType)?;
         match (present, &self.default_content_type) {
-            (Some(present), _) => validate_content_type(present),
-            (None, None) => Ok(()),
-            (None, Some(default)) => {
-                validate_content_type(default)?;
-                headers.try_insert(CONTENT_TYPE, default.clone())?;
-                Ok(())
-            }
+            (Some(present), _) if !arrives_as_signed(present) => Err(AuthError::InvalidContentType),
+            (None, Some(default)) if !default.arrives_as_signed => Err(AuthError::InvalidContentType),
+            (None, Some(default)) => Ok(headers.try_insert(CONTENT_TYPE, default.value.clone()).map(drop)?),
+            (Some(_), _) | (None, None) => Ok(()),
         }
     }
 
@@ -244,9 +241,9 @@ impl Signer {
         let now = self.clock.now().ok_or(AuthError::ClockOutOfRange)?;
         let (date, used) = origin.date(&self.clock, now, self.corrects_clock_skew).ok_or(AuthError::ClockOutOfRange)?;
 
-        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let date_text = date.to_str().unwrap_or_default();
-        let canonical = CanonicalRequest::for_path(request.method(), request.path(), content_type, date_text, digest);
+        let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let (method, path) = (request.method(), request.path());
+        let canonical = CanonicalRequest::for_path(method, path, content_type, date.as_bytes(), digest);
         let credential = credential(&key, key.sign(&canonical));
 
         let headers = request.headers_mut();
@@ -299,12 +296,23 @@ fn add_nonce(headers: &mut HeaderMap) -> Result<(), AuthError> {
     Ok(())
 }
 
-/// Checks that a Content-Type arrives as it was signed: a receiver trims blanks, and an empty one is signed like none.
-fn validate_content_type(value: &HeaderValue) -> Result<(), AuthError> {
-    match value.to_str() {
-        Ok(text) if !text.is_empty() && text.trim_ascii() == text => Ok(()),
-        _ => Err(AuthError::InvalidContentType),
+/// The Content-Type of signed requests that have none.
+#[derive(Debug, Clone)]
+pub(super) struct DefaultContentType {
+    value: HeaderValue,
+    arrives_as_signed: bool,
+}
+
+impl From<HeaderValue> for DefaultContentType {
+    fn from(value: HeaderValue) -> Self {
+        let arrives_as_signed = arrives_as_signed(&value);
+        Self { value, arrives_as_signed }
     }
+}
+
+/// Returns whether a Content-Type arrives as it was signed: a receiver trims blanks, and an empty one is signed like none.
+fn arrives_as_signed(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| !text.is_empty() && text.trim_ascii() == text)
 }
 
 /// Builds `key-id:signature` in one allocation of exactly its size.

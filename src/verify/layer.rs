@@ -14,7 +14,7 @@ use crate::{
     Access, BufferedBody, RebuildFromBytes,
     access::AccessRule,
     body::{DEFAULT_LIMIT, DrainLimits},
-    clock::Clock,
+    clock::{Clock, DateParser},
 };
 
 /// Layer that authenticates requests with an API key or signature before they reach the inner service.
@@ -68,6 +68,7 @@ impl<K> LogentriesVerifyLayer<K> {
             access: AccessRule::default(),
             explains_rejections: false,
             clock: Clock::default(),
+            dates: DateParser::default(),
         };
         Self { keys: Arc::new(keys), verifier: Arc::new(verifier), rebuild: RebuildFromBytes }
     }

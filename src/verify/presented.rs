@@ -12,7 +12,8 @@ use super::{
     rejection::{MalformedRequest, Rejection},
 };
 use crate::{
-    ApiKeyDigest, Signature, canonical, clock,
+    ApiKeyDigest, Signature, canonical,
+    clock::DateParser,
     headers::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, single_value},
 };
 
@@ -24,8 +25,9 @@ pub(super) enum PresentedCredentials {
 
 impl PresentedCredentials {
     /// Parses the credentials, and rejects whatever another reader could parse differently.
-    pub(super) fn parse<ReqBody>(request: &Request<ReqBody>) -> Result<Self, Rejection> {
-        if !is_suffix(request.uri().path(), signed_path(request.uri(), request.extensions())) {
+    pub(super) fn parse<ReqBody>(request: &Request<ReqBody>, dates: &DateParser) -> Result<Self, Rejection> {
+        let (path, signed_path) = (request.uri().path(), signed_path(request.uri(), request.extensions()));
+        if !is_suffix(path, signed_path) {
             return Err(MalformedRequest::Path.into());
         }
         let headers = request.headers();
@@ -35,14 +37,14 @@ impl PresentedCredentials {
             (None, None) => Err(Rejection::MissingCredentials),
             (Some(_), Some(_)) => Err(MalformedRequest::DuplicateCredentials.into()),
             (Some(key), None) => {
-                let paths = [request.uri().path(), signed_path(request.uri(), request.extensions())];
-                if !paths.into_iter().all(is_unambiguous_path) {
+                if !is_unambiguous_path(path) || signed_path != path && !is_unambiguous_path(signed_path) {
                     return Err(MalformedRequest::Path.into());
                 }
                 Ok(Self::ApiKey(ApiKeyDigest::of(key)))
             }
             (None, Some(credential)) => {
-                let date = check_signable(request.method(), signed_path(request.uri(), request.extensions()), headers)?;
+                check_signable(request.method(), signed_path, headers)?;
+                let date = dates.date_of(headers).ok_or(MalformedRequest::Date)?;
                 Self::parse_owner(credential.as_bytes(), date).ok_or(MalformedRequest::Credentials.into())
             }
         }
@@ -101,8 +103,8 @@ fn is_suffix(path: &str, original: &str) -> bool {
     path == "/" || original.ends_with(path)
 }
 
-/// Checks what is signed, and returns the date in seconds since 1970.
-fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<u64, MalformedRequest> {
+/// Checks what is signed beside the date.
+fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), MalformedRequest> {
     if !canonical::is_unambiguous(method) {
         return Err(MalformedRequest::Method);
     }
@@ -114,5 +116,5 @@ fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<u6
     if content_type.is_some_and(|value| value.to_str().unwrap_or_default().is_empty()) {
         return Err(MalformedRequest::ContentType);
     }
-    clock::date_of(headers).ok_or(MalformedRequest::Date)
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{
-    Request, Version,
+    HeaderValue, Request, Version,
     header::{CONTENT_TYPE, DATE, EXPECT},
     request::Parts,
 };
@@ -19,7 +19,7 @@ use crate::{
     Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Signature,
     access::AccessRule,
     body::{Drain, DrainLimits},
-    clock::Clock,
+    clock::{Clock, DateParser},
     headers::{AUTHORIZATION_API_KEY, X_API_KEY},
 };
 
@@ -33,6 +33,7 @@ pub(super) struct Verifier {
     pub(super) access: AccessRule,
     pub(super) explains_rejections: bool,
     pub(super) clock: Clock,
+    pub(super) dates: DateParser,
 }
 
 /// What the stored key allows, before the body is read.
@@ -67,7 +68,7 @@ const PRINCIPAL_OF_NO_KEY: &str = "the key store set a principal on an entry of 
 impl Verifier {
     /// Parses the credentials of a request, and checks the date of a signed one.
     pub(super) fn authenticate<ReqBody>(&self, request: &Request<ReqBody>) -> Result<PresentedCredentials, Rejection> {
-        let credentials = PresentedCredentials::parse(request)?;
+        let credentials = PresentedCredentials::parse(request, &self.dates)?;
         if let PresentedCredentials::Owner { date, .. } = credentials {
             self.check_date(date)?;
         }
@@ -141,10 +142,9 @@ impl UnverifiedSignature {
     /// body of this digest.
     pub(super) fn verify(self, head: &Parts, body: &BufferedBody, digest: BodyDigest) -> Result<Accepted, Rejection> {
         self.check_upload_time()?;
-        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let date = text(DATE).unwrap_or_default();
+        let octets = |name| head.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
         let path = signed_path(&head.uri, &head.extensions);
-        let canonical = CanonicalRequest::for_path(&head.method, path, text(CONTENT_TYPE), date, digest);
+        let canonical = CanonicalRequest::for_path(&head.method, path, octets(CONTENT_TYPE), octets(DATE), digest);
         let Self { id, signature, keys, valid_until, clock, is_explained, .. } = self;
         let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
             let mut mismatch = Mismatch::new(id, &canonical, body.len());
@@ -170,10 +170,10 @@ impl UnverifiedSignature {
 
 /// Adds the identity to the request, and marks the credentials as sensitive, so that they are not logged.
 pub(super) fn attach_identity<ReqBody>(request: &mut Request<ReqBody>, accepted: Accepted) {
-    for name in [&X_API_KEY, &AUTHORIZATION_API_KEY] {
-        if let Some(value) = request.headers_mut().get_mut(name) {
-            value.set_sensitive(true);
-        }
+    // A request with both was rejected.
+    let credential = if accepted.signature.is_some() { &AUTHORIZATION_API_KEY } else { &X_API_KEY };
+    if let Some(value) = request.headers_mut().get_mut(credential) {
+        value.set_sensitive(true);
     }
     request.extensions_mut().insert(accepted.identity);
     if let Some(signature) = accepted.signature {
