@@ -1,8 +1,22 @@
-//! Four ways to sign one request: a body of known bytes, one key, headers that prove it.
-
-#[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "some of it is for the library's own benchmarks")]
-pub(crate) mod support;
+//! Ways to sign one request: a body of known bytes, one key, headers that prove it. All hash the body with SHA-256, sign for
+//! the time that it is, and leave their headers in the request.
+//!
+//! - `tower-logentries-auth` has the least to sign: HMAC-SHA1 over five parts, in base64, no query, no header but two.
+//!   It keeps the keyed HMAC state, and the text of the date for its second, and does not hash an empty body. It alone
+//!   chooses the key by the resource, checks the origin, limits the body, calls a service, and watches the response for
+//!   a clock that is off.
+//! - "by hand, reqwest" is the same scheme as one writes it into a program that has reqwest: a formatted canonical string,
+//!   a key and a date made for each request, no checks.
+//! - `aws-sigv4` writes a canonical request (path normalized, query sorted, headers sorted and signed with the host),
+//!   hashes it, and signs the hash, in hex. That takes five HMAC-SHA256: four derive the key of the day, which is not
+//!   kept. The body is handed over as bytes. Its view of the request, for which the URI is printed and parsed, and its
+//!   parameters, which hold the time, are made for each request: that is timed.
+//! - `reqsign-aws-v4` signs by the same scheme, the digest's header too, which the caller sets: hashing the body for
+//!   it, with the crate's own function, is timed. Its `Signer` also locks, checks and clones the credential, and signs
+//!   a copy of the head behind a boxed future.
+//! - `httpsig-hyper` is RFC 9421: method, path and three headers as structured fields, a second header that lists them,
+//!   and HMAC-SHA256 keyed afresh. It collects the body, sets Content-Digest and boxes the body again. The list is
+//!   parsed once. The Date is the caller's to set, and formatted for each request: that is timed.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +25,9 @@ use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
 use http::{
     HeaderName, HeaderValue, Request, Response,
     header::{CONTENT_TYPE, DATE},
@@ -23,42 +39,55 @@ use httpsig_hyper::{
 };
 use reqsign_aws_v4::{RequestSigner, StaticCredentialProvider};
 use reqsign_core::{Context, Signer, hash::hex_sha256};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use tower::{Layer, Service, service_fn};
 use tower_logentries_auth::LogentriesAuthLayer;
 
-use support::{MIB, USERS, credentials, drive, nothing, request};
-
-/// The cases, with the length of the body.
-pub(crate) const CASES: [(&str, usize); 3] = [("empty GET", 0), ("200-byte POST", 200), ("1 MiB POST", MIB)];
-pub(crate) const OURS: &str = "tower-logentries-auth";
-pub(crate) const SIGNERS: [&str; 4] = [OURS, "aws-sigv4", "reqsign-aws-v4", "httpsig-hyper"];
+use crate::peer::{
+    OURS, Peer, body,
+    support::{ID as OWNER_ID, KEY as OWNER_KEY, credentials, drive, nothing},
+    typed,
+};
 
 const ID: &str = "AKIDEXAMPLE";
-const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+pub(crate) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const REGION: &str = "us-east-1";
 const SERVICE: &str = "execute-api";
 
-/// What is done with each signer: it is timed, or its allocations are counted. Requests are made one by one, because a
-/// clone's header map has no room.
-pub(crate) trait Measure {
-    fn measure<B, O>(&mut self, signer: &str, request: impl Fn() -> Request<B>, sign: impl FnMut(Request<B>) -> O);
+/// Every signer, for the same request, its body in the type that the signer takes.
+pub(crate) fn all(len: usize) -> Vec<Peer> {
+    let bytes = body(len);
+    let full = {
+        let bytes = bytes.clone();
+        move || typed(Full::new(bytes.clone()), len)
+    };
+    let bytes = move || typed(bytes.clone(), len);
+    let reqwest = {
+        let bytes = bytes.clone();
+        move || reqwest::Request::try_from(bytes()).expect("a URL")
+    };
+    vec![
+        Peer::new(OURS, full.clone(), by_ours()),
+        Peer::new("by hand, reqwest", reqwest, by_hand),
+        Peer::new("aws-sigv4", bytes.clone(), by_aws_sigv4()),
+        Peer::new("reqsign-aws-v4", bytes, by_reqsign()),
+        Peer::new("httpsig-hyper", full, by_httpsig()),
+    ]
 }
 
-/// Has every signer measured on the same request, its body in the type that the signer takes.
-pub(crate) fn measure_each(len: usize, measure: &mut impl Measure) {
-    let body = Bytes::from(vec![b'x'; len]);
-    let full = || typed(Full::new(body.clone()), len);
-    let bytes = || typed(body.clone(), len);
-    let [ours, aws_sigv4, reqsign, httpsig] = SIGNERS;
-    measure.measure(ours, full, by_ours());
-    measure.measure(aws_sigv4, bytes, by_aws_sigv4());
-    measure.measure(reqsign, bytes, by_reqsign());
-    measure.measure(httpsig, full, by_httpsig());
-}
-
-fn typed<B>(body: B, len: usize) -> Request<B> {
-    let mut request = request(if len == 0 { "GET" } else { "POST" }, USERS, body);
-    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+fn by_hand(mut request: reqwest::Request) -> reqwest::Request {
+    let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
+    let hashed_body = STANDARD.encode(Sha256::digest(body));
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let content_type = request.headers()[CONTENT_TYPE].to_str().expect("ASCII");
+    let path = request.url().path().trim_matches('/');
+    let canonical = format!("{}{content_type}{date}{path}{hashed_body}", request.method());
+    let mut mac = Hmac::<Sha1>::new_from_slice(OWNER_KEY.as_bytes()).expect("HMAC takes any key");
+    mac.update(canonical.as_bytes());
+    let credential = format!("{OWNER_ID}:{}", STANDARD.encode(mac.finalize().into_bytes()));
+    request.headers_mut().insert("date", date.parse().expect("ASCII"));
+    request.headers_mut().insert("authorization-api-key", credential.parse().expect("ASCII"));
     request
 }
 
@@ -94,7 +123,7 @@ fn by_reqsign() -> impl FnMut(Request<Bytes>) -> Request<Bytes> {
     }
 }
 
-fn by_httpsig() -> impl FnMut(Request<Full<Bytes>>) -> Request<BoxBody<Bytes, HyperDigestError>> {
+pub(crate) fn by_httpsig() -> impl FnMut(Request<Full<Bytes>>) -> Request<BoxBody<Bytes, HyperDigestError>> {
     let key = SharedKey::HmacSha256(SECRET.into());
     let covered = ["@method", "@path", "content-type", "date", "content-digest"];
     let covered = covered.map(|name| HttpMessageComponentId::try_from(name).expect("a component"));

@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 use tower_logentries_auth::Credentials;
 
 pub(crate) const MIB: usize = 1024 * 1024;
-const KEY: &str = "7f7c461f-2e71-4d50-8cdf-06c11ee67789";
-const ID: &str = "f2a5b1de-0b6c-4e0e-9d0c-6a1c2b3d4e5f";
+pub(crate) const KEY: &str = "7f7c461f-2e71-4d50-8cdf-06c11ee67789";
+pub(crate) const ID: &str = "f2a5b1de-0b6c-4e0e-9d0c-6a1c2b3d4e5f";
 const HOST: &str = "https://rest.logentries.com/";
 /// A resource of the owner's.
 pub(crate) const USERS: &str = "management/accounts/de305d54-75b4-431b-adb2-eb6b9e546014/users";

@@ -1,0 +1,98 @@
+//! What threads cost each other that share one layer: its credentials, its clocks of origins, its date.
+//!
+//!     cargo bench --bench contention
+//!
+//! Each of 1, 2, 4 and 8 threads sends requests through a clone of one layer, and then through a layer of its own, with and
+//! without new credentials each millisecond. Printed is the throughput of the shared layer over that of independent ones:
+//! the median over interleaved rounds, and the quartiles. More threads than cores take turns, so only as many threads as
+//! there are cores contend at once; that number is printed too.
+
+#[allow(dead_code)] // which the other benchmarks use
+mod support;
+
+use std::{
+    array, env,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use tower::{Layer, Service, service_fn};
+use tower_logentries_auth::{CredentialsHandle, LogentriesAuthLayer};
+
+use support::{LOGS, USERS, credentials, drive, nothing, request};
+
+const CASES: [(&str, &str); 2] = [("signed GET", USERS), ("API key GET", LOGS)];
+
+fn main() {
+    // Without `--bench`, as in a test run, it only shows that all of this works.
+    let (rounds, requests) = if env::args().any(|argument| argument == "--bench") { (41, 20_000) } else { (1, 100) };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    println!(
+        "throughput of a shared layer over independent ones, median of {rounds} rounds (quartiles), {cores} cores"
+    );
+    for (case, path) in CASES {
+        for rotates in [false, true] {
+            for threads in [1, 2, 4, 8] {
+                let mut ratios: Vec<_> =
+                    (0..rounds).map(|round| ratio(path, threads, rotates, requests, round)).collect();
+                ratios.sort_by(f64::total_cmp);
+                let [low, median, high] = array::from_fn(|quarter| ratios[(quarter + 1) * (ratios.len() - 1) / 4]);
+                let rotation = if rotates { "rotation each ms" } else { "no rotation" };
+                println!("{case:<14} {rotation:<18} {threads} threads  {median:>5.2}   ({low:.2} to {high:.2})");
+            }
+        }
+    }
+}
+
+/// The time with independent layers over that with a shared one. Each is first in turn.
+fn ratio(path: &str, threads: usize, rotates: bool, requests: usize, round: usize) -> f64 {
+    let shared = LogentriesAuthLayer::new(credentials());
+    let shared = || vec![shared.clone(); threads];
+    let independent = || (0..threads).map(|_| LogentriesAuthLayer::new(credentials())).collect::<Vec<_>>();
+    let time = |layers: Vec<_>| time(&layers, path, rotates, requests).as_secs_f64();
+    if round.is_multiple_of(2) {
+        let shared = time(shared());
+        time(independent()) / shared
+    } else {
+        let independent = time(independent());
+        independent / time(shared())
+    }
+}
+
+/// The time that a thread for each layer takes to send so many requests through it.
+fn time(layers: &[LogentriesAuthLayer], path: &str, rotates: bool, requests: usize) -> Duration {
+    let (barrier, done) = (Barrier::new(layers.len() + 1), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let send = |layer: &LogentriesAuthLayer| {
+            let mut service = layer.layer(service_fn(nothing));
+            barrier.wait();
+            for _ in 0..requests {
+                assert!(drive(service.call(request("GET", path, Full::<Bytes>::default()))).is_ok());
+            }
+        };
+        let threads: Vec<_> = layers.iter().map(|layer| scope.spawn(move || send(layer))).collect();
+        if rotates {
+            let handles: Vec<_> = layers.iter().map(LogentriesAuthLayer::credentials_handle).collect();
+            let done = &done;
+            scope.spawn(move || rotate(&handles, done));
+        }
+        barrier.wait();
+        let started = Instant::now();
+        threads.into_iter().for_each(|thread| thread.join().expect("every request is sent"));
+        done.store(true, Relaxed);
+        started.elapsed()
+    })
+}
+
+fn rotate(handles: &[CredentialsHandle], done: &AtomicBool) {
+    while !done.load(Relaxed) {
+        handles.iter().for_each(|handle| handle.replace(credentials()));
+        thread::sleep(Duration::from_millis(1));
+    }
+}

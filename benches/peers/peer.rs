@@ -1,0 +1,50 @@
+//! What is measured of each peer: a batch of requests, one after the other.
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "some of it is for the library's own benchmarks")]
+pub(crate) mod support;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, header::CONTENT_TYPE};
+
+use support::{MIB, USERS, request};
+
+/// The cases, with the length of the body.
+pub(crate) const CASES: [(&str, usize); 3] = [("empty GET", 0), ("200-byte POST", 200), ("1 MiB POST", MIB)];
+pub(crate) const OURS: &str = "tower-logentries-auth";
+
+/// Runs the work, and returns what it measured of it.
+pub(crate) type Meter<'a> = &'a dyn Fn(&mut dyn FnMut()) -> f64;
+
+/// One way to sign or to verify a request.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    /// Measures so many requests, which are made before and dropped after.
+    pub(crate) batch: Box<dyn FnMut(usize, Meter<'_>) -> f64>,
+}
+
+impl Peer {
+    pub(crate) fn new<Req, O>(
+        name: &'static str,
+        request: impl Fn() -> Req + 'static,
+        mut act: impl FnMut(Req) -> O + 'static,
+    ) -> Self {
+        let batch = move |len, meter: Meter<'_>| {
+            let mut requests: Vec<_> = (0..len).map(|_| request()).collect();
+            let mut done = Vec::with_capacity(len);
+            meter(&mut || done.extend(requests.drain(..).map(&mut act)))
+        };
+        Self { name, batch: Box::new(batch) }
+    }
+}
+
+/// A request with a Content-Type. It is made anew each time, because a clone's header map has no room.
+pub(crate) fn typed<B>(body: B, len: usize) -> Request<B> {
+    let mut request = request(if len == 0 { "GET" } else { "POST" }, USERS, body);
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    request
+}
+
+pub(crate) fn body(len: usize) -> Bytes {
+    Bytes::from(vec![b'x'; len])
+}
