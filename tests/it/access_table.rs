@@ -228,7 +228,8 @@ enum DocsMethods {
 
 impl DocsRow {
     fn all() -> Vec<Self> {
-        let lines = include_str!("../../src/access/mod.rs").lines().filter_map(|line| line.trim().strip_prefix("/// | "));
+        let lines =
+            include_str!("../../src/access/mod.rs").lines().filter_map(|line| line.trim().strip_prefix("/// | "));
         let mut rows: Vec<Self> = Vec::new();
         for line in lines.filter(|line| !line.starts_with("resource |")) {
             let cells: Vec<_> = line.split(" | ").collect();
