@@ -203,6 +203,13 @@
 //! prefix, an owner's resource requires the owner's signature. For resources that are not the API's, set a rule with
 //! [`access`](LogentriesVerifyLayer::access), which replaces the table whole.
 //!
+//! # Performance
+//!
+//! The time of a request with this crate and with others, whose schemes differ and do more, and with the scheme as one
+//! writes it by hand:
+//!
+#![doc = include_str!("guide/peers.svg")]
+//!
 //! # Feature flags
 //!
 //! All features are disabled by default.

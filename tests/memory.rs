@@ -312,3 +312,16 @@ fn poll_to_end<F: Future>(future: F) -> F::Output {
         }
     }
 }
+
+/// A future is moved several times before it is polled, so its size is part of what a request costs.
+#[test]
+fn futures_are_little_larger_than_the_request_and_its_reader() {
+    let inner = || service_fn(async |request: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(request)));
+    let request =
+        || Request::get("https://rest.logentries.com/management/logs").body(Full::<Bytes>::default()).unwrap();
+    let sign = size_of_val(&LogentriesAuthLayer::new(credentials()).layer(inner()).call(request()));
+    let verify = size_of_val(&LogentriesVerifyLayer::new(credentials()).layer(inner()).call(request()));
+    println!("request {}, signing future {sign}, verifying future {verify} bytes", size_of_val(&request()));
+    assert!(sign <= 640, "{sign}");
+    assert!(verify <= 768, "{verify}");
+}
