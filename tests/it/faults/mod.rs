@@ -7,6 +7,7 @@ mod dropped;
 mod fairness;
 mod inner;
 mod servers;
+mod tls;
 
 use std::{future::poll_fn, mem, task::Poll};
 

@@ -15,13 +15,19 @@ use rustls::{
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// Serves `app` over TLS; returns its origin, such as `https://127.0.0.1:4711`, and its certificate.
-pub(crate) async fn serve(app: Router) -> (String, CertificateDer<'static>) {
+/// What accepts connections that agree on one of these protocols, or on none, and its certificate.
+pub(crate) fn acceptor(protocols: &[&str]) -> (TlsAcceptor, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let (certificate, key) = (made.cert.der().clone(), PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let config = ServerConfig::builder().with_no_client_auth();
-    let config = config.with_single_cert(vec![certificate.clone()], key.into()).unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let mut config = config.with_single_cert(vec![certificate.clone()], key.into()).unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    (TlsAcceptor::from(Arc::new(config)), certificate)
+}
+
+/// Serves `app` over TLS; returns its origin, such as `https://127.0.0.1:4711`, and its certificate.
+pub(crate) async fn serve(app: Router) -> (String, CertificateDer<'static>) {
+    let (acceptor, certificate) = acceptor(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("https://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

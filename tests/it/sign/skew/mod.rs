@@ -105,6 +105,20 @@ async fn unexplained_rejection_keeps_the_offset() {
 }
 
 #[tokio::test]
+async fn clone_with_another_clock_starts_without_offsets() {
+    let origin = server_off_by(TWENTY_MINUTES).await;
+    let layer = layer_for(&origin).clock(at(SIGNED_AT));
+    get(&layer, &origin, USERS).await;
+    let right = layer.clone().clock(at(SIGNED_AT.checked_add_signed(TWENTY_MINUTES).unwrap()));
+    assert_eq!(right.clock_offset_secs(&origin).unwrap(), 0);
+    let accepted = get(&right, &origin, USERS).await;
+    assert_eq!((accepted.status(), corrected(&accepted)), (StatusCode::OK, None));
+    let behind = layer.clone().clock(at(SIGNED_AT.checked_add_signed(-TWENTY_MINUTES).unwrap()));
+    assert_eq!(corrected(&get(&behind, &origin, USERS).await), Some(2 * TWENTY_MINUTES));
+    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), TWENTY_MINUTES, "the first clock's is what it was");
+}
+
+#[tokio::test]
 async fn offsets_are_per_origin() {
     let (ahead, behind, right) =
         (server_off_by(TWENTY_MINUTES).await, server_off_by(-TWENTY_MINUTES).await, server_off_by(0).await);
