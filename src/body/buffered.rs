@@ -19,7 +19,7 @@ use http_body::{Body, Frame, SizeHint};
 /// trailers.
 ///
 /// `size_hint` is exact, so the body is sent with `Content-Length`. A body with trailers has no exact size, because
-/// HTTP/1 sends trailers only with chunked encoding. A body in one chunk is not copied. Of several, those under 8 KiB are
+/// HTTP/1 sends trailers only with chunked encoding. A body in one chunk is not copied. Of several, those under 512 KiB are
 /// copied into longer ones, or all into one where [`RebuildBody::joins_chunks`](crate::RebuildBody::joins_chunks) says so.
 ///
 /// ```

@@ -11,9 +11,9 @@ use http_body::SizeHint;
 
 use super::BufferedBody;
 
-/// Chunks shorter than this are copied: keeping a small one may keep a whole read buffer. A longer one keeps one of up to
-/// twice its size.
-const MIN_CHUNK: usize = 8 * 1024;
+/// Chunks shorter than this are copied. hyper's read buffers are no longer by default, and keeping a small slice of one keeps
+/// all of it.
+const MIN_CHUNK: usize = 512 * 1024;
 /// What short chunks are copied into, at most.
 const BLOCK: usize = 64 * 1024;
 

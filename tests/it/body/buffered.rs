@@ -190,7 +190,7 @@ async fn size_hint_is_exact_at_every_chunk() {
 
 #[tokio::test]
 async fn large_chunks_are_kept() {
-    let chunks = [600, 8192, 70_000].map(|len| Bytes::from(vec![b'x'; len]));
+    let chunks = [600, 524_288, 700_000].map(|len| Bytes::from(vec![b'x'; len]));
     let body = buffered(chunks.clone().map(Act::Bytes)).await;
     assert_eq!(places_of(body).await, chunks.each_ref().map(place));
 }

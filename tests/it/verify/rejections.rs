@@ -2,7 +2,7 @@
 
 use axum::{Router, body::Body};
 use http::{Request, StatusCode};
-use http_body_util::Limited;
+use http_body_util::{BodyExt, Limited};
 use tower::ServiceExt;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_logentries_auth::{
@@ -93,4 +93,6 @@ async fn limit_of_an_outer_layer_is_413() {
     let response = app.oneshot(TestRequest::CREATE.request()).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(response.extensions().get::<Rejection>().unwrap().kind(), "body_too_large");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, r#"{"errorCode":"body_too_large","message":"the body is too large"}"#);
 }
