@@ -122,8 +122,30 @@
 //! Inner layers must not change the method, path, Content-Type, Date or body. Layers that compress bodies or set a
 //! Content-Type must be outer layers.
 //!
-//! A retry or redirect layer clones requests. [`guide::client_types`] shows a stack for clients whose body type is not
-//! `Clone`, and how to store it in a struct.
+//! A retry or redirect layer clones requests, and a [`BoxBody`](http_body_util::combinators::BoxBody) cannot be cloned.
+//! Use a body type that can in the outer layers, and convert it inside this crate's layer:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::{BodyExt, Full, combinators::BoxBody};
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::{BoxError, ServiceBuilder};
+//! use tower_http::follow_redirect::FollowRedirectLayer;
+//! use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
+//!
+//! # let credentials = Credentials::owner("key-id", "owner-key")?;
+//! let existing_client = Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>();
+//! let client = ServiceBuilder::new()
+//!     .layer(FollowRedirectLayer::new()) // clones requests, whose bodies are `Full<Bytes>`
+//!     .layer(LogentriesAuthLayer::new(credentials))
+//!     .map_request(|request: Request<Full<Bytes>>| request.map(|body| body.map_err(BoxError::from).boxed()))
+//!     .service(existing_client);
+//! # Ok::<(), tower_logentries_auth::CredentialsError>(())
+//! ```
+//!
+//! [`guide::client_types`] shows how to store such a stack in a struct. A [`BodySource`] is a streaming body that can be
+//! cloned.
 //!
 //! # Caveats
 //!
