@@ -6,7 +6,7 @@ use tower_logentries_auth::Access::{self, Owner, ReadOnly, ReadWrite};
 
 use crate::support::{
     LOGS, USERS,
-    inner::{key_of, pass, to_vendor},
+    inner::{key_of, pass, to_rapid7},
     layer,
 };
 
@@ -39,7 +39,7 @@ async fn access_rule_replaces_the_table() {
         if method == Method::GET { Owner } else { ReadOnly }
     });
     for (method, access) in [(Method::GET, Owner), (Method::DELETE, ReadOnly)] {
-        let request = pass(&layer, to_vendor(method, "/management/logs/?limit=5")).await.unwrap();
+        let request = pass(&layer, to_rapid7(method, "/management/logs/?limit=5")).await.unwrap();
         assert_eq!(key_of(&request), Some(access));
     }
 }
@@ -51,7 +51,7 @@ async fn explicit_access_overrides_table_and_rule() {
     for layer in [table, rule] {
         for access in [ReadOnly, ReadWrite, Owner] {
             for target in [LOGS, USERS] {
-                let mut request = to_vendor(Method::GET, target);
+                let mut request = to_rapid7(Method::GET, target);
                 request.extensions_mut().insert(access);
                 assert_eq!(key_of(&pass(&layer, request).await.unwrap()), Some(access), "{target}");
             }
@@ -63,7 +63,7 @@ async fn explicit_access_overrides_table_and_rule() {
 async fn paths_are_not_decoded() {
     let layer = layer();
     for (path, access) in [("/management/log%73", ReadWrite), ("/management/accounts/acme%2Fteams", Owner)] {
-        let request = pass(&layer, to_vendor(Method::GET, path)).await.unwrap();
+        let request = pass(&layer, to_rapid7(Method::GET, path)).await.unwrap();
         assert_eq!(key_of(&request), Some(access), "{path}");
     }
 }

@@ -24,7 +24,7 @@ use crate::support::{
         Act::{Data, Fail, Pending},
         Scripted,
     },
-    inner::VENDOR,
+    inner::RAPID7,
     layer,
     verifying::{TestRequest, verifier, with_api_key},
     with_timeout,
@@ -49,11 +49,11 @@ fn is_ready(service: &mut Mocked) -> bool {
 }
 
 fn read() -> Sent {
-    Request::get(format!("{VENDOR}{LOGS}")).body(Body::empty()).unwrap()
+    Request::get(format!("{RAPID7}{LOGS}")).body(Body::empty()).unwrap()
 }
 
 fn write(script: Scripted) -> Sent {
-    Request::post(format!("{VENDOR}{USERS}")).body(Body::new(script)).unwrap()
+    Request::post(format!("{RAPID7}{USERS}")).body(Body::new(script)).unwrap()
 }
 
 /// Waits for the answer to a request, which is the next that the inner service gets.

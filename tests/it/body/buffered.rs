@@ -16,7 +16,7 @@ use crate::support::{
         Act::{self, Data, Pending, Trailers},
         Scripted, trailers,
     },
-    inner::{VENDOR, pass, signature_error},
+    inner::{RAPID7, pass, signature_error},
     layer,
 };
 
@@ -24,7 +24,7 @@ use crate::support::{
 const UNREAD: Act = Act::Fail("it was read");
 
 fn post<B>(target: &str, body: B) -> Request<B> {
-    Request::post(format!("{VENDOR}{target}")).body(body).unwrap()
+    Request::post(format!("{RAPID7}{target}")).body(body).unwrap()
 }
 
 fn signed(script: Scripted) -> Request<Body> {

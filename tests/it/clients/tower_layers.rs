@@ -20,7 +20,7 @@ use crate::support::{
         Scripted, trailers,
     },
     hyper_client,
-    inner::VENDOR,
+    inner::RAPID7,
     layer, layer_for, server, whole_error, with_timeout,
 };
 
@@ -143,8 +143,8 @@ async fn dropped_while_waiting_returns_the_permit() {
         got.send(request.method().clone()).unwrap();
         async move { if request.method() == Method::GET { Ok::<_, BoxError>(Response::new(())) } else { pending().await } }
     });
-    let mut client = with_one_permit(VENDOR, answers_reads);
-    let mut waiting = Box::pin(client.ready().await.unwrap().call(request(VENDOR, 0)));
+    let mut client = with_one_permit(RAPID7, answers_reads);
+    let mut waiting = Box::pin(client.ready().await.unwrap().call(request(RAPID7, 0)));
     tokio::select! {
         _ = &mut waiting => panic!("nobody answers"),
         method = with_timeout(get.recv()) => assert_eq!(method, Some(Method::POST)),
@@ -152,7 +152,7 @@ async fn dropped_while_waiting_returns_the_permit() {
     assert!(client.ready().now_or_never().is_none(), "the permit goes with the request");
 
     drop(waiting);
-    send(&mut client, request(VENDOR, 1)).await.unwrap();
+    send(&mut client, request(RAPID7, 1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ where
     S: Service<Request<Body>, Error = E>,
     BoxError: From<E>,
 {
-    Ok(stack.oneshot(request(VENDOR, 0)).await?)
+    Ok(stack.oneshot(request(RAPID7, 0)).await?)
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn refused_connection_is_the_clients_error() {
 
 #[tokio::test]
 async fn debug_hides_keys() {
-    let mut client = ServiceBuilder::new().layer(layer_for(VENDOR)).service(hyper_client());
-    let future = client.ready().await.unwrap().call(post(VENDOR, [Stall]));
+    let mut client = ServiceBuilder::new().layer(layer_for(RAPID7)).service(hyper_client());
+    let future = client.ready().await.unwrap().call(post(RAPID7, [Stall]));
     assert_no_secrets(&format!("{client:?} {client:#?} {future:?}"));
 }

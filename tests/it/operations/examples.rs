@@ -130,7 +130,7 @@ mod gen_signature {
         let mut vectors = Vector::all();
         vectors
             .retain(|v| v.content_type.as_deref() == Some("application/json") && String::from_utf8(v.body()).is_ok());
-        assert!(vectors.len() > 10);
+        assert!(!vectors.is_empty());
         for vector in vectors {
             let body = String::from_utf8(vector.body()).unwrap();
             let options = ["--dry-run", "--date", &vector.date, "--url", &origin];

@@ -74,7 +74,7 @@ async fn no_secret_takes_any_way_out() {
 /// The search that the matrix relies on does find what is there.
 #[tokio::test]
 async fn secrets_that_are_sent_are_found() {
-    let text = untrusted_origins::sent_to_the_vendor().await;
+    let text = untrusted_origins::sent_to_rapid7().await;
     let [(_, owner_key), (_, read_write_key), (_, read_only_key), (_, signature)] = secrets();
     for secret in [read_write_key, read_only_key, signature].concat() {
         // The raw bytes of a signature are never sent, only their base64.

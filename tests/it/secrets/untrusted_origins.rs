@@ -14,7 +14,7 @@ use tower_logentries_auth::{AuthError, LogentriesAuthLayer, sign::UntrustedOrigi
 
 use super::{signatures, values::requests};
 use crate::support::{
-    KEY_ID, READ_WRITE_KEY, SIGNED_AT, at, credentials, hosts, hyper_client, inner::VENDOR, server, whole_error,
+    KEY_ID, READ_WRITE_KEY, SIGNED_AT, at, credentials, hosts, hyper_client, inner::RAPID7, server, whole_error,
 };
 
 fn layer(untrusted: UntrustedOrigins) -> LogentriesAuthLayer {
@@ -81,9 +81,9 @@ pub(super) async fn untrusted() -> String {
 }
 
 /// The counterpart of all that follows.
-pub(super) async fn sent_to_the_vendor() -> String {
+pub(super) async fn sent_to_rapid7() -> String {
     let sent = send_to("https://REST.logentries.com:443", Some("rest.logentries.com"), UntrustedOrigins::Reject).await;
-    assert_eq!(sent.requests, requests(VENDOR).len(), "{}", sent.text);
+    assert_eq!(sent.requests, requests(RAPID7).len(), "{}", sent.text);
     sent.text
 }
 

@@ -8,12 +8,12 @@ use tower_logentries_auth::{Access, LogentriesAuthLayer};
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, USERS,
-    inner::{VENDOR, pass},
+    inner::{RAPID7, pass},
     layer, layer_for, server,
 };
 
 async fn connection_after(layer: &LogentriesAuthLayer, values: &[&str]) -> Vec<String> {
-    let mut request = Request::get(format!("{VENDOR}{USERS}")).body(Body::empty()).unwrap();
+    let mut request = Request::get(format!("{RAPID7}{USERS}")).body(Body::empty()).unwrap();
     for value in values {
         request.headers_mut().append("connection", value.parse().unwrap());
     }

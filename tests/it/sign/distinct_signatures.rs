@@ -10,14 +10,14 @@ use tower_logentries_auth::{AuthError, LogentriesAuthLayer, replay::RejectReplay
 
 use crate::support::{
     LOGS, SIGNED_AT, USERS, at, hyper_client,
-    inner::{VENDOR, pass, signature_error, to_vendor},
+    inner::{RAPID7, pass, signature_error, to_rapid7},
     layer, layer_for, server,
     verifying::verifier,
 };
 
 /// The Content-Type that goes out with a request.
 async fn sent_type(layer: &LogentriesAuthLayer, method: Method, path: &str, content_type: Option<&str>) -> String {
-    let mut request = to_vendor(method, path);
+    let mut request = to_rapid7(method, path);
     if let Some(content_type) = content_type {
         request.headers_mut().insert("content-type", content_type.parse().unwrap());
     }
@@ -77,7 +77,7 @@ async fn safe_methods_and_api_keys_get_none() {
 
 #[tokio::test]
 async fn content_types_that_cannot_be_signed_still_fail() {
-    let mut request = Request::post(format!("{VENDOR}{USERS}")).body(Full::<bytes::Bytes>::default()).unwrap();
+    let mut request = Request::post(format!("{RAPID7}{USERS}")).body(Full::<bytes::Bytes>::default()).unwrap();
     request.headers_mut().insert("content-type", "".parse().unwrap());
     assert!(matches!(pass(&distinct(), request).await, Err(AuthError::InvalidContentType)));
 }

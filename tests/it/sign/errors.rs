@@ -13,7 +13,7 @@ use tower_logentries_auth::{Access, AuthError, Credentials, LogentriesAuthLayer}
 use crate::support::{
     READ_ONLY_KEY, USERS, assert_no_secrets,
     bodies::{Act, Scripted, trailers},
-    inner::{VENDOR, pass},
+    inner::{RAPID7, pass},
     layer, whole_error,
 };
 
@@ -26,7 +26,7 @@ struct Failure {
 
 /// A request with this head fails. It would be signed for Rapid7 but for what the head changes.
 fn fails(error: AuthError, head: impl FnOnce(request::Builder) -> request::Builder) -> Failure {
-    let request = head(Request::post(format!("{VENDOR}{USERS}"))).body(Body::empty()).unwrap();
+    let request = head(Request::post(format!("{RAPID7}{USERS}"))).body(Body::empty()).unwrap();
     Failure { layer: layer().body_limit(8), request, error }
 }
 
@@ -51,7 +51,7 @@ fn failures_of_the_destination() -> Vec<Failure> {
         }),
         fails(AuthError::InvalidAuthority, |head| head.uri("https://user@rest.logentries.com/")),
         fails(AuthError::MissingAuthority, |head| head.uri("/")),
-        fails(AuthError::HostMismatch { origin: origin(VENDOR) }, |head| head.header("host", "example.com")),
+        fails(AuthError::HostMismatch { origin: origin(RAPID7) }, |head| head.header("host", "example.com")),
         fails(AuthError::InsufficientAccess { required: Access::Owner }, |head| head)
             .with_layer(|_| LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap())),
     ]
@@ -62,7 +62,7 @@ fn failures_of_the_head() -> Vec<Failure> {
     vec![
         fails(AuthError::UnsupportedMethod { method: purge.clone() }, |head| head.method(purge)),
         fails(AuthError::MissingPath, |head| head.method("OPTIONS").uri("*").extension(Access::Owner))
-            .with_layer(|layer| layer.assume_origin(VENDOR).unwrap()),
+            .with_layer(|layer| layer.assume_origin(RAPID7).unwrap()),
         fails(AuthError::DuplicateContentType, |head| {
             head.header("content-type", "text/plain").header("content-type", "text/plain")
         }),
@@ -98,7 +98,7 @@ async fn error_of_each_failure() {
 #[tokio::test]
 async fn body_error_is_the_root_cause() {
     let broken = Body::new(Scripted::new([Act::Data(b"half"), Act::Fail("the disk is gone")]));
-    let request = Request::post(format!("{VENDOR}{USERS}")).body(broken).unwrap();
+    let request = Request::post(format!("{RAPID7}{USERS}")).body(broken).unwrap();
     let error = pass(&layer(), request).await.unwrap_err();
     assert!(matches!(error, AuthError::ReadBody { .. }), "{error:?}");
     assert_eq!(root_cause(&error).downcast_ref::<io::Error>().unwrap().to_string(), "the disk is gone");

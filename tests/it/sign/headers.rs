@@ -13,13 +13,13 @@ use tower_logentries_auth::{Access, AuthError};
 
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, USERS, assert_no_secrets, at, hyper_client,
-    inner::{VENDOR, key_of, pass, signature_error, to_vendor},
+    inner::{RAPID7, key_of, pass, signature_error, to_rapid7},
     layer, layer_for, server,
 };
 
 /// A request to be signed, for this target of Rapid7's.
 fn signed(target: &str) -> request::Builder {
-    Request::get(format!("{VENDOR}{target}")).extension(Access::Owner)
+    Request::get(format!("{RAPID7}{target}")).extension(Access::Owner)
 }
 
 fn empty(head: request::Builder) -> Request<Full<Bytes>> {
@@ -55,7 +55,7 @@ async fn stale_credentials_and_dates_are_replaced() {
 #[tokio::test]
 async fn credentials_are_marked_sensitive() {
     for (target, name) in [(LOGS, "x-api-key"), (USERS, "authorization-api-key")] {
-        let request = pass(&layer(), to_vendor(Method::GET, target)).await.unwrap();
+        let request = pass(&layer(), to_rapid7(Method::GET, target)).await.unwrap();
         assert!(request.headers()[name].is_sensitive(), "{name}");
         let debug = format!("{request:?}");
         assert_no_secrets(&debug);
@@ -92,11 +92,11 @@ async fn existing_content_type_is_signed() {
 
 #[tokio::test]
 async fn api_key_request_gets_only_its_key() {
-    let head = Request::options(format!("{VENDOR}{LOGS}//?limit=5")).header("date", "the caller's");
+    let head = Request::options(format!("{RAPID7}{LOGS}//?limit=5")).header("date", "the caller's");
     let request = pass(&layer(), empty(head)).await.unwrap();
     let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
     assert_eq!(names, ["date", "x-api-key"]);
-    assert_eq!(*request.uri(), *format!("{VENDOR}{LOGS}//?limit=5"));
+    assert_eq!(*request.uri(), *format!("{RAPID7}{LOGS}//?limit=5"));
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn duplicate_content_type_fails_for_signatures() {
     let twice = |head: request::Builder| empty(head.header("content-type", "a/b").header("content-type", "a/b"));
     let error = pass(&layer(), twice(signed(USERS))).await.unwrap_err();
     assert!(matches!(error, AuthError::DuplicateContentType), "{error}");
-    let request = pass(&layer(), twice(Request::get(format!("{VENDOR}{LOGS}")))).await.unwrap();
+    let request = pass(&layer(), twice(Request::get(format!("{RAPID7}{LOGS}")))).await.unwrap();
     assert_eq!(key_of(&request), Some(Access::ReadOnly));
 }
 
@@ -158,7 +158,7 @@ proptest! {
         content_type in option::of("[!-~]([\t -~]{0,9}[!-~])?"),
         second in 0..=LAST_SECOND,
     ) {
-        let target = format!("{VENDOR}{path}{query}").parse::<Uri>();
+        let target = format!("{RAPID7}{path}{query}").parse::<Uri>();
         prop_assume!(target.is_ok());
         let head = Request::post(target.unwrap()).extension(Access::Owner);
         let head = content_type.into_iter().fold(head, |head, value| head.header("content-type", value));
@@ -169,7 +169,7 @@ proptest! {
 
 /// A request with as many headers as a map holds, but for so many.
 fn nearly_full(target: &str, access: Access, spare: usize) -> Request<Full<Bytes>> {
-    let mut request = empty(Request::post(format!("{VENDOR}{target}")).extension(access));
+    let mut request = empty(Request::post(format!("{RAPID7}{target}")).extension(access));
     let headers = request.headers_mut();
     let names = (0..).map(|n| http::HeaderName::try_from(format!("x-{n}")).unwrap());
     let full = names.map_while(|name| headers.try_insert(name, HeaderValue::from_static("x")).ok()).count();
@@ -203,14 +203,14 @@ async fn unsupported_method_fails() {
     for method in ["CONNECT", "get", "GETX", "G", "PURGE", "PROPFIND", "POSTapplication"] {
         let error = pass(&layer(), empty(signed(USERS).method(method))).await.unwrap_err();
         assert!(matches!(&error, AuthError::UnsupportedMethod { method: named } if named == method), "{error}");
-        let request = pass(&layer(), empty(Request::get(format!("{VENDOR}{LOGS}")).method(method))).await.unwrap();
+        let request = pass(&layer(), empty(Request::get(format!("{RAPID7}{LOGS}")).method(method))).await.unwrap();
         assert_eq!(request.headers()["x-api-key"], READ_WRITE_KEY, "{method}");
     }
 }
 
 #[tokio::test]
 async fn missing_path_fails_for_signatures() {
-    let layer = layer().assume_origin(VENDOR).unwrap();
+    let layer = layer().assume_origin(RAPID7).unwrap();
     let request = || Request::options("*");
     assert!(pass(&layer, empty(request())).await.unwrap().headers().contains_key("x-api-key"));
     let error = pass(&layer, empty(request().extension(Access::Owner))).await.unwrap_err();
@@ -239,7 +239,7 @@ async fn clock_out_of_range_fails_for_signatures() {
             let error = pass(&layer, request).await.unwrap_err();
             assert!(matches!(error, AuthError::ClockOutOfRange), "{time:?}: {error}");
         }
-        assert_eq!(key_of(&pass(&layer, to_vendor(Method::GET, LOGS)).await.unwrap()), Some(Access::ReadOnly));
+        assert_eq!(key_of(&pass(&layer, to_rapid7(Method::GET, LOGS)).await.unwrap()), Some(Access::ReadOnly));
     }
 }
 

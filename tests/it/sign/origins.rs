@@ -11,7 +11,7 @@ use tower_logentries_auth::{
 use crate::{
     support::{
         LOGS, USERS, assert_no_secrets, hosts,
-        inner::{VENDOR, key_of, pass, to_vendor},
+        inner::{RAPID7, key_of, pass, to_rapid7},
         layer, whole_error,
     },
     texts,
@@ -66,7 +66,7 @@ async fn ambiguous_authority_gets_no_credentials() {
 
 #[tokio::test]
 async fn authority_without_scheme_gets_no_credentials() {
-    let mut request = to_vendor(Method::CONNECT, "");
+    let mut request = to_rapid7(Method::CONNECT, "");
     *request.uri_mut() = "rest.logentries.com:443".parse().unwrap();
     let error = pass(&layer(), request).await.unwrap_err();
     assert!(matches!(error, AuthError::InvalidAuthority), "{error}");
@@ -79,7 +79,7 @@ async fn trusted_origin_is_scheme_host_and_port() {
         ("http://localhost", vec!["http://localhost", "http://localhost:80", "http://LOCALHOST:80"]),
         ("https://Proxy.Example:443/", vec!["https://proxy.example", "https://PROXY.example:443"]),
         ("http://[::1]:8080", vec!["http://[::1]:8080"]),
-        ("https://rest.logentries.com.", vec!["https://rest.logentries.com.", VENDOR]),
+        ("https://rest.logentries.com.", vec!["https://rest.logentries.com.", RAPID7]),
     ];
     let all: Vec<_> = trusting
         .iter()
@@ -90,7 +90,7 @@ async fn trusted_origin_is_scheme_host_and_port() {
         let layer = layer().trust_origin(origin).unwrap();
         for other in &all {
             let key = pass(&layer, to(other)).await.ok().and_then(|request| key_of(&request));
-            let is_trusted = same.contains(other) || *other == VENDOR;
+            let is_trusted = same.contains(other) || *other == RAPID7;
             assert_eq!(key, is_trusted.then_some(Access::ReadOnly), "{other} where {origin} is trusted");
         }
     }
@@ -99,7 +99,7 @@ async fn trusted_origin_is_scheme_host_and_port() {
 #[tokio::test]
 async fn trust_origin_accumulates() {
     let layer = layer().trust_origin("http://a.example").unwrap().trust_origin("http://b.example").unwrap();
-    for origin in ["http://a.example", "http://b.example", VENDOR] {
+    for origin in ["http://a.example", "http://b.example", RAPID7] {
         assert_eq!(key_of(&pass(&layer, to(origin)).await.unwrap()), Some(Access::ReadOnly), "{origin}");
     }
 }
@@ -133,8 +133,8 @@ async fn untrusted_origin_strips_credentials() {
 #[tokio::test]
 async fn strip_credentials_keeps_other_checks() {
     let layer = layer().untrusted_origins(UntrustedOrigins::StripCredentials);
-    assert_eq!(key_of(&pass(&layer, to(VENDOR)).await.unwrap()), Some(Access::ReadOnly));
-    let mut elsewhere = to(VENDOR);
+    assert_eq!(key_of(&pass(&layer, to(RAPID7)).await.unwrap()), Some(Access::ReadOnly));
+    let mut elsewhere = to(RAPID7);
     elsewhere.headers_mut().insert(HOST, HeaderValue::from_static("evil.example"));
     let error = pass(&layer, elsewhere).await.unwrap_err();
     assert!(matches!(error, AuthError::HostMismatch { .. }), "{error}");
@@ -144,7 +144,7 @@ async fn strip_credentials_keeps_other_checks() {
 
 /// The key that a request to Rapid7 is sent with if it has these Host headers.
 async fn key_under_hosts(hosts: &[&[u8]]) -> Result<Option<Access>, AuthError> {
-    let mut request = to(VENDOR);
+    let mut request = to(RAPID7);
     for host in hosts {
         request.headers_mut().append(HOST, HeaderValue::from_bytes(host).unwrap());
     }
@@ -175,7 +175,7 @@ async fn host_header_mismatch_fails() {
     for &host in others {
         for hosts in [&[host][..], &[right, host], &[host, right]] {
             let error = key_under_hosts(hosts).await.unwrap_err();
-            assert!(matches!(&error, AuthError::HostMismatch { origin } if origin == VENDOR), "{hosts:?}: {error}");
+            assert!(matches!(&error, AuthError::HostMismatch { origin } if origin == RAPID7), "{hosts:?}: {error}");
         }
     }
 }

@@ -12,11 +12,11 @@ use tower_logentries_auth::{Access, AuthError, LogentriesAuthLayer, RebuildBody}
 
 use super::{KEY_ID, OWNER_KEY, PLATFORM_KEY, READ_ONLY_KEY, READ_WRITE_KEY, wire};
 
-pub(crate) const VENDOR: &str = "https://rest.logentries.com";
+pub(crate) const RAPID7: &str = "https://rest.logentries.com";
 
 /// A request to Rapid7 without a body.
-pub(crate) fn to_vendor(method: Method, target: &str) -> Request<Full<Bytes>> {
-    Request::builder().method(method).uri(format!("{VENDOR}{target}")).body(Full::default()).unwrap()
+pub(crate) fn to_rapid7(method: Method, target: &str) -> Request<Full<Bytes>> {
+    Request::builder().method(method).uri(format!("{RAPID7}{target}")).body(Full::default()).unwrap()
 }
 
 /// The request as the inner service of `layer` receives it. If it fails, the inner service receives nothing.
