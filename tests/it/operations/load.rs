@@ -123,8 +123,8 @@ where
     planned.fault.and_then(|fault| request.extensions_mut().insert(fault));
     let sending = client.ready().await.unwrap().call(request);
     if planned.fault == Some(Fault::Dropped) {
-        // Polled once, and dropped.
-        assert!(sending.now_or_never().is_none());
+        // Polled once, and dropped. On a busy machine the response can be there by then.
+        drop(sending.now_or_never());
         return "dropped".to_owned();
     }
     let response = sending.await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
@@ -11,9 +11,14 @@ use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
+/// A subscriber that wants everything, and drops it. Without one, tracing may remember that nobody wants an event while another
+/// thread begins to.
+static EVERYTHING_IS_WANTED: Once = Once::new();
+
 impl Log {
     /// Logs this thread, for as long as `future` runs on it: the runtime must be a single-threaded one.
     pub(crate) async fn of<F: Future>(future: F) -> (F::Output, String) {
+        EVERYTHING_IS_WANTED.call_once(|| tracing_subscriber::registry().init());
         let log = Self::default();
         let writer = log.clone();
         let _logging = tracing_subscriber::fmt()
