@@ -24,8 +24,9 @@ pub trait RebuildBody<B> {
     }
 }
 
-/// Rebuilds bodies that are `From<Bytes>`, such as [`Full<Bytes>`](http_body_util::Full), `axum::body::Body` and
-/// `reqwest::Body`. This is the default.
+/// Rebuilds bodies that are `From<Bytes>`, such as [`Full<Bytes>`](http_body_util::Full),
+/// [`axum::body::Body`](https://docs.rs/axum/0.8/axum/body/struct.Body.html) and
+/// [`reqwest::Body`](https://docs.rs/reqwest/0.13/reqwest/struct.Body.html). This is the default.
 ///
 /// Several chunks are copied into one as they arrive. A body with trailers is an error, because [`Bytes`] cannot hold them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,4 +1,4 @@
-//! Why the layer rejects a request, and what the client is told.
+//! Why the layer rejects a request, and what the client learns.
 
 use std::{error::Error, fmt, sync::Arc};
 

@@ -9,14 +9,16 @@ use crate::{
     origin::{Origin, Target},
 };
 
-/// A request that can be signed: [`http::Request`] and, with feature `reqwest`, `reqwest::Request`.
+/// A request that can be signed: [`http::Request`] and, with feature `reqwest`,
+/// [`reqwest::Request`](https://docs.rs/reqwest/0.13/reqwest/struct.Request.html).
 ///
 /// This trait is sealed and has no methods to call. It is public so that code that is generic over clients can name it
 /// in its bounds.
 #[allow(private_bounds)] // which closes its methods too
 pub trait HttpRequest: sealed::HttpRequest {}
 
-/// A response to a signed request: [`http::Response`] and, with feature `reqwest`, `reqwest::Response`.
+/// A response to a signed request: [`http::Response`] and, with feature `reqwest`,
+/// [`reqwest::Response`](https://docs.rs/reqwest/0.13/reqwest/struct.Response.html).
 ///
 /// This trait is sealed and has no methods to call. It is public so that code that is generic over clients can name it
 /// in its bounds.

@@ -1,4 +1,4 @@
-//! Why a request is rejected, and what the client is told.
+//! Why a request is rejected, and what the client learns.
 
 use std::{error::Error, fmt, iter, sync::Arc};
 

@@ -76,7 +76,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// retry after a clock correction is not counted.
 ///
 /// Before each attempt but the last, the request is cloned with its extensions. An [`http::Request`] needs a body that
-/// is `Clone`, such as [`Full<Bytes>`](http_body_util::Full), whose clones share the bytes. A `reqwest::Request` with a
+/// is `Clone`, such as [`Full<Bytes>`](http_body_util::Full), whose clones share the bytes. A
+/// [`reqwest::Request`](https://docs.rs/reqwest/0.13/reqwest/struct.Request.html) with a
 /// streaming body cannot be cloned: it is sent once, and an event says so.
 ///
 /// # Panics
