@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 
 use http::Method;
 
-use self::table::Documented;
+use self::table::{Documented, reads};
 
 /// The access that a key grants or a resource requires. Each includes the ones before it: `ReadOnly < ReadWrite < Owner`.
 ///
@@ -150,7 +150,7 @@ impl AccessRule {
         }
         match Documented::for_path(method, path) {
             Documented::As(access) => Some(access),
-            Documented::Disputed | Documented::Nowhere if matches!(*method, Method::GET | Method::HEAD) => None,
+            Documented::Disputed | Documented::Nowhere if reads(method) => None,
             Documented::Disputed | Documented::Nowhere => Some(Access::ReadWrite),
         }
     }

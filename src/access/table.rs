@@ -110,7 +110,7 @@ fn is_one_segment(path: &str) -> bool {
     !path.is_empty() && !path.contains('/')
 }
 
-fn reads(method: &Method) -> bool {
+pub(super) fn reads(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
