@@ -43,7 +43,12 @@ impl Origin {
     }
 
     pub(crate) fn as_ref(&self) -> OriginRef<'_> {
-        OriginRef { https: self.https, host: &self.host, port: self.port }
+        OriginRef::new(self.https, &self.host, self.port)
+    }
+
+    /// Returns whether a request that names `other` goes here.
+    pub(crate) fn is(&self, other: OriginRef<'_>) -> bool {
+        self.https == other.https && self.port == other.port && is_same_host(&self.host, other.host)
     }
 }
 
@@ -53,18 +58,44 @@ impl fmt::Debug for Origin {
     }
 }
 
+/// One of Rapid7's hosts, by whatever scheme and port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rapid7Host {
+    LogSearch,
+    Platform,
+}
+
+impl Rapid7Host {
+    fn of(host: &str) -> Option<Self> {
+        if is_same_host(host, GLOBAL) || is_region_of(host, REGIONAL) {
+            Some(Self::LogSearch)
+        } else {
+            is_region_of(host, PLATFORM).then_some(Self::Platform)
+        }
+    }
+}
+
+fn is_region_of(host: &str, domain: &str) -> bool {
+    let split = host.len().checked_sub(domain.len()).and_then(|at| host.split_at_checked(at));
+    split.is_some_and(|(region, rest)| {
+        is_same_host(rest, domain)
+            && !region.is_empty()
+            && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    })
+}
+
 /// An [`Origin`] as a request names it, in any letter case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OriginRef<'a> {
     https: bool,
     host: &'a str,
     port: u16,
+    rapid7: Option<Rapid7Host>,
 }
 
 impl<'a> OriginRef<'a> {
-    #[cfg(feature = "reqwest")]
     pub(crate) fn new(https: bool, host: &'a str, port: u16) -> Self {
-        Self { https, host, port }
+        Self { https, host, port, rapid7: Rapid7Host::of(host) }
     }
 
     pub(crate) fn to_origin(self) -> Origin {
@@ -78,28 +109,19 @@ impl<'a> OriginRef<'a> {
 
     /// Returns whether this is one of Rapid7's hosts, by whatever scheme and port.
     pub(crate) fn has_rapid7_host(&self) -> bool {
-        is_same_host(self.host, GLOBAL) || self.is_region_of(REGIONAL) || self.is_region_of(PLATFORM)
+        self.rapid7.is_some()
     }
 
     /// Returns whether this is the Insight platform, which takes platform keys.
     pub(crate) fn is_platform(&self) -> bool {
-        self.is_region_of(PLATFORM)
+        self.rapid7 == Some(Rapid7Host::Platform)
     }
 
     pub(crate) fn is_https(&self) -> bool {
         self.https
     }
 
-    fn is_region_of(&self, domain: &str) -> bool {
-        let split = self.host.len().checked_sub(domain.len()).and_then(|at| self.host.split_at_checked(at));
-        split.is_some_and(|(region, rest)| {
-            is_same_host(rest, domain)
-                && !region.is_empty()
-                && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        })
-    }
-
-    /// Returns whether every Host header names this origin's authority. Most requests have none yet.
+    /// Returns whether every Host header names this origin's authority.
     pub(crate) fn agrees_with_host(&self, headers: &HeaderMap) -> bool {
         headers.get_all(HOST).iter().all(|host| {
             Authority::try_from(host.as_bytes()).is_ok_and(|authority| {
@@ -112,9 +134,13 @@ impl<'a> OriginRef<'a> {
     fn of_authority(https: bool, authority: &'a Authority) -> Option<Self> {
         let default_port = if https { 443 } else { 80 };
         let text = authority.as_str();
+        let origin = Self::new(https, text, default_port);
+        if origin.has_rapid7_host() {
+            return Some(origin);
+        }
         let has_more_than_host = text.bytes().fold(false, |found, byte| found | matches!(byte, b'@' | b':' | b'['));
         if !text.is_empty() && !has_more_than_host {
-            return Some(Self { https, host: text, port: default_port });
+            return Some(origin);
         }
         let host = authority.host();
         // Userinfo may begin with the very host that it stands before: `host:80@host`.
@@ -123,7 +149,7 @@ impl<'a> OriginRef<'a> {
             // Not `:+443`, which `u16` would take.
             port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?,
         };
-        (!host.is_empty()).then_some(Self { https, host, port })
+        (!host.is_empty()).then(|| Self::new(https, host, port))
     }
 }
 
@@ -140,7 +166,7 @@ fn is_same_host(one: &str, other: &str) -> bool {
 
 impl fmt::Display for OriginRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { https, host, port } = self;
+        let Self { https, host, port, .. } = self;
         match (https, port) {
             (true, 443) => write!(f, "https://{host}"),
             (true, _) => write!(f, "https://{host}:{port}"),
@@ -174,13 +200,12 @@ impl<'a> Target<'a> {
 
 impl Target<'_> {
     pub(crate) fn of_uri(uri: &Uri) -> Target<'_> {
-        let https = match (uri.scheme_str(), uri.authority()) {
-            (_, None) => return Target::MissingAuthority,
-            (Some("https"), _) => true,
-            (Some("http"), _) => false,
-            _ => return Target::Invalid,
+        let Some(authority) = uri.authority() else { return Target::MissingAuthority };
+        let origin = match uri.scheme_str() {
+            Some("https") => OriginRef::of_authority(true, authority),
+            Some("http") => OriginRef::of_authority(false, authority),
+            _ => None,
         };
-        let origin = uri.authority().and_then(|authority| OriginRef::of_authority(https, authority));
         origin.map_or(Target::Invalid, Target::Origin)
     }
 }

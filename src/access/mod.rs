@@ -2,11 +2,11 @@
 
 mod table;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, iter, sync::Arc};
 
 use http::Method;
 
-use self::table::{Documented, reads};
+use self::table::{Documented, reads, split_segment};
 
 /// The access that a key grants or a resource requires. Each includes the ones before it: `ReadOnly < ReadWrite < Owner`.
 ///
@@ -191,7 +191,7 @@ fn is_root_stripped(original: &str, path: &str) -> bool {
 
 /// Returns whether any suffix of the path that starts at a segment is an owner's resource.
 fn is_owners_below_any_prefix(method: &Method, path: &str) -> bool {
-    let is_managed = |path: &&str| path.get(1..11).is_some_and(|root| root.eq_ignore_ascii_case("management"));
+    let is_managed = |path: &&str| path.get(..10).is_some_and(|root| root.eq_ignore_ascii_case("management"));
     let mut managed = suffixes(path).filter(is_managed).map(first_segments);
     managed.any(|path| Documented::for_path(method, path) == Documented::As(Access::Owner))
 }
@@ -201,15 +201,12 @@ fn is_owners_below_any_prefix(method: &Method, path: &str) -> bool {
 pub(crate) fn could_fold_to_owners(path: &str) -> bool {
     let is = |segment: &str, names: &[&str]| names.iter().any(|name| segment.eq_ignore_ascii_case(name));
     let could_be = |segment: &str, names: &[&str]| has_octets_beyond_ascii(segment) || is(segment, names);
-    path.contains('%')
-        && suffixes(path)
-            .map(first_segments)
-            .any(|path| is_below_accounts(path, could_be) && !is_below_accounts(path, is))
+    suffixes(path).map(first_segments).any(|path| is_below_accounts(path, could_be) && !is_below_accounts(path, is))
 }
 
 /// Returns whether the path starts like an owner's resource, with `is` comparing a segment to one of the names.
 fn is_below_accounts(path: &str, is: impl Fn(&str, &[&str]) -> bool) -> bool {
-    let segments: Vec<_> = path.split('/').skip(1).collect();
+    let segments: Vec<_> = path.split('/').collect();
     let [root, accounts, _id, rest @ ..] = &*segments else { return false };
     is(root, &["management"])
         && is(accounts, &["accounts"])
@@ -221,17 +218,17 @@ fn has_octets_beyond_ascii(segment: &str) -> bool {
     segment.split('%').skip(1).any(|octet| matches!(octet.as_bytes(), [b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]))
 }
 
-/// The suffixes of a path that start at a segment.
+/// The suffixes of a path that start at a segment, without the slash before it.
 fn suffixes(path: &str) -> impl Iterator<Item = &str> {
-    let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
-    slashes.filter_map(|(start, _)| path.get(start..))
+    let first = path.strip_prefix('/').unwrap_or(path);
+    iter::successors(Some(first), |suffix| Some(split_segment(suffix).1).filter(|below| !below.is_empty()))
 }
 
 /// Cuts a suffix to as many segments as the table looks at, so that a path of many segments does not cost the square of
 /// their number.
 fn first_segments(suffix: &str) -> &str {
-    let mut slashes = suffix.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
-    slashes.nth(MAX_SEGMENTS).and_then(|(end, _)| suffix.get(..end)).unwrap_or(suffix)
+    let below = (0..MAX_SEGMENTS).fold(suffix, |below, _| split_segment(below).1);
+    suffix.strip_suffix(below).unwrap_or(suffix)
 }
 
 impl fmt::Debug for AccessRule {

@@ -28,7 +28,7 @@ impl Documented {
         use Documented::Nowhere;
 
         // Hardly any path has an upper case letter, and to look for one takes as long as to find the row.
-        let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
+        let path = trim_slashes(path);
         match Self::for_exact_path(method, path) {
             Nowhere if path.bytes().any(|byte| byte.is_ascii_uppercase()) => {
                 Self::for_exact_path(method, &path.to_ascii_lowercase())
@@ -43,18 +43,26 @@ impl Documented {
         use Documented::{As, Disputed, Nowhere};
 
         let path = path.strip_prefix("log_search/").unwrap_or(path);
-        let reads = reads(method);
-        match split_segment(path) {
+        let (reads, posts) = (reads(method), *method == Method::POST);
+        let is_in = |root| below(root, path).is_some();
+        if let Some(path) = below("management", path) {
+            Self::for_management(method, path)
+        } else if let Some(path) = below("query", path) {
             // The one row that is an exception to another: folded at once, or a path in another case would match that.
-            ("query", path) if *method == Method::POST && is_any_of(path, ["logs", "live/logs"]) => As(ReadOnly),
-            ("audit", "query/logs") if *method == Method::POST => As(ReadOnly),
-            ("query", _) => As(if reads { ReadOnly } else { ReadWrite }),
-            ("management", path) => Self::for_management(method, path),
-            ("download", path) if reads && is_child_of("logs", path) => Disputed,
-            ("usage", _) if reads => As(ReadWrite),
-            ("exports" | "search-stats" | "audit", _) if reads => As(ReadOnly),
-            ("exports", id) if *method == Method::DELETE && is_one_segment(id) => As(ReadWrite),
-            _ => Nowhere,
+            let posts_query = posts && is_any_of(path, ["logs", "live/logs"]);
+            As(if reads || posts_query { ReadOnly } else { ReadWrite })
+        } else if reads && (is_in("exports") || is_in("search-stats") || is_in("audit"))
+            || posts && path == "audit/query/logs"
+        {
+            As(ReadOnly)
+        } else if reads && is_in("usage") {
+            As(ReadWrite)
+        } else if reads && is_child_of("download/logs", path) {
+            Disputed
+        } else if *method == Method::DELETE && is_child_of("exports", path) {
+            As(ReadWrite)
+        } else {
+            Nowhere
         }
     }
 
@@ -64,19 +72,24 @@ impl Documented {
         use Documented::{As, Disputed, Nowhere};
 
         let reads = reads(method);
-        match split_segment(path) {
-            ("logs" | "logsets" | "labels" | "metrics" | "targets", _) => As(if reads { ReadOnly } else { ReadWrite }),
-            ("accounts", path) => Self::for_account(method, path),
-            ("actions", "") if reads => As(ReadOnly),
-            ("actions", path) if reads => match split_segment(path) {
-                (_id, "targets") => As(ReadOnly),
+        let is_in = |resource| below(resource, path).is_some();
+        if let Some(path) = below("accounts", path) {
+            Self::for_account(method, path)
+        } else if ["logs", "logsets", "labels", "metrics", "targets"].into_iter().any(is_in) {
+            As(if reads { ReadOnly } else { ReadWrite })
+        } else if let Some(path) = below("actions", path) {
+            match split_segment(path) {
+                _ if !reads => As(ReadWrite),
+                ("", "") | (_, "targets") => As(ReadOnly),
                 (_id, "") => Disputed,
                 _ => Nowhere,
-            },
-            ("tags", _) if reads => Disputed,
-            ("actions" | "tags", _) => As(ReadWrite),
-            ("archiving", _) | ("organizations", "apikeys") if reads => As(ReadWrite),
-            _ => Nowhere,
+            }
+        } else if is_in("tags") {
+            if reads { Disputed } else { As(ReadWrite) }
+        } else if reads && (is_in("archiving") || path == "organizations/apikeys") {
+            As(ReadWrite)
+        } else {
+            Nowhere
         }
     }
 
@@ -86,14 +99,27 @@ impl Documented {
         use Documented::{As, Nowhere};
 
         let (id, path) = split_segment(path);
-        match split_segment(path) {
-            _ if id.is_empty() => Nowhere,
-            ("", "") | ("users" | "owners", _) => As(Owner),
-            ("apikeys", _) if reads(method) || *method == Method::OPTIONS => As(ReadWrite),
-            ("apikeys", _) => As(Owner),
-            ("teams", _) => As(ReadWrite),
-            _ => Nowhere,
+        let is_in = |resource| below(resource, path).is_some();
+        if id.is_empty() {
+            Nowhere
+        } else if path.is_empty() || is_in("users") || is_in("owners") {
+            As(Owner)
+        } else if is_in("apikeys") {
+            As(if reads(method) || *method == Method::OPTIONS { ReadWrite } else { Owner })
+        } else if is_in("teams") {
+            As(ReadWrite)
+        } else {
+            Nowhere
         }
+    }
+}
+
+/// Returns what is below these segments of a path without a leading slash: nothing, if it ends there.
+#[inline(always)]
+fn below<'a>(segments: &str, path: &'a str) -> Option<&'a str> {
+    match path.strip_prefix(segments)? {
+        "" => Some(""),
+        rest => rest.strip_prefix('/'),
     }
 }
 
@@ -102,20 +128,24 @@ fn is_any_of(path: &str, names: [&str; 2]) -> bool {
 }
 
 fn is_child_of(parent: &str, path: &str) -> bool {
-    let (first, rest) = split_segment(path);
-    first == parent && is_one_segment(rest)
-}
-
-fn is_one_segment(path: &str) -> bool {
-    !path.is_empty() && !path.contains('/')
+    below(parent, path).is_some_and(|child| !child.is_empty() && !child.contains('/'))
 }
 
 pub(super) fn reads(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
+/// Strips the leading slash and all trailing ones.
+fn trim_slashes(path: &str) -> &str {
+    let mut path = path.strip_prefix('/').unwrap_or(path);
+    while let Some(shorter) = path.strip_suffix('/') {
+        path = shorter;
+    }
+    path
+}
+
 /// Splits a path without a leading slash into its first segment and what is below.
-fn split_segment(path: &str) -> (&str, &str) {
+pub(super) fn split_segment(path: &str) -> (&str, &str) {
     let slash = position_of_slash(path.as_bytes());
     slash.and_then(|slash| Some((path.get(..slash)?, path.get(slash + 1..)?))).unwrap_or((path, ""))
 }

@@ -26,7 +26,7 @@ pub(in crate::sign) struct OriginClocks {
 impl OriginClocks {
     pub(in crate::sign) fn of(&self, origin: OriginRef<'_>) -> Arc<OriginClock> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(clock) = known.iter().find(|clock| clock.origin.as_ref() == origin) {
+        if let Some(clock) = known.iter().find(|clock| clock.origin.is(origin)) {
             return Arc::clone(clock);
         }
         let clock = Arc::new(OriginClock::new(origin.to_origin()));
