@@ -86,10 +86,6 @@ impl Chunks {
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        (self.body, self.copied) = Default::default();
-    }
-
     pub(super) fn finish(&mut self) -> BufferedBody {
         self.flush();
         mem::take(&mut self.body)

@@ -30,20 +30,26 @@ pin_project! {
         body: B,
         claimed: SizeHint,
         limit: usize,
-        chunks: Chunks,
-        trailers_len: usize,
-        sha256: Sha256,
-        unhashed: Bytes,
+        joins_chunks: bool,
+        // The first chunk, until there is more: most bodies are one chunk, and take no allocation.
+        first: Bytes,
+        pieces: Option<Box<Pieces>>,
     }
+}
+
+/// A body that arrives in pieces.
+struct Pieces {
+    chunks: Chunks,
+    trailers_len: usize,
+    sha256: Sha256,
+    unhashed: Bytes,
 }
 
 impl<B: Body> Collect<B> {
     /// Reads up to `limit` bytes, into one chunk if `joins_chunks`. A body whose size hint exceeds the limit fails before it
     /// is read.
     pub(crate) fn new(body: B, limit: usize, joins_chunks: bool) -> Self {
-        let claimed = body.size_hint();
-        let chunks = Chunks::new(joins_chunks, &claimed, limit);
-        Self { body, claimed, limit, chunks, trailers_len: 0, sha256: Sha256::new(), unhashed: Bytes::new() }
+        Self { claimed: body.size_hint(), body, limit, joins_chunks, first: Bytes::new(), pieces: None }
     }
 }
 
@@ -59,13 +65,15 @@ where
         }
         let mut budget = MAX_HASH_PER_POLL;
         loop {
-            let rest = mem::take(self.as_mut().project().unhashed);
-            self.as_mut().hash(&rest, &mut budget);
-            if budget == 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+            let this = self.as_mut().project();
+            if let Some(pieces) = this.pieces {
+                pieces.hash_rest(&mut budget);
+                if budget == 0 {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
-            match ready!(self.as_mut().project().body.poll_frame(cx)) {
+            match ready!(this.body.poll_frame(cx)) {
                 Some(Ok(frame)) => self.as_mut().take(frame, &mut budget)?,
                 Some(Err(error)) => return Poll::Ready(Err(BodyError::Read(error.into()))),
                 None => return Poll::Ready(self.finish()),
@@ -89,62 +97,110 @@ impl<B: Body> Collect<B> {
     /// Drops what was read, and reads on without keeping anything.
     pub(crate) fn poll_drain(self: Pin<&mut Self>, drain: &mut Drain, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        this.chunks.clear();
-        this.unhashed.clear();
+        this.first.clear();
+        *this.pieces = None;
         drain.poll(this.body, cx)
     }
 
-    /// Hashes as much of a chunk as one poll may, and keeps the rest for the next.
-    fn hash(self: Pin<&mut Self>, chunk: &Bytes, budget: &mut usize) {
-        let this = self.project();
-        let now = chunk.len().min(*budget);
-        this.sha256.update(chunk.get(..now).unwrap_or(chunk));
-        *budget -= now;
-        if now < chunk.len() {
-            *this.unhashed = chunk.slice(now..);
-        }
-    }
-
     fn take(mut self: Pin<&mut Self>, frame: Frame<B::Data>, budget: &mut usize) -> Result<(), BodyError> {
+        let limit = self.limit;
         match frame.into_data() {
             Ok(mut data) => {
-                let this = self.as_mut().project();
-                let len = this.chunks.len().saturating_add(*this.trailers_len);
-                if data.remaining() > this.limit.saturating_sub(len) {
-                    return Err(BodyError::TooLarge { limit: *this.limit });
+                let len = self.pieces.as_ref().map_or(self.first.len(), |pieces| pieces.len());
+                if data.remaining() > limit.saturating_sub(len) {
+                    return Err(BodyError::TooLarge { limit });
                 }
                 let chunk = data.copy_to_bytes(data.remaining());
-                self.as_mut().hash(&chunk, budget);
-                self.project().chunks.push(chunk);
+                if len == 0 && self.pieces.is_none() && chunk.len() <= MAX_HASH_PER_POLL {
+                    *self.project().first = chunk;
+                } else {
+                    self.pieces(budget).push(chunk, budget);
+                }
             }
             Err(frame) => {
                 let trailers = frame.into_trailers().unwrap_or_default();
-                self.as_mut().count_trailers(&trailers)?;
-                self.project().chunks.push_trailers(trailers).map_err(|full| BodyError::Read(full.into()))?;
+                let pieces = self.as_mut().pieces(budget);
+                pieces.count_trailers(&trailers);
+                if pieces.len() > limit {
+                    return Err(BodyError::TooLarge { limit });
+                }
+                pieces.chunks.push_trailers(trailers).map_err(|full| BodyError::Read(full.into()))?;
             }
         }
         Ok(())
     }
 
-    /// Counts trailers against the limit.
-    fn count_trailers(self: Pin<&mut Self>, trailers: &HeaderMap) -> Result<(), BodyError> {
+    /// Goes over to reading pieces, if it has not yet.
+    fn pieces(self: Pin<&mut Self>, budget: &mut usize) -> &mut Pieces {
         let this = self.project();
-        let sizes = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
-        *this.trailers_len = sizes.fold(*this.trailers_len, usize::saturating_add);
-        if this.chunks.len().saturating_add(*this.trailers_len) > *this.limit {
-            return Err(BodyError::TooLarge { limit: *this.limit });
+        let chunks = || Chunks::new(*this.joins_chunks, this.claimed, *this.limit);
+        let pieces = this.pieces.get_or_insert_with(|| Box::new(Pieces::new(chunks())));
+        if !this.first.is_empty() {
+            pieces.push_first(mem::take(this.first), budget);
         }
-        Ok(())
+        pieces
     }
 
     fn finish(self: Pin<&mut Self>) -> Result<(BufferedBody, BodyDigest), BodyError> {
         let this = self.project();
-        let read = this.chunks.finish();
+        let (read, digest) = match this.pieces.take() {
+            Some(pieces) => pieces.finish(),
+            None => {
+                let digest = BodyDigest::of(&this.first);
+                (BufferedBody::of_chunk(mem::take(this.first)), digest)
+            }
+        };
         let len = read.len() as u64;
         if len < this.claimed.lower() || this.claimed.upper().is_some_and(|upper| len > upper) {
             return Err(BodyError::LengthMismatch { read: read.len() });
         }
-        let digest = BodyDigest::from_sha256(this.sha256.finalize_reset().into());
         Ok((read, digest))
+    }
+}
+
+impl Pieces {
+    fn new(chunks: Chunks) -> Self {
+        Self { chunks, trailers_len: 0, sha256: Sha256::new(), unhashed: Bytes::new() }
+    }
+
+    /// Returns how much counts against the limit.
+    fn len(&self) -> usize {
+        self.chunks.len().saturating_add(self.trailers_len)
+    }
+
+    /// Keeps the first chunk, which one poll may hash.
+    fn push_first(&mut self, chunk: Bytes, budget: &mut usize) {
+        self.sha256.update(&chunk);
+        *budget = budget.saturating_sub(chunk.len());
+        self.chunks.push(chunk);
+    }
+
+    fn push(&mut self, chunk: Bytes, budget: &mut usize) {
+        self.hash(&chunk, budget);
+        self.chunks.push(chunk);
+    }
+
+    fn hash_rest(&mut self, budget: &mut usize) {
+        let rest = mem::take(&mut self.unhashed);
+        self.hash(&rest, budget);
+    }
+
+    /// Hashes as much of a chunk as one poll may, and keeps the rest for the next.
+    fn hash(&mut self, chunk: &Bytes, budget: &mut usize) {
+        let now = chunk.len().min(*budget);
+        self.sha256.update(chunk.get(..now).unwrap_or(chunk));
+        *budget -= now;
+        if now < chunk.len() {
+            self.unhashed = chunk.slice(now..);
+        }
+    }
+
+    fn count_trailers(&mut self, trailers: &HeaderMap) {
+        let sizes = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
+        self.trailers_len = sizes.fold(self.trailers_len, usize::saturating_add);
+    }
+
+    fn finish(mut self) -> (BufferedBody, BodyDigest) {
+        (self.chunks.finish(), BodyDigest::from_sha256(self.sha256.finalize().into()))
     }
 }
