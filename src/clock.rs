@@ -97,9 +97,8 @@ struct ParsedDate {
 }
 
 impl DateParser {
-    /// Parses the Date header, if there is exactly one.
-    pub(crate) fn date_of(&self, headers: &HeaderMap) -> Option<u64> {
-        let date = single_value(headers, &DATE).ok()??;
+    /// Parses the value of a Date header.
+    pub(crate) fn parse(&self, date: &HeaderValue) -> Option<u64> {
         let text: [u8; 29] = date.as_bytes().try_into().ok()?;
         let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = last().filter(|last| last.text == text) {

@@ -1,4 +1,4 @@
-//! The two headers of the scheme, headers that may occur only once, and headers that must not end at the next hop.
+//! The headers of the scheme, headers that may occur only once, and headers that must not end at the next hop.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -24,12 +24,82 @@ pub(crate) fn single_value<'a>(
     if values.next().is_some() { Err(DuplicateHeader) } else { Ok(value) }
 }
 
+/// The headers that are credentials or signed, as a request has them.
+#[derive(Default)]
+pub(crate) struct SchemeHeaders<'a> {
+    pub(crate) x_api_key: Occurrences<'a>,
+    pub(crate) authorization_api_key: Occurrences<'a>,
+    pub(crate) date: Occurrences<'a>,
+    pub(crate) content_type: Occurrences<'a>,
+}
+
+impl<'a> SchemeHeaders<'a> {
+    /// Finds them in one pass, which takes less than to look each up: hashing a name is what a lookup costs most.
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-api-key" => found.x_api_key.add(value),
+                "authorization-api-key" => found.authorization_api_key.add(value),
+                "date" => found.date.add(value),
+                "content-type" => found.content_type.add(value),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// The values of a header that may occur once.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Occurrences<'a> {
+    value: Option<&'a HeaderValue>,
+    is_repeated: bool,
+}
+
+impl<'a> Occurrences<'a> {
+    fn add(&mut self, value: &'a HeaderValue) {
+        self.is_repeated |= self.value.replace(value).is_some();
+    }
+
+    /// Returns the value, if the header occurs.
+    pub(crate) fn single(self) -> Result<Option<&'a HeaderValue>, DuplicateHeader> {
+        if self.is_repeated { Err(DuplicateHeader) } else { Ok(self.value) }
+    }
+}
+
+/// Which headers a request has of those that a client's layer checks or replaces. Hardly any has one.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct PresentHeaders {
+    pub(crate) x_api_key: bool,
+    pub(crate) authorization_api_key: bool,
+    pub(crate) content_type: bool,
+    pub(crate) host: bool,
+    pub(crate) connection: bool,
+    pub(crate) framing: bool,
+}
+
+impl PresentHeaders {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut present = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "x-api-key" => present.x_api_key = true,
+                "authorization-api-key" => present.authorization_api_key = true,
+                "content-type" => present.content_type = true,
+                "host" => present.host = true,
+                "connection" => present.connection = true,
+                "content-length" | "transfer-encoding" => present.framing = true,
+                _ => {}
+            }
+        }
+        present
+    }
+}
+
 /// Removes the credentials and the signed headers from the names in the Connection header: the headers named there end
 /// at the next hop (RFC 9110, section 7.6.1), and hyper does not send them over HTTP/2 at all.
 pub(crate) fn keep_end_to_end(headers: &mut HeaderMap) -> Result<(), MaxSizeReached> {
-    if !headers.contains_key(CONNECTION) {
-        return Ok(());
-    }
     let ours = [X_API_KEY.as_str(), AUTHORIZATION_API_KEY.as_str(), DATE.as_str(), CONTENT_TYPE.as_str()];
     let is_ours = |name: &str| ours.iter().any(|ours| ours.eq_ignore_ascii_case(name));
     let named = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());

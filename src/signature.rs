@@ -130,6 +130,12 @@ impl Signature {
         &self.bytes
     }
 
+    pub(crate) fn from_base64(base64: &[u8]) -> Option<Self> {
+        let mut buffer = [0; 21];
+        let decoded = STANDARD.decode_slice(base64, &mut buffer).ok()?;
+        Some(Self { bytes: buffer.get(..decoded)?.try_into().ok()? })
+    }
+
     pub(crate) fn to_base64(self) -> [u8; Self::LEN] {
         let mut base64 = [0; Self::LEN];
         encode(&self.bytes, &mut base64);
@@ -142,10 +148,7 @@ impl str::FromStr for Signature {
     type Err = InvalidSignatureText;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut buffer = [0; 21];
-        let decoded = STANDARD.decode_slice(text, &mut buffer).map_err(|_| InvalidSignatureText)?;
-        let bytes = buffer.get(..decoded).and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidSignatureText)?;
-        Ok(Self { bytes })
+        Self::from_base64(text.as_bytes()).ok_or(InvalidSignatureText)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     canonical,
     clock::Clock,
     credentials::Key,
-    headers::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, keep_end_to_end, single_value},
+    headers::{AUTHORIZATION_API_KEY, DuplicateHeader, PresentHeaders, X_API_KEY, keep_end_to_end, single_value},
     origin::{Origin, OriginRef, Target},
     trace,
 };
@@ -101,9 +101,14 @@ impl Signer {
         request: &mut Req,
         overrides: RequestOverrides,
     ) -> Result<Prepared, AuthError> {
-        let Some(origin) = self.trusted_destination(request)? else {
-            request.headers_mut().remove(&X_API_KEY);
-            request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+        let present = PresentHeaders::of(request.headers());
+        let Some(origin) = self.trusted_destination(request, present)? else {
+            if present.x_api_key {
+                request.headers_mut().remove(&X_API_KEY);
+            }
+            if present.authorization_api_key {
+                request.headers_mut().remove(&AUTHORIZATION_API_KEY);
+            }
             trace::credentials_stripped(self.subject(request));
             return Ok(Prepared::Ready(None));
         };
@@ -113,9 +118,13 @@ impl Signer {
         match key.ok_or_else(|| AuthError::InsufficientAccess { required })? {
             Key::Api(key) => {
                 let headers = request.headers_mut();
-                headers.remove(&AUTHORIZATION_API_KEY);
+                if present.authorization_api_key {
+                    headers.remove(&AUTHORIZATION_API_KEY);
+                }
                 headers.try_insert(&X_API_KEY, key)?;
-                keep_end_to_end(headers)?;
+                if present.connection {
+                    keep_end_to_end(headers)?;
+                }
                 trace::sending_with_api_key(self.subject(request), required, request.body());
                 Ok(Prepared::Ready(None))
             }
@@ -123,7 +132,7 @@ impl Signer {
                 let body = SignableBody::of(request.body(), overrides.digest);
                 let is_buffered = matches!(body, SignableBody::Unread);
                 let pending = PendingSignature { key, origin: self.origin_clocks.of(origin), is_buffered };
-                self.normalize(request, &body)?;
+                self.normalize(request, present, &body)?;
                 match body {
                     SignableBody::Empty => Ok(Prepared::Ready(self.sign(request, pending, BodyDigest::EMPTY)?)),
                     SignableBody::Hashed(digest) => Ok(Prepared::Ready(self.sign(request, pending, digest)?)),
@@ -137,38 +146,44 @@ impl Signer {
     fn trusted_destination<'a, Req: HttpRequest>(
         &'a self,
         request: &'a Req,
+        present: PresentHeaders,
     ) -> Result<Option<OriginRef<'a>>, AuthError> {
         let origin = match (request.target(), &self.assumed_origin) {
             (Target::Origin(origin), _) => origin,
             (Target::MissingAuthority, Some(assumed)) => assumed.as_ref(),
             (Target::MissingAuthority, None) => return Err(AuthError::MissingAuthority),
-            (Target::Invalid, _) => return self.untrusted_origin(AuthError::InvalidAuthority),
+            (Target::Invalid, _) => return self.untrusted_origin(|| AuthError::InvalidAuthority),
         };
         if !origin.is_https() && origin.has_rapid7_host() {
-            return self.untrusted_origin(AuthError::InsecureOrigin { origin: origin.to_string() });
+            return self.untrusted_origin(|| AuthError::InsecureOrigin { origin: origin.to_string() });
         }
         if !self.trusts(origin) {
-            return self.untrusted_origin(AuthError::UntrustedOrigin { origin: origin.to_string() });
+            return self.untrusted_origin(|| AuthError::UntrustedOrigin { origin: origin.to_string() });
         }
-        if !origin.agrees_with_host(request.headers()) {
+        if present.host && !origin.agrees_with_host(request.headers()) {
             return Err(AuthError::HostMismatch { origin: origin.to_string() });
         }
         Ok(Some(origin))
     }
 
     fn trusts(&self, origin: OriginRef<'_>) -> bool {
-        origin.is_rapid7() || self.trusted_origins.iter().any(|trusted| trusted.as_ref() == origin)
+        origin.is_rapid7() || self.trusted_origins.iter().any(|trusted| trusted.is(origin))
     }
 
-    fn untrusted_origin<T>(&self, error: AuthError) -> Result<Option<T>, AuthError> {
+    fn untrusted_origin<T>(&self, error: impl FnOnce() -> AuthError) -> Result<Option<T>, AuthError> {
         match self.untrusted_origins {
             UntrustedOrigins::StripCredentials => Ok(None),
-            UntrustedOrigins::Reject => Err(error),
+            UntrustedOrigins::Reject => Err(error()),
         }
     }
 
     /// Normalizes what will be signed to the form in which it arrives, or fails if that is impossible.
-    fn normalize<Req: HttpRequest>(&self, request: &mut Req, body: &SignableBody) -> Result<(), AuthError> {
+    fn normalize<Req: HttpRequest>(
+        &self,
+        request: &mut Req,
+        present: PresentHeaders,
+        body: &SignableBody,
+    ) -> Result<(), AuthError> {
         // CONNECT is sent with an authority in the place of the path that was signed (RFC 9110, section 9.3.6).
         if !canonical::is_unambiguous(request.method()) || *request.method() == Method::CONNECT {
             return Err(AuthError::UnsupportedMethod { method: request.method().clone() });
@@ -178,24 +193,36 @@ impl Signer {
         }
         request.trim_path();
         let headers = request.headers_mut();
-        headers.remove(&X_API_KEY);
-        body.normalize_framing(headers)?;
-        keep_end_to_end(headers)?;
-        self.ensure_content_type(headers)?;
+        if present.x_api_key {
+            headers.remove(&X_API_KEY);
+        }
+        if present.framing {
+            body.normalize_framing(headers)?;
+        }
+        if present.connection {
+            keep_end_to_end(headers)?;
+        }
+        self.ensure_content_type(headers, present)?;
         if self.has_nonce && !canonical::is_safe(request.method()) {
             add_nonce(request.headers_mut())?;
         }
         Ok(())
     }
 
-    fn ensure_content_type(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
-        let present =
-            single_value(headers, &CONTENT_TYPE).map_err(|DuplicateHeader| AuthError::DuplicateContentType)?;
-        match (present, &self.default_content_type) {
-            (Some(present), _) if !arrives_as_signed(present) => Err(AuthError::InvalidContentType),
-            (None, Some(default)) if !default.arrives_as_signed => Err(AuthError::InvalidContentType),
-            (None, Some(default)) => Ok(headers.try_insert(CONTENT_TYPE, default.value.clone()).map(drop)?),
-            (Some(_), _) | (None, None) => Ok(()),
+    fn ensure_content_type(&self, headers: &mut HeaderMap, present: PresentHeaders) -> Result<(), AuthError> {
+        if present.content_type {
+            let content_type = single_value(headers, &CONTENT_TYPE);
+            let content_type = content_type.map_err(|DuplicateHeader| AuthError::DuplicateContentType)?;
+            return if content_type.is_some_and(arrives_as_signed) {
+                Ok(())
+            } else {
+                Err(AuthError::InvalidContentType)
+            };
+        }
+        match &self.default_content_type {
+            Some(default) if !default.arrives_as_signed => Err(AuthError::InvalidContentType),
+            Some(default) => Ok(headers.try_insert(CONTENT_TYPE, default.value.clone()).map(drop)?),
+            None => Ok(()),
         }
     }
 

@@ -6,21 +6,24 @@ use crate::access::could_fold_to_owners;
 /// Returns whether every parser reads the same segments in this path: each is plain, and only the last may be empty.
 pub(super) fn is_unambiguous_path(whole: &str) -> bool {
     let Some(path) = whole.strip_prefix('/') else { return whole == "*" };
-    let path = path.strip_suffix('/').unwrap_or(path);
-    path.is_empty() || path.as_bytes().split(|byte| *byte == b'/').all(is_plain) && !could_fold_to_owners(whole)
+    let path = path.strip_suffix('/').unwrap_or(path).as_bytes();
+    if path.is_empty() {
+        return true;
+    }
+    let mut segments = path.split(|byte| *byte == b'/');
+    // Hardly any path has an encoded octet.
+    if path.iter().all(stands_for_itself) {
+        segments.all(|segment| !matches!(segment, b"" | b"." | b".."))
+    } else {
+        segments.all(is_plain) && !could_fold_to_owners(whole)
+    }
 }
 
 /// Neither empty nor a dot segment, and UTF-8 once decoded: some parsers read an overlong `%c0%af` as a slash. Some
 /// trim blanks at its ends.
 fn is_plain(segment: &[u8]) -> bool {
-    match segment {
-        b"" | b"." | b".." => false,
-        // Hardly any has an encoded octet.
-        segment if segment.iter().all(stands_for_itself) => true,
-        segment => {
-            decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok() && octets.trim_ascii() == octets)
-        }
-    }
+    !matches!(segment, b"" | b"." | b"..")
+        && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok() && octets.trim_ascii() == octets)
 }
 
 /// Decodes a segment, if every octet in it is written in the only possible way.

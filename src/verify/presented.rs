@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, Method, Request, Uri, header::CONTENT_TYPE};
+#[cfg(feature = "tracing")]
+use http::HeaderMap;
+use http::{Extensions, Method, Request, Uri};
 
 use super::{
     PresentedKey,
@@ -14,7 +16,7 @@ use super::{
 use crate::{
     ApiKeyDigest, Signature, canonical,
     clock::DateParser,
-    headers::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, single_value},
+    headers::{DuplicateHeader, Occurrences, SchemeHeaders},
 };
 
 /// The credentials of a well-formed request.
@@ -30,10 +32,10 @@ impl PresentedCredentials {
         if !is_suffix(path, signed_path) {
             return Err(MalformedRequest::Path.into());
         }
-        let headers = request.headers();
-        let credentials =
-            |name| single_value(headers, name).map_err(|DuplicateHeader| MalformedRequest::DuplicateCredentials);
-        match (credentials(&X_API_KEY)?, credentials(&AUTHORIZATION_API_KEY)?) {
+        let headers = SchemeHeaders::of(request.headers());
+        let [key, credential] = [headers.x_api_key, headers.authorization_api_key].map(Occurrences::single);
+        let duplicate = |DuplicateHeader| MalformedRequest::DuplicateCredentials;
+        match (key.map_err(duplicate)?, credential.map_err(duplicate)?) {
             (None, None) => Err(Rejection::MissingCredentials),
             (Some(_), Some(_)) => Err(MalformedRequest::DuplicateCredentials.into()),
             (Some(key), None) => {
@@ -43,16 +45,13 @@ impl PresentedCredentials {
                 Ok(Self::ApiKey(ApiKeyDigest::of(key)))
             }
             (None, Some(credential)) => {
-                check_signable(request.method(), signed_path, headers)?;
-                let date = dates.date_of(headers).ok_or(MalformedRequest::Date)?;
-                Self::parse_owner(credential.as_bytes(), date).ok_or(MalformedRequest::Credentials.into())
+                check_signable(request.method(), signed_path, headers.content_type)?;
+                let date = headers.date.single().ok().flatten();
+                let date = date.and_then(|date| dates.parse(date)).ok_or(MalformedRequest::Date)?;
+                let (id, signature) = split_credential(credential.as_bytes()).ok_or(MalformedRequest::Credentials)?;
+                Ok(Self::Owner { id: id.into(), signature, date })
             }
         }
-    }
-
-    fn parse_owner(credential: &[u8], date: u64) -> Option<Self> {
-        let (id, signature) = split_credential(credential)?;
-        Some(Self::Owner { id: id.into(), signature, date })
     }
 
     /// What the key store is asked to look up.
@@ -68,17 +67,16 @@ impl PresentedCredentials {
 pub(super) const MAX_KEY_ID_LEN: usize = 256;
 
 fn split_credential(credential: &[u8]) -> Option<(&str, Signature)> {
-    let (id, signature) = str::from_utf8(credential).ok()?.split_once(':')?;
-    if !(1..=MAX_KEY_ID_LEN).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_graphic()) {
-        return None;
-    }
-    Some((id, signature.parse().ok()?))
+    let (id, signature) = credential.split_at_checked(credential.len().checked_sub(Signature::LEN)?)?;
+    let id = str::from_utf8(id.strip_suffix(b":")?).ok()?;
+    let is_id = (1..=MAX_KEY_ID_LEN).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    if is_id { Some((id, Signature::from_base64(signature)?)) } else { None }
 }
 
 /// Returns the id of the owner key that well-formed credentials name.
 #[cfg(feature = "tracing")]
 pub(crate) fn key_id(headers: &HeaderMap) -> Option<&str> {
-    let credential = single_value(headers, &AUTHORIZATION_API_KEY).ok()??;
+    let credential = SchemeHeaders::of(headers).authorization_api_key.single().ok()??;
     split_credential(credential.as_bytes()).map(|(id, _)| id)
 }
 
@@ -104,7 +102,7 @@ fn is_suffix(path: &str, original: &str) -> bool {
 }
 
 /// Checks what is signed beside the date.
-fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), MalformedRequest> {
+fn check_signable(method: &Method, path: &str, content_type: Occurrences<'_>) -> Result<(), MalformedRequest> {
     if !canonical::is_unambiguous(method) {
         return Err(MalformedRequest::Method);
     }
@@ -112,7 +110,7 @@ fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<()
         return Err(MalformedRequest::Path);
     }
     // An empty Content-Type is signed like none at all.
-    let content_type = single_value(headers, &CONTENT_TYPE).map_err(|DuplicateHeader| MalformedRequest::ContentType)?;
+    let content_type = content_type.single().map_err(|DuplicateHeader| MalformedRequest::ContentType)?;
     if content_type.is_some_and(|value| value.to_str().unwrap_or_default().is_empty()) {
         return Err(MalformedRequest::ContentType);
     }

@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{
-    HeaderValue, Request, Version,
-    header::{CONTENT_TYPE, DATE, EXPECT},
-    request::Parts,
-};
+use http::{HeaderValue, Request, Version, header::EXPECT, request::Parts};
 use http_body::Body;
 
 use super::{
@@ -20,7 +16,7 @@ use crate::{
     access::AccessRule,
     body::{Drain, DrainLimits},
     clock::{Clock, DateParser},
-    headers::{AUTHORIZATION_API_KEY, X_API_KEY},
+    headers::{AUTHORIZATION_API_KEY, SchemeHeaders, X_API_KEY},
 };
 
 /// The configuration of a layer.
@@ -142,9 +138,12 @@ impl UnverifiedSignature {
     /// body of this digest.
     pub(super) fn verify(self, head: &Parts, body: &BufferedBody, digest: BodyDigest) -> Result<Accepted, Rejection> {
         self.check_upload_time()?;
-        let octets = |name| head.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+        let headers = SchemeHeaders::of(&head.headers);
+        // Neither is repeated, or the request would have been malformed.
+        let [content_type, date] = [headers.content_type, headers.date]
+            .map(|header| header.single().ok().flatten().map(HeaderValue::as_bytes).unwrap_or_default());
         let path = signed_path(&head.uri, &head.extensions);
-        let canonical = CanonicalRequest::for_path(&head.method, path, octets(CONTENT_TYPE), octets(DATE), digest);
+        let canonical = CanonicalRequest::for_path(&head.method, path, content_type, date, digest);
         let Self { id, signature, keys, valid_until, clock, is_explained, .. } = self;
         let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
             let mut mismatch = Mismatch::new(id, &canonical, body.len());
@@ -172,7 +171,8 @@ impl UnverifiedSignature {
 pub(super) fn attach_identity<ReqBody>(request: &mut Request<ReqBody>, accepted: Accepted) {
     // A request with both was rejected.
     let credential = if accepted.signature.is_some() { &AUTHORIZATION_API_KEY } else { &X_API_KEY };
-    if let Some(value) = request.headers_mut().get_mut(credential) {
+    let mut credentials = request.headers_mut().iter_mut().filter(|(name, _)| *name == credential);
+    if let Some((_, value)) = credentials.next() {
         value.set_sensitive(true);
     }
     request.extensions_mut().insert(accepted.identity);
