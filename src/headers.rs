@@ -38,12 +38,14 @@ impl<'a> SchemeHeaders<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut found = Self::default();
         for (name, value) in headers {
-            match name.as_str() {
-                "x-api-key" => found.x_api_key.add(value),
-                "authorization-api-key" => found.authorization_api_key.add(value),
-                "date" => found.date.add(value),
-                "content-type" => found.content_type.add(value),
-                _ => {}
+            if *name == DATE {
+                found.date.add(value);
+            } else if *name == CONTENT_TYPE {
+                found.content_type.add(value);
+            } else if *name == X_API_KEY {
+                found.x_api_key.add(value);
+            } else if *name == AUTHORIZATION_API_KEY {
+                found.authorization_api_key.add(value);
             }
         }
         found

@@ -164,7 +164,9 @@ impl AccessRule {
         if let Some(rule) = &self.custom {
             return rule(method, path);
         }
-        if is_owners_below_any_prefix(method, original) {
+        // The first suffix is the whole path, which is looked up anyway unless it is mounted elsewhere.
+        let seen = usize::from(self.mount.is_empty());
+        if suffixes(original).skip(seen).any(|suffix| is_owners(method, suffix)) {
             return Access::Owner;
         }
         let (path, original) = (self.below_mount(path), self.below_mount(original));
@@ -189,11 +191,10 @@ fn is_root_stripped(original: &str, path: &str) -> bool {
     stripped.split('/').any(|segment| ROOTS.iter().any(|root| segment.eq_ignore_ascii_case(root)))
 }
 
-/// Returns whether any suffix of the path that starts at a segment is an owner's resource.
-fn is_owners_below_any_prefix(method: &Method, path: &str) -> bool {
-    let is_managed = |path: &&str| path.get(..10).is_some_and(|root| root.eq_ignore_ascii_case("management"));
-    let mut managed = suffixes(path).filter(is_managed).map(first_segments);
-    managed.any(|path| Documented::for_path(method, path) == Documented::As(Access::Owner))
+/// Returns whether the suffix of a path is an owner's resource.
+fn is_owners(method: &Method, suffix: &str) -> bool {
+    suffix.get(..10).is_some_and(|root| root.eq_ignore_ascii_case("management"))
+        && Documented::for_path(method, first_segments(suffix)) == Documented::As(Access::Owner)
 }
 
 /// Returns whether another parser could read an owner's resource where the table reads another one, because it folds

@@ -6,17 +6,16 @@ use crate::access::could_fold_to_owners;
 /// Returns whether every parser reads the same segments in this path: each is plain, and only the last may be empty.
 pub(super) fn is_unambiguous_path(whole: &str) -> bool {
     let Some(path) = whole.strip_prefix('/') else { return whole == "*" };
-    let path = path.strip_suffix('/').unwrap_or(path).as_bytes();
-    if path.is_empty() {
+    if is_ordinary(whole.as_bytes()) {
         return true;
     }
-    let mut segments = path.split(|byte| *byte == b'/');
-    // Hardly any path has an encoded octet.
-    if path.iter().all(stands_for_itself) {
-        segments.all(|segment| !matches!(segment, b"" | b"." | b".."))
-    } else {
-        segments.all(is_plain) && !could_fold_to_owners(whole)
-    }
+    let path = path.strip_suffix('/').unwrap_or(path).as_bytes();
+    path.is_empty() || path.split(|byte| *byte == b'/').all(is_plain) && !could_fold_to_owners(whole)
+}
+
+/// Hardly any path has an encoded octet, an empty segment, or one that starts with a dot.
+fn is_ordinary(path: &[u8]) -> bool {
+    path.iter().all(|byte| stands_for_itself(*byte)) && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
 }
 
 /// Neither empty nor a dot segment, and UTF-8 once decoded: some parsers read an overlong `%c0%af` as a slash. Some
@@ -39,14 +38,24 @@ fn decode(segment: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn literal(octets: &[u8]) -> Option<&[u8]> {
-    octets.iter().all(stands_for_itself).then_some(octets)
+    octets.iter().all(|byte| stands_for_itself(*byte)).then_some(octets)
 }
 
-/// Some parsers cut a path at `;`, or turn `\` into a slash. A `%` never stands for itself.
-fn stands_for_itself(byte: &u8) -> bool {
-    byte.is_ascii_graphic()
-        && !matches!(byte, b'"' | b'%' | b';' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+fn stands_for_itself(byte: u8) -> bool {
+    LITERAL.get(usize::from(byte)).is_some_and(|is_literal| *is_literal)
 }
+
+/// The octets that stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash. A `%` never does.
+const LITERAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        table[byte as usize] =
+            !matches!(byte, b'"' | b'%' | b';' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+        byte += 1;
+    }
+    table
+};
 
 /// A percent-encoded octet that has no meaning in a path and does need to be encoded.
 fn encoded(hex: &str) -> Option<u8> {

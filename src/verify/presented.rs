@@ -69,7 +69,9 @@ pub(super) const MAX_KEY_ID_LEN: usize = 256;
 fn split_credential(credential: &[u8]) -> Option<(&str, Signature)> {
     let (id, signature) = credential.split_at_checked(credential.len().checked_sub(Signature::LEN)?)?;
     let id = str::from_utf8(id.strip_suffix(b":")?).ok()?;
-    let is_id = (1..=MAX_KEY_ID_LEN).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    // Without an early exit, which several bytes at a time cannot have.
+    let is_id = id.bytes().fold(true, |is_id, b| is_id & b.is_ascii_graphic() & (b != b':'));
+    let is_id = is_id && (1..=MAX_KEY_ID_LEN).contains(&id.len());
     if is_id { Some((id, Signature::from_base64(signature)?)) } else { None }
 }
 

@@ -8,11 +8,11 @@ use http_body::Body;
 use super::{
     Authenticated, Mismatch, Rejection, StoredKey, VerifiedSignature,
     explain::explain_mismatch,
-    keys::Grant,
+    keys::{Grant, OwnerKeys},
     presented::{PresentedCredentials, signed_path},
 };
 use crate::{
-    Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Signature,
+    Access, BodyDigest, BufferedBody, CanonicalRequest, Signature,
     access::AccessRule,
     body::{Drain, DrainLimits},
     clock::{Clock, DateParser},
@@ -50,7 +50,7 @@ pub(super) struct Accepted {
 pub(super) struct UnverifiedSignature {
     id: Arc<str>,
     signature: Signature,
-    keys: Vec<OwnerKey>,
+    keys: OwnerKeys,
     date: u64,
     valid_until: u64,
     clock: Clock,
@@ -104,9 +104,8 @@ impl Verifier {
             (PresentedCredentials::Owner { .. }, Grant::Owner(_)) if principal.is_some() => {
                 Err(Rejection::key_store_unavailable(PRINCIPAL_OF_NO_KEY))
             }
-            (PresentedCredentials::Owner { id, signature, date }, Grant::Owner(mut keys)) => {
-                keys.retain(|key| key.id() == &*id);
-                if keys.is_empty() {
+            (PresentedCredentials::Owner { id, signature, date }, Grant::Owner(keys)) => {
+                if keys.with_id(&id).next().is_none() {
                     return Err(Rejection::UnknownKey);
                 }
                 let (valid_until, clock) = (self.valid_until(date), self.clock.clone());
@@ -145,10 +144,11 @@ impl UnverifiedSignature {
         let path = signed_path(&head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, path, content_type, date, digest);
         let Self { id, signature, keys, valid_until, clock, is_explained, .. } = self;
-        let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
-            let mut mismatch = Mismatch::new(id, &canonical, body.len());
+        let Some(signer) = keys.with_id(&id).find(|key| key.verify(&canonical, &signature)) else {
+            let mut mismatch = Mismatch::new(Arc::clone(&id), &canonical, body.len());
             if is_explained {
-                mismatch = mismatch.explained(explain_mismatch(head, body, digest, &signature, &keys));
+                let mistakes = explain_mismatch(head, body, digest, &signature, keys.with_id(&id));
+                mismatch = mismatch.explained(mistakes);
             }
             return Err(Rejection::InvalidSignature(Box::new(mismatch)));
         };

@@ -102,15 +102,15 @@ fn explain_with_keys(request: &Request<Bytes>, keys: &[SearchKey]) -> Vec<Mistak
 }
 
 /// Explains a signature that is not valid for any of these keys.
-pub(super) fn explain_mismatch(
+pub(super) fn explain_mismatch<'a>(
     head: &Parts,
     body: &BufferedBody,
     digest: BodyDigest,
     signature: &Signature,
-    keys: &[OwnerKey],
+    keys: impl Iterator<Item = &'a OwnerKey>,
 ) -> Vec<Mistake> {
     let received = Received::new(&head.method, &head.uri, &head.headers, &head.extensions, (body, digest));
-    let keys: Vec<_> = keys.iter().map(SearchKey::owner).collect();
+    let keys: Vec<_> = keys.map(SearchKey::owner).collect();
     Search::new(&received, signature.as_bytes(), &keys).run().unwrap_or_default()
 }
 

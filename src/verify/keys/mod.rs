@@ -80,8 +80,28 @@ pub struct StoredKey {
 
 #[derive(Debug, Clone)]
 pub(super) enum Grant {
-    Owner(Vec<OwnerKey>),
+    Owner(OwnerKeys),
     ApiKey(Access),
+}
+
+/// Owner keys that share an id: hardly ever more than one, which takes no allocation.
+#[derive(Debug, Clone)]
+pub(super) struct OwnerKeys {
+    first: Option<OwnerKey>,
+    rest: Vec<OwnerKey>,
+}
+
+impl OwnerKeys {
+    pub(super) fn with_id(&self, id: &str) -> impl Iterator<Item = &OwnerKey> {
+        self.first.iter().chain(&self.rest).filter(move |key| key.id() == id)
+    }
+}
+
+impl FromIterator<OwnerKey> for OwnerKeys {
+    fn from_iter<I: IntoIterator<Item = OwnerKey>>(keys: I) -> Self {
+        let mut keys = keys.into_iter();
+        Self { first: keys.next(), rest: keys.collect() }
+    }
 }
 
 impl StoredKey {
@@ -103,7 +123,7 @@ impl StoredKey {
     /// Returns whether this is an entry for owner keys without any key.
     #[cfg(feature = "cache")]
     fn is_empty(&self) -> bool {
-        matches!(&self.grant, Grant::Owner(keys) if keys.is_empty())
+        matches!(&self.grant, Grant::Owner(keys) if keys.first.is_none())
     }
 
     /// Sets the id of an API key, for [`Authenticated::key_id`](super::Authenticated::key_id). An owner key has its own
