@@ -125,7 +125,8 @@ async fn failing_body_does_not_reach_the_inner_service() {
     let (mut service, mut handle) = mocked();
     handle.allow(1);
     assert!(is_ready(&mut service));
-    let error = service.call(write(Scripted::new([Data(b"half"), Fail("the disk is gone")]))).await.unwrap_err();
+    let sent = service.call(write(Scripted::new([Data(b"half"), Fail("the disk is gone")])));
+    let error = with_timeout(sent).await.unwrap_err();
     assert!(matches!(error, AuthError::ReadBody { .. }), "{error}");
     drop(service);
     assert!(with_timeout(handle.next_request()).await.is_none());

@@ -13,6 +13,7 @@ use crate::support::{
     bodies::{Act, Scripted, trailers},
     layer,
     server::{self, Received},
+    with_timeout,
 };
 
 /// The request as a server gets it, over HTTP/2 where it says so. Its URI is a path.
@@ -26,7 +27,7 @@ where
     let is_http_2 = request.version() == Version::HTTP_2;
     let client = Client::builder(TokioExecutor::new()).http2_only(is_http_2).build_http();
     let client = layer.trust_origin(&origin).unwrap().layer(client);
-    client.oneshot(request).await.unwrap();
+    with_timeout(client.oneshot(request)).await.unwrap();
     recording.only()
 }
 
