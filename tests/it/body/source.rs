@@ -126,10 +126,10 @@ async fn clone_restarts_in_bounded_chunks() {
 #[tokio::test]
 async fn empty_source_ends_at_once() {
     let file = TempFile::new("empty", b"");
-    for body in [BodySource::default(), BodySource::file(&file.0).await.unwrap()] {
+    for mut body in [BodySource::default(), BodySource::file(&file.0).await.unwrap()] {
         assert!(body.is_empty() && body.is_end_stream());
         assert_eq!((body.digest(), body.size_hint().exact()), (BodyDigest::EMPTY, Some(0)));
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "");
+        assert!(body.frame().await.is_none());
     }
 }
 
