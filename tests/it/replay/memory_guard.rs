@@ -28,6 +28,14 @@ fn request_of(second: u64, n: u8) -> Request<Body> {
     TestRequest { date: &date(second), body: &[n], ..TestRequest::CREATE }.request()
 }
 
+#[test]
+fn shards_share_the_whole_capacity() {
+    for capacity in [0, 1, 8_193, 50_000, 1_000_003] {
+        let guard = format!("{:?}", MemoryReplayGuard::with_capacity(capacity));
+        assert!(guard.contains(&format!("capacity: {capacity},")), "{guard}");
+    }
+}
+
 #[tokio::test]
 async fn expired_dates_make_room() {
     let guard = MemoryReplayGuard::with_capacity(1);

@@ -50,6 +50,17 @@ fn accounts() -> MemoryKeyStore {
     accounts
 }
 
+/// Each key that is kept takes a hash of each wrong signature.
+#[tokio::test]
+async fn owner_key_inserted_again_is_kept_once() {
+    let mut accounts = accounts();
+    for _ in 0..3 {
+        accounts.insert("acme", &credentials()).unwrap();
+    }
+    let known = accounts.lookup(PresentedKey::OwnerKeyId(KEY_ID.into())).await.unwrap().unwrap();
+    assert_eq!(format!("{known:?}").matches("OwnerKey {").count(), 2, "{known:?}");
+}
+
 #[tokio::test]
 async fn credentials_name_no_principal() {
     let by_owner = sender(&verifier(), TestRequest::CREATE.request()).await.unwrap();
