@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceBuilder, ServiceExt, retry::RetryLayer, service_fn};
 use tower_logentries_auth::{
@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::support::{
     KEY_ID, LOGS, SIGNED_AT, TEAMS, USERS, at,
     bodies::{Act, Scripted},
-    chain,
+    chain, clients,
     clock::date,
     credentials, layer_for,
     log::Log,
@@ -79,6 +79,17 @@ async fn failures_before_sending_are_warnings() {
         let (told, error) = of_sending(request).await;
         assert_eq!(told, [format!("WARN sign: request not sent {head} error={}", chain(&error.unwrap()))]);
     }
+}
+
+#[tokio::test]
+async fn failures_of_reqwest_requests_name_what_was_not_sent() {
+    let client = layer_for(ORIGIN).body_limit(3).layer(clients::builder().build().unwrap());
+    let mut request = reqwest::Request::new(Method::POST, format!("{ORIGIN}{USERS}?query=hidden").parse().unwrap());
+    *request.body_mut() = Some("four".into());
+    let (result, log) = Log::of(client.oneshot(request)).await;
+    let head = "method=POST path=\"/management/accounts/acme/users\" origin=http://localhost";
+    let told = format!("WARN sign: request not sent {head} error={}", chain(&result.unwrap_err()));
+    assert_eq!(ours(&log), [told]);
 }
 
 /// What the verifying layer logs of one request.
