@@ -211,7 +211,7 @@ fn is_below_accounts(path: &str, is: impl Fn(&str, &[&str]) -> bool) -> bool {
     let [root, accounts, _id, rest @ ..] = &*segments else { return false };
     is(root, &["management"])
         && is(accounts, &["accounts"])
-        && rest.first().is_none_or(|resource| is(resource, &["users", "owners", "apikeys"]))
+        && rest.first().is_none_or(|resource| resource.is_empty() || is(resource, &["users", "owners", "apikeys"]))
 }
 
 /// Returns whether a segment has percent-encoded octets from 0x80 up.

@@ -12,6 +12,7 @@ use std::{
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, StatusCode};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -121,6 +122,13 @@ async fn clone_restarts_in_bounded_chunks() {
     // One long chunk is handed on in pieces too.
     let mut long = BodySource::new(|| Full::new(Bytes::from(bytes()))).await.unwrap();
     assert_eq!(long.frame().await.unwrap().unwrap().into_data().unwrap().len(), 256 * 1024);
+}
+
+/// All of the body is there at once, so nothing but the hash can give way.
+#[test]
+fn hashing_gives_way_to_other_tasks() {
+    let hashing = BodySource::new(|| Full::new(Bytes::from(bytes())));
+    assert!(hashing.now_or_never().is_none());
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ fn letters_folding_to_a_segment_name_are_malformed() {
         "/management/accounts/acme/api%E2%84%AAeys",              // Kelvin sign
         "/management/%EF%BD%81ccounts/acme/users",                // full-width a
         "/manage%C2%ADment/accounts/acme",                        // soft hyphen
+        "/manage%C2%ADment/accounts/acme/",
         "/management/accounts%C2%A0/acme",                        // no-break space
         "/log_search/management/accounts/acme/%E2%80%8Bowners/7", // zero-width space
         "/api/%EF%BC%ADanagement/Accounts/acme/users",
@@ -64,6 +65,7 @@ proptest! {
     fn no_folded_owner_resource_passes(
         path in proptest::sample::select(&OWNERS),
         changes in prop::collection::vec((any::<Index>(), any::<bool>()), 1..4),
+        trailing_slash in any::<bool>(),
     ) {
         let names = ["management", "accounts", "users", "owners", "apikeys"];
         let mut letters: Vec<String> = Vec::new();
@@ -83,7 +85,7 @@ proptest! {
                 None => format!("{letter}%c2%ad"),
             };
         }
-        let path = letters.concat();
+        let path = letters.concat() + if trailing_slash { "/" } else { "" };
         prop_assert!(is_malformed(&path), "{path}: {:?}", result_of(&path));
     }
 }
