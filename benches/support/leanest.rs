@@ -3,7 +3,6 @@
 //! What the layer costs beyond this is what its guarantees cost.
 
 use std::{
-    convert::Infallible,
     task::{Context, Poll},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -79,12 +78,12 @@ impl<S> Leanest<S> {
     }
 }
 
-impl<S: Service<Request<Full<Bytes>>, Error = Infallible>> Service<Request<Full<Bytes>>> for Leanest<S> {
+impl<S: Service<Request<Full<Bytes>>>> Service<Request<Full<Bytes>>> for Leanest<S> {
     type Response = S::Response;
-    type Error = Infallible;
+    type Error = S::Error;
     type Future = S::Future;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 

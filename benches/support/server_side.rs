@@ -36,7 +36,7 @@ type MakeRequest = fn(&str, &OwnerKey, u64) -> Request<Body>;
 /// Times and prints everything.
 pub(crate) fn run(runtime: &Runtime) {
     // Without `--bench`, as in a test run, it only shows that all of this works.
-    let rounds = if env::args().any(|argument| argument == "--bench") { 31 } else { 1 };
+    let rounds = if env::args().any(|argument| argument == "--bench") { 61 } else { 1 };
     let servers = runtime.block_on(serve_all());
     println!(
         "\nserver: time of a request over that without the layer, median of {rounds} interleaved rounds (quartiles)"

@@ -46,6 +46,7 @@ fn stands_for_itself(byte: u8) -> bool {
 }
 
 /// The octets that stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash. A `%` never does.
+#[allow(clippy::indexing_slicing)] // when it is compiled
 const LITERAL: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = b'!';

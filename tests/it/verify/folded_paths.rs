@@ -30,10 +30,10 @@ fn is_malformed(path: &str) -> bool {
 #[test]
 fn letters_folding_to_a_segment_name_are_malformed() {
     for path in [
-        "/management/accounts/acme/u%C5%BFers",                   // long s
-        "/management/accounts/acme/api%E2%84%AAeys",              // Kelvin sign
-        "/management/%EF%BD%81ccounts/acme/users",                // full-width a
-        "/manage%C2%ADment/accounts/acme",                        // soft hyphen
+        "/management/accounts/acme/u%C5%BFers",      // long s
+        "/management/accounts/acme/api%E2%84%AAeys", // Kelvin sign
+        "/management/%EF%BD%81ccounts/acme/users",   // full-width a
+        "/manage%C2%ADment/accounts/acme",           // soft hyphen
         "/manage%C2%ADment/accounts/acme/",
         "/management/accounts%C2%A0/acme",                        // no-break space
         "/log_search/management/accounts/acme/%E2%80%8Bowners/7", // zero-width space
