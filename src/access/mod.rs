@@ -198,25 +198,49 @@ fn is_owners(method: &Method, suffix: &str) -> bool {
 }
 
 /// Returns whether another parser could read an owner's resource where the table reads another one, because it folds
-/// other letters than ASCII's (`ſ`, `K`, `ａ`) or drops what it cannot see (a soft hyphen).
-pub(crate) fn could_fold_to_owners(path: &str) -> bool {
-    let is = |segment: &str, names: &[&str]| names.iter().any(|name| segment.eq_ignore_ascii_case(name));
-    let could_be = |segment: &str, names: &[&str]| has_octets_beyond_ascii(segment) || is(segment, names);
-    suffixes(path).map(first_segments).any(|path| is_below_accounts(path, could_be) && !is_below_accounts(path, is))
+/// other letters than ASCII's (`ſ`, `K`, `ａ`) or drops what it cannot see (a soft hyphen). The segments are decoded.
+pub(crate) fn could_fold_to_owners(segments: &[String]) -> bool {
+    let start = Read { exactly: true, folded: false };
+    let (mut management, mut accounts, mut id) = (Read::default(), Read::default(), Read::default());
+    for segment in segments {
+        let is = |name: &str| segment.eq_ignore_ascii_case(name);
+        let (folds, vanishes) = (!segment.is_ascii(), could_vanish(segment));
+        let is_owners = is("users") || is("owners") || is("apikeys");
+        if id.folded && is_owners || id.is_any() && folds {
+            return true;
+        }
+        id = Read { exactly: accounts.exactly, folded: accounts.folded || vanishes && id.is_any() };
+        accounts = management.then(is("accounts"), folds, vanishes && accounts.is_any());
+        management = start.then(is("management"), folds, vanishes && management.is_any());
+    }
+    id.folded
 }
 
-/// Returns whether the path starts like an owner's resource, with `is` comparing a segment to one of the names.
-fn is_below_accounts(path: &str, is: impl Fn(&str, &[&str]) -> bool) -> bool {
-    let segments: Vec<_> = path.split('/').collect();
-    let [root, accounts, _id, rest @ ..] = &*segments else { return false };
-    is(root, &["management"])
-        && is(accounts, &["accounts"])
-        && rest.first().is_none_or(|resource| resource.is_empty() || is(resource, &["users", "owners", "apikeys"]))
+/// Whether the last segments could be the first ones of an owner's resource: as they are, which the table knows, or if
+/// some of them fold or vanish.
+#[derive(Clone, Copy, Default)]
+struct Read {
+    exactly: bool,
+    folded: bool,
 }
 
-/// Returns whether a segment has percent-encoded octets from 0x80 up.
-fn has_octets_beyond_ascii(segment: &str) -> bool {
-    segment.split('%').skip(1).any(|octet| matches!(octet.as_bytes(), [b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]))
+impl Read {
+    fn is_any(self) -> bool {
+        self.exactly || self.folded
+    }
+
+    /// Returns what is read with one more segment, which is the next name, could fold to it, or leaves what was read.
+    fn then(self, is_name: bool, folds: bool, stays: bool) -> Self {
+        let folded = self.folded && is_name || self.is_any() && folds || stays;
+        Self { exactly: self.exactly && is_name, folded }
+    }
+}
+
+/// Returns whether a parser that drops what it cannot see could drop all of a segment: it has neither a letter, other than
+/// Hangul's fillers, nor a digit.
+fn could_vanish(segment: &str) -> bool {
+    let is_filler = |letter| matches!(letter, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}');
+    segment.chars().all(|letter| !letter.is_ascii() && (!letter.is_alphanumeric() || is_filler(letter)))
 }
 
 /// The suffixes of a path that start at a segment, without the slash before it.

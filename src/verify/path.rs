@@ -9,8 +9,9 @@ pub(super) fn is_unambiguous_path(whole: &str) -> bool {
     if is_ordinary(whole.as_bytes()) {
         return true;
     }
-    let path = path.strip_suffix('/').unwrap_or(path).as_bytes();
-    path.is_empty() || path.split(|byte| *byte == b'/').all(is_plain) && !could_fold_to_owners(whole)
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segments = || path.split('/').map(plain).collect::<Option<Vec<_>>>();
+    path.is_empty() || segments().is_some_and(|segments| !could_fold_to_owners(&segments))
 }
 
 /// Hardly any path has an encoded octet, an empty segment, or one that starts with a dot.
@@ -18,11 +19,11 @@ fn is_ordinary(path: &[u8]) -> bool {
     path.iter().all(|byte| stands_for_itself(*byte)) && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
 }
 
-/// Neither empty nor a dot segment, and UTF-8 once decoded: some parsers read an overlong `%c0%af` as a slash. Some
-/// trim blanks at its ends.
-fn is_plain(segment: &[u8]) -> bool {
-    !matches!(segment, b"" | b"." | b"..")
-        && decode(segment).is_some_and(|octets| str::from_utf8(&octets).is_ok() && octets.trim_ascii() == octets)
+/// Decodes a segment that is neither empty nor a dot segment, and UTF-8: some parsers read an overlong `%c0%af` as a slash.
+/// Some trim blanks at its ends.
+fn plain(segment: &str) -> Option<String> {
+    let text = String::from_utf8(decode(segment.as_bytes())?).ok()?;
+    (!matches!(&*text, "" | "." | "..") && text.trim_ascii() == text).then_some(text)
 }
 
 /// Decodes a segment, if every octet in it is written in the only possible way.

@@ -38,6 +38,8 @@ fn letters_folding_to_a_segment_name_are_malformed() {
         "/management/accounts%C2%A0/acme",                        // no-break space
         "/log_search/management/accounts/acme/%E2%80%8Bowners/7", // zero-width space
         "/api/%EF%BC%ADanagement/Accounts/acme/users",
+        "/management/accounts/%C2%AD/acme",                    // an id that vanishes
+        "/management/%E2%81%A0/accounts/%E3%85%A4/acme/users", // word joiner, Hangul filler
     ] {
         assert!(is_malformed(path), "{path}");
     }
@@ -52,7 +54,12 @@ fn blanks_around_a_segment_are_malformed() {
 
 #[test]
 fn ids_allow_any_letters() {
-    for path in ["/management/logs/z%C3%BCrich", "/management/accounts/z%C3%BCrich/teams", "/query/%C5%BF/%E2%84%AA"] {
+    for path in [
+        "/management/logs/z%C3%BCrich",
+        "/management/accounts/z%C3%BCrich/teams",
+        "/management/accounts/%E6%97%A5%E6%9C%AC/teams",
+        "/query/%C5%BF/%E2%84%AA",
+    ] {
         assert!(result_of(path).is_ok(), "{path}");
     }
     let users = result_of("/management/accounts/z%C3%BCrich/users");
