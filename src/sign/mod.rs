@@ -4,9 +4,10 @@
 //! [crate's page](crate) has an example and the guarantees.
 
 // `layer` is the builder and `signer` what it builds; `service` and `future` run a request through it. `skew` corrects
-// clocks, `request` abstracts over the clients' types, `retry` is the retry policy, and `error` is why a request was
-// not sent.
+// clocks, `content_type` is the header that is signed, `request` abstracts over the clients' types, `retry` is the retry
+// policy, and `error` is why a request was not sent.
 
+mod content_type;
 mod error;
 mod future;
 mod layer;

@@ -4,10 +4,7 @@
 //! The tower service and the reqwest middleware both run [`Signer::prepare`], and [`Signer::sign_buffered`] after
 //! reading a body. They differ only in how they wait.
 
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
@@ -18,6 +15,7 @@ use http_body::Body;
 
 use super::{
     AuthError, HttpRequest, InvalidOrigin, UntrustedOrigins,
+    content_type::{DefaultContentType, add_nonce, arrives_as_signed},
     request::RequestOverrides,
     skew::{OriginClock, OriginClocks, SkewCheck},
 };
@@ -310,36 +308,6 @@ impl SignableBody {
         }
         Ok(())
     }
-}
-
-/// Adds a random parameter to the Content-Type, which is signed.
-fn add_nonce(headers: &mut HeaderMap) -> Result<(), AuthError> {
-    let content_type = headers.get(CONTENT_TYPE).map_or(Ok("application/octet-stream"), HeaderValue::to_str);
-    let content_type = content_type.map_err(|_| AuthError::InvalidContentType)?;
-    // It has to differ, not to be secret: a hasher whose keys are random, and others each time, needs no other crate.
-    let nonce = RandomState::new().build_hasher().finish();
-    let value = HeaderValue::try_from(format!("{content_type}; nonce={nonce:016x}"));
-    headers.try_insert(CONTENT_TYPE, value.map_err(|_| AuthError::InvalidContentType)?)?;
-    Ok(())
-}
-
-/// The Content-Type of signed requests that have none.
-#[derive(Debug, Clone)]
-pub(super) struct DefaultContentType {
-    value: HeaderValue,
-    arrives_as_signed: bool,
-}
-
-impl From<HeaderValue> for DefaultContentType {
-    fn from(value: HeaderValue) -> Self {
-        let arrives_as_signed = arrives_as_signed(&value);
-        Self { value, arrives_as_signed }
-    }
-}
-
-/// Returns whether a Content-Type arrives as it was signed: a receiver trims blanks, and an empty one is signed like none.
-fn arrives_as_signed(value: &HeaderValue) -> bool {
-    value.to_str().is_ok_and(|text| !text.is_empty() && text.trim_ascii() == text)
 }
 
 /// Builds `key-id:signature` in one allocation of exactly its size.
