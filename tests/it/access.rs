@@ -44,6 +44,14 @@ async fn access_rule_replaces_the_table() {
     }
 }
 
+#[test]
+fn debug_says_whether_a_rule_replaces_the_table() {
+    let with_rule = layer().access(|_, _| Owner);
+    let [table, rule] = [layer(), with_rule].map(|layer| format!("{layer:?}"));
+    assert!(table.contains("AccessRule(table)"), "{table}");
+    assert!(rule.contains("AccessRule(custom)"), "{rule}");
+}
+
 #[tokio::test]
 async fn explicit_access_overrides_table_and_rule() {
     let table = layer();
