@@ -169,20 +169,37 @@ async fn subscriber_may_query_the_layer() {
     assert_eq!(layer.clock_offset_secs(ORIGIN).unwrap(), 1200);
 }
 
-#[tokio::test(start_paused = true)]
-async fn retry_names_the_request_its_origin_and_the_status() {
-    let busy = service_fn(async |_: Request<Full<Bytes>>| Response::builder().status(503).body(Body::empty()));
+/// What is logged of a request that is always answered with this status and `Retry-After`.
+async fn of_retrying(status: u16, retry_after: &'static str) -> Vec<String> {
+    let busy = service_fn(move |_: Request<Full<Bytes>>| async move {
+        Response::builder().status(status).header("retry-after", retry_after).body(Body::empty())
+    });
     let client = ServiceBuilder::new()
         .layer(RetryLayer::new(LogentriesRetryPolicy::new()))
         .layer(layer_for(ORIGIN))
         .service(busy);
     let request = Request::put(format!("{ORIGIN}{LOGS}?query=hidden")).body(Full::default()).unwrap();
     let (response, log) = Log::of(client.oneshot(request)).await;
-    assert_eq!(response.unwrap().status(), 503);
-    let told = ours(&log);
+    assert_eq!(response.unwrap().status(), status);
+    ours(&log)
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_names_the_request_its_origin_and_the_status() {
+    let told = of_retrying(503, "0").await;
     let retries = told.iter().filter(|event| event.contains("will be retried")).count();
     assert_eq!(retries, 2, "{told:?}");
     let start =
         format!("DEBUG sign: request will be retried method=PUT path=\"{LOGS}\" origin={ORIGIN} status=503 retry=");
     assert!(told.iter().any(|event| event.starts_with(&start)), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_that_is_not_worth_the_wait_says_so() {
+    let told = of_retrying(429, "86400").await;
+    let expected = format!(
+        "DEBUG sign: request will not be retried method=PUT path=\"{LOGS}\" origin={ORIGIN} status=429 \
+         reason=\"it would wait for too long\""
+    );
+    assert_eq!(told.last(), Some(&expected), "{told:?}");
 }
