@@ -35,7 +35,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tower::{ServiceBuilder, service_fn};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{BodyDigest, BufferedBody, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey};
 
 #[global_allocator]
@@ -66,7 +66,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(is_http2: bool, is_tls: bool) -> Self {
+    async fn start(is_http2: bool, is_tls: bool, joins: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::<AtomicUsize>::default();
@@ -79,7 +79,7 @@ impl Server {
         } else {
             (None, None)
         };
-        tokio::spawn(serve(listener, acceptor, Arc::clone(&seen)));
+        tokio::spawn(serve(listener, acceptor, joins, Arc::clone(&seen)));
         Self { address, is_http2, tls, seen }
     }
 
@@ -122,21 +122,25 @@ impl Server {
     }
 }
 
-/// Answers what is verified with 200 if nothing of its body is missing.
-async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, seen: Arc<AtomicUsize>) {
+/// Answers what is verified with 200 if nothing of its body is missing. The body is kept in chunks, unless it is joined.
+async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, joins: bool, seen: Arc<AtomicUsize>) {
     let count = service_fn(async |request: Request<Body>| {
         let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
         let status = if body.len() == LEN { StatusCode::OK } else { StatusCode::IM_A_TEAPOT };
         Ok::<_, Infallible>(Response::builder().status(status).body(Body::empty()).unwrap())
     });
-    let verify = LogentriesVerifyLayer::new(Credentials::owner("key-id", "owner-key").unwrap());
-    let service = ServiceBuilder::new()
+    let verify = LogentriesVerifyLayer::new(Credentials::owner("key-id", "owner-key").unwrap()).body_limit(LEN);
+    let outer = ServiceBuilder::new()
         .map_request(move |request: Request<hyper::body::Incoming>| {
             seen.fetch_add(1, Relaxed);
             request.map(Body::new)
         })
-        .layer(verify.body_limit(LEN).rebuild_body(|body: BufferedBody| Body::new(body)))
-        .service(count);
+        .map_response(|response: Response<_>| response.map(Body::new));
+    let service = if joins {
+        outer.layer(verify).service(count).boxed_clone()
+    } else {
+        outer.layer(verify.rebuild_body(|body: BufferedBody| Body::new(body))).service(count).boxed_clone()
+    };
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(service.clone()));
@@ -167,8 +171,8 @@ impl Slow {
 }
 
 /// Returns how much each connection takes for a body of which all send a half before any sends the rest.
-async fn held(is_http2: bool, is_tls: bool) -> usize {
-    let server = Server::start(is_http2, is_tls).await;
+async fn held(is_http2: bool, is_tls: bool, joins: bool) -> usize {
+    let server = Server::start(is_http2, is_tls, joins).await;
     let body = Bytes::from(vec![7; LEN]);
     let mut requests = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -190,12 +194,14 @@ async fn held(is_http2: bool, is_tls: bool) -> usize {
     (ALLOCATOR.peak_usage() - before) / CONNECTIONS
 }
 
-fn all_pass_and_hold_what_is_promised(is_http2: bool, is_tls: bool) {
+fn all_pass_and_hold_what_is_promised(is_http2: bool, is_tls: bool, joins: bool) {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     rlimit::increase_nofile_limit(4_096).unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let held = runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(300), held(is_http2, is_tls)).await.expect("every request is answered")
+        tokio::time::timeout(Duration::from_secs(300), held(is_http2, is_tls, joins))
+            .await
+            .expect("every request is answered")
     });
     let promised = LEN * 22 / 10 + BUFFERS;
     println!("{held} bytes each");
@@ -204,20 +210,25 @@ fn all_pass_and_hold_what_is_promised(is_http2: bool, is_tls: bool) {
 
 #[test]
 fn a_thousand_slow_bodies_pass_over_http1() {
-    all_pass_and_hold_what_is_promised(false, false);
+    all_pass_and_hold_what_is_promised(false, false, false);
+}
+
+#[test]
+fn a_thousand_slow_bodies_pass_and_are_joined() {
+    all_pass_and_hold_what_is_promised(false, false, true);
 }
 
 #[test]
 fn a_thousand_slow_bodies_pass_over_http1_and_tls() {
-    all_pass_and_hold_what_is_promised(false, true);
+    all_pass_and_hold_what_is_promised(false, true, false);
 }
 
 #[test]
 fn a_thousand_slow_bodies_pass_over_http2() {
-    all_pass_and_hold_what_is_promised(true, false);
+    all_pass_and_hold_what_is_promised(true, false, false);
 }
 
 #[test]
 fn a_thousand_slow_bodies_pass_over_http2_and_tls() {
-    all_pass_and_hold_what_is_promised(true, true);
+    all_pass_and_hold_what_is_promised(true, true, false);
 }

@@ -133,8 +133,9 @@ impl<B: Body> Collect<B> {
     /// Goes over to reading pieces, if it has not yet.
     fn pieces(self: Pin<&mut Self>, budget: &mut usize) -> &mut Pieces {
         let this = self.project();
-        let chunks = || Chunks::new(*this.joins_chunks, this.claimed, *this.limit);
-        let pieces = this.pieces.get_or_insert_with(|| Box::new(Pieces::new(chunks())));
+        let pieces = this
+            .pieces
+            .get_or_insert_with(|| Box::new(Pieces::new(Chunks::new(*this.joins_chunks, this.claimed, *this.limit))));
         if !this.first.is_empty() {
             pieces.push_first(mem::take(this.first), budget);
         }
