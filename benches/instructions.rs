@@ -94,7 +94,7 @@ fn untrusted_origin() -> Req {
 
 fn signed(request: Req) -> Req {
     let mut signer = LogentriesAuthLayer::new(credentials()).clock(clock).layer(service_fn(nothing));
-    drive(signer.call(request)).expect("a signed request").into_body()
+    *drive(signer.call(request)).expect("a signed request").into_body()
 }
 
 fn signed_get() -> Req {
