@@ -18,13 +18,14 @@ use crate::{BodyDigest, CanonicalRequest, Signature, signature::SigningKey};
 #[derive(Clone)]
 pub struct OwnerKey {
     inner: Arc<Inner>,
-    label: Option<Arc<str>>,
-    principal: Option<Arc<str>>,
 }
 
+#[derive(Clone)]
 struct Inner {
-    id: Box<str>,
+    id: Arc<str>,
     key: SigningKey,
+    label: Option<Arc<str>>,
+    principal: Option<Arc<str>>,
 }
 
 impl OwnerKey {
@@ -40,7 +41,7 @@ impl OwnerKey {
             return Err(CredentialsError::ColonInKeyId);
         }
         let key = SigningKey::new(key.as_bytes()).ok_or(CredentialsError::Empty { name: "owner key" })?;
-        Ok(Self { inner: Arc::new(Inner { id: id.into(), key }), label: None, principal: None })
+        Ok(Self { inner: Arc::new(Inner { id: id.into(), key, label: None, principal: None }) })
     }
 
     /// Sets a label, which distinguishes two keys that share an id while they rotate.
@@ -56,7 +57,7 @@ impl OwnerKey {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn with_label(self, label: impl Into<Arc<str>>) -> Self {
-        Self { label: Some(label.into()), ..self }
+        self.with(|inner| inner.label = Some(label.into()))
     }
 
     /// Sets the account that the key belongs to.
@@ -70,7 +71,12 @@ impl OwnerKey {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
-        Self { principal: Some(account.into()), ..self }
+        self.with(|inner| inner.principal = Some(account.into()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.inner));
+        self
     }
 
     /// Returns the id, which is sent in clear text.
@@ -79,11 +85,11 @@ impl OwnerKey {
     }
 
     pub(crate) fn label(&self) -> Option<&Arc<str>> {
-        self.label.as_ref()
+        self.inner.label.as_ref()
     }
 
     pub(crate) fn principal(&self) -> Option<&Arc<str>> {
-        self.principal.as_ref()
+        self.inner.principal.as_ref()
     }
 
     /// Returns whether both are the same key under the same id. Compares signatures, because the keys themselves are

@@ -263,8 +263,10 @@ impl Signer {
         digest: BodyDigest,
     ) -> Result<Option<SkewCheck>, AuthError> {
         let PendingSignature { key, origin, is_buffered } = pending;
-        let now = self.clock.now().ok_or(AuthError::ClockOutOfRange)?;
-        let (date, used) = origin.date(&self.clock, now, self.corrects_clock_skew).ok_or(AuthError::ClockOutOfRange)?;
+        let Some(now) = self.clock.now() else { return Err(AuthError::ClockOutOfRange) };
+        let Some((date, used)) = origin.date(&self.clock, now, self.corrects_clock_skew) else {
+            return Err(AuthError::ClockOutOfRange);
+        };
 
         let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let (method, path) = (request.method(), request.path());
