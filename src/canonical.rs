@@ -69,8 +69,7 @@ impl<'a> CanonicalRequest<'a> {
         date: &'a [u8],
         digest: BodyDigest,
     ) -> Self {
-        let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
-        Self { method, content_type, date, path, digest }
+        Self { method, content_type, date, path: trim_slashes(path), digest }
     }
 
     /// Returns the five parts of the canonical string, which are concatenated without separators.
@@ -91,6 +90,15 @@ impl fmt::Debug for CanonicalRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CanonicalRequest").field(&self.to_string()).finish()
     }
+}
+
+/// Strips the leading slash and all trailing ones.
+pub(crate) fn trim_slashes(path: &str) -> &str {
+    let mut path = path.strip_prefix('/').unwrap_or(path);
+    while let Some(shorter) = path.strip_suffix('/') {
+        path = shorter;
+    }
+    path
 }
 
 /// Methods none of which is a prefix of another. With a method outside this list, two different requests could share

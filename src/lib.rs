@@ -155,7 +155,7 @@
 //!   [`ConcurrencyLimit`](https://docs.rs/tower/0.5/tower/limit/concurrency/struct.ConcurrencyLimit.html) counts a slow
 //!   upload from its first byte.
 //! - A body in several chunks is copied into one, because body types that are `From<Bytes>` require this. A
-//!   [`rebuild_body`](LogentriesAuthLayer::rebuild_body) closure can keep chunks of 512 KiB and more without copying.
+//!   [`rebuild_body`](LogentriesAuthLayer::rebuild_body) closure can keep chunks without copying, as [`BufferedBody`] says.
 //! - By default, a reqwest client follows redirects and sends the credential headers along. Build it with
 //!   [`redirect::Policy::none()`][no-redirects].
 //! - A reqwest client adds its default headers after all layers have run. A default Content-Type is harmless, because

@@ -3,6 +3,7 @@
 use http::Method;
 
 use super::Access;
+use crate::canonical::trim_slashes;
 
 /// What the sources say about a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,15 +134,6 @@ fn is_child_of(parent: &str, path: &str) -> bool {
 
 pub(super) fn reads(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
-}
-
-/// Strips the leading slash and all trailing ones.
-fn trim_slashes(path: &str) -> &str {
-    let mut path = path.strip_prefix('/').unwrap_or(path);
-    while let Some(shorter) = path.strip_suffix('/') {
-        path = shorter;
-    }
-    path
 }
 
 /// Splits a path without a leading slash into its first segment and what is below.

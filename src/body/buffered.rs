@@ -19,8 +19,11 @@ use http_body::{Body, Frame, SizeHint};
 /// trailers.
 ///
 /// `size_hint` is exact, so the body is sent with `Content-Length`. A body with trailers has no exact size, because
-/// HTTP/1 sends trailers only with chunked encoding. A body in one chunk is not copied. Of several, those under 512 KiB are
-/// copied into longer ones, or all into one where [`RebuildBody::joins_chunks`](crate::RebuildBody::joins_chunks) says so.
+/// HTTP/1 sends trailers only with chunked encoding.
+///
+/// A body in one chunk is not copied. Several are copied into one where
+/// [`RebuildBody::joins_chunks`](crate::RebuildBody::joins_chunks) says so. Otherwise a chunk is kept as it is if it has its
+/// memory to itself and at least 4 KiB, or if it is a slice of at least 512 KiB; shorter ones are copied into longer ones.
 ///
 /// ```
 /// use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! How the chunks of a body are kept while it is read, so that they take no more memory than they should.
 //!
-//! A chunk may keep far more than its bytes: hyper hands out slices of its read buffers, of 8 to 408 KiB. The first chunk is
-//! kept as it is, because it is often the whole body.
+//! A chunk may keep far more than its bytes: hyper hands out slices of its read buffers, of 8 to 408 KiB. Such a slice is
+//! copied, while a chunk that has its memory to itself is kept as it is. So is the first, because it is often the whole body.
 
 use std::mem;
 
@@ -11,9 +11,11 @@ use http_body::SizeHint;
 
 use super::BufferedBody;
 
-/// Chunks shorter than this are copied. hyper's read buffers are no longer by default, and keeping a small slice of one keeps
+/// Slices shorter than this are copied. hyper's read buffers are no longer by default, and keeping a small slice of one keeps
 /// all of it.
-const MIN_CHUNK: usize = 512 * 1024;
+const MIN_SLICE: usize = 512 * 1024;
+/// Chunks shorter than this are copied even if they have their memory to themselves, because each costs some 100 bytes.
+const MIN_CHUNK: usize = 4 * 1024;
 /// What short chunks are copied into, at most.
 const BLOCK: usize = 64 * 1024;
 
@@ -43,10 +45,12 @@ impl Chunks {
         self.body.len() + self.copied.len()
     }
 
-    pub(super) fn push(&mut self, chunk: Bytes) {
+    /// Keeps or copies a chunk. `is_alone` is what [`is_alone`] returned of it.
+    pub(super) fn push(&mut self, chunk: Bytes, is_alone: bool) {
         if chunk.is_empty() {
             return;
         }
+        let kept_from = if is_alone { MIN_CHUNK } else { MIN_SLICE };
         if self.len() == 0 {
             self.body.push(chunk);
         } else if self.joins {
@@ -54,7 +58,7 @@ impl Chunks {
                 self.copy(&first);
             }
             self.copy(&chunk);
-        } else if chunk.len() < MIN_CHUNK {
+        } else if chunk.len() < kept_from {
             if self.copied.len() + chunk.len() > BLOCK {
                 self.flush();
             }
@@ -89,5 +93,17 @@ impl Chunks {
     pub(super) fn finish(&mut self) -> BufferedBody {
         self.flush();
         mem::take(&mut self.body)
+    }
+}
+
+/// Returns the chunk, and whether it has its memory to itself: nobody holds another slice of it, nothing follows the chunk,
+/// and less than its length precedes it.
+pub(super) fn is_alone(chunk: Bytes) -> (Bytes, bool) {
+    match chunk.try_into_mut() {
+        Ok(mut chunk) => {
+            let is_alone = chunk.capacity() == chunk.len() && !chunk.try_reclaim(1);
+            (chunk.freeze(), is_alone)
+        }
+        Err(chunk) => (chunk, false),
     }
 }

@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 use tower::BoxError;
 
-use super::{BodyError, BufferedBody, Drain, chunks::Chunks};
+use super::{BodyError, BufferedBody, Drain, chunks::{Chunks, is_alone}};
 use crate::BodyDigest;
 
 /// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.
@@ -173,12 +173,14 @@ impl Pieces {
     fn push_first(&mut self, chunk: Bytes, budget: &mut usize) {
         self.sha256.update(&chunk);
         *budget = budget.saturating_sub(chunk.len());
-        self.chunks.push(chunk);
+        self.chunks.push(chunk, false);
     }
 
     fn push(&mut self, chunk: Bytes, budget: &mut usize) {
+        // Before `hash`, which may keep a slice of it.
+        let (chunk, is_alone) = is_alone(chunk);
         self.hash(&chunk, budget);
-        self.chunks.push(chunk);
+        self.chunks.push(chunk, is_alone);
     }
 
     fn hash_rest(&mut self, budget: &mut usize) {

@@ -195,6 +195,48 @@ async fn large_chunks_are_kept() {
     assert_eq!(places_of(body).await, chunks.each_ref().map(place));
 }
 
+/// Chunks that have their memory to themselves, more than one poll hashes, and where each lies.
+fn chunks_alone(len: usize) -> (Vec<Act>, Vec<(*const u8, usize)>) {
+    let chunks: Vec<_> = (0..1_200_000 / len).map(|n| Bytes::from(vec![n as u8; len])).collect();
+    let places = chunks.iter().map(place).collect();
+    (chunks.into_iter().map(Act::Bytes).collect(), places)
+}
+
+#[tokio::test]
+async fn chunks_alone_are_kept() {
+    for len in [4096, 65_536] {
+        let (acts, places) = chunks_alone(len);
+        assert_eq!(places_of(buffered(acts).await).await, places);
+    }
+}
+
+#[tokio::test]
+async fn short_chunks_are_copied_though_alone() {
+    let (acts, places) = chunks_alone(4095);
+    let copied = places_of(buffered(acts).await).await;
+    assert_eq!((copied[0], copied[1].1), (places[0], 16 * 4095));
+}
+
+/// Slices of 8 KiB that keep the rest of a buffer of 64 KiB, held by nobody else: behind them, and before them.
+#[tokio::test]
+async fn slices_of_a_longer_buffer_are_copied() {
+    for kept in [0..8192, 57_344..65_536] {
+        let slices: Vec<_> = (0..4).map(|_| Bytes::from(vec![b'x'; 65_536]).slice(kept.clone())).collect();
+        let places: Vec<_> = slices.iter().map(place).collect();
+        let copied = places_of(buffered(slices.into_iter().map(Act::Bytes)).await).await;
+        assert_eq!(copied.iter().map(|(_, len)| *len).collect::<Vec<_>>(), [8192, 3 * 8192]);
+        assert_eq!(copied[0], places[0]);
+    }
+}
+
+#[tokio::test]
+async fn shared_chunks_are_copied() {
+    let chunk = Bytes::from(vec![b'x'; 65_536]);
+    let places = places_of(buffered(vec![Act::Bytes(chunk.clone()); 3]).await).await;
+    assert_eq!(places[0], place(&chunk));
+    assert!(places[1..].iter().all(|copied| copied.1 == 65_536 && *copied != place(&chunk)), "{places:?}");
+}
+
 #[tokio::test]
 async fn trailers_count_toward_the_limit() {
     let trailers = HeaderMap::from_iter([(http::header::ETAG, "x".repeat(100).parse().unwrap())]);
