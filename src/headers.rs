@@ -82,6 +82,7 @@ pub(crate) struct PresentHeaders {
 }
 
 impl PresentHeaders {
+    #[inline]
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut present = Self::default();
         for name in headers.keys() {

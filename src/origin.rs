@@ -94,6 +94,7 @@ pub(crate) struct OriginRef<'a> {
 }
 
 impl<'a> OriginRef<'a> {
+    #[inline]
     pub(crate) fn new(https: bool, host: &'a str, port: u16) -> Self {
         Self { https, host, port, rapid7: Rapid7Host::of(host) }
     }
@@ -131,6 +132,7 @@ impl<'a> OriginRef<'a> {
     }
 
     /// Returns `None` if the authority is anything but a host and an optional port.
+    #[inline]
     fn of_authority(https: bool, authority: &'a Authority) -> Option<Self> {
         let default_port = if https { 443 } else { 80 };
         let text = authority.as_str();
@@ -199,6 +201,7 @@ impl<'a> Target<'a> {
 }
 
 impl Target<'_> {
+    #[inline]
     pub(crate) fn of_uri(uri: &Uri) -> Target<'_> {
         let Some(authority) = uri.authority() else { return Target::MissingAuthority };
         let origin = match uri.scheme_str() {

@@ -136,6 +136,7 @@ impl Signature {
         Some(Self { bytes: buffer.get(..decoded)?.try_into().ok()? })
     }
 
+    #[inline]
     pub(crate) fn to_base64(self) -> [u8; Self::LEN] {
         let mut base64 = [0; Self::LEN];
         encode(&self.bytes, &mut base64);
@@ -186,6 +187,7 @@ impl SigningKey {
         Hmac::new_from_slice(key).ok().map(Self)
     }
 
+    #[inline]
     pub(crate) fn sign(&self, parts: [&[u8]; 5]) -> Signature {
         Signature { bytes: self.mac(parts).finalize().into_bytes().into() }
     }
@@ -196,10 +198,12 @@ impl SigningKey {
     }
 
     /// Returns the HMAC to which nothing was fed yet.
+    #[inline]
     pub(crate) fn state(&self) -> Hmac<Sha1> {
         self.0.clone()
     }
 
+    #[inline]
     fn mac(&self, parts: [&[u8]; 5]) -> Hmac<Sha1> {
         let mut mac = self.state();
         parts.iter().for_each(|part| mac.update(part));
@@ -208,6 +212,7 @@ impl SigningKey {
 }
 
 /// Encodes base64 into a buffer of exactly its size.
+#[inline]
 fn encode(bytes: &[u8], base64: &mut [u8]) {
     let encoded = STANDARD.encode_slice(bytes, base64);
     debug_assert!(encoded.is_ok(), "the buffer is as long as the text");

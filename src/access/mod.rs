@@ -144,6 +144,7 @@ impl AccessRule {
 
     /// Returns the access that a client needs, or `None` for a read that the sources do not settle: then the server
     /// decides.
+    #[inline]
     pub(crate) fn required_of_client(&self, method: &Method, path: &str) -> Option<Access> {
         if let Some(rule) = &self.custom {
             return Some(rule(method, path));

@@ -25,6 +25,7 @@ impl Documented {
     }
 
     /// The table of [`Access::documented`], for a path without a query.
+    #[inline]
     pub(super) fn for_path(method: &Method, path: &str) -> Self {
         use Documented::Nowhere;
 

@@ -80,6 +80,7 @@ impl OwnerKey {
     }
 
     /// Returns the id, which is sent in clear text.
+    #[inline]
     pub fn id(&self) -> &str {
         &self.inner.id
     }
@@ -116,6 +117,7 @@ impl OwnerKey {
     /// println!("authorization-api-key: {}:{}", key.id(), key.sign(&request));
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
+    #[inline]
     pub fn sign(&self, request: &CanonicalRequest<'_>) -> Signature {
         self.inner.key.sign(request.parts())
     }

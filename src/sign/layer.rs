@@ -62,7 +62,6 @@ impl LogentriesAuthLayer {
             assumed_origin: None,
             access: AccessRule::default(),
             default_content_type: Some(HeaderValue::from_static("application/json").into()),
-            clock: Clock::default(),
             corrects_clock_skew: true,
             has_nonce: false,
         };
@@ -186,9 +185,8 @@ impl<R> LogentriesAuthLayer<R> {
     /// ```
     pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.with(|signer| {
-            signer.clock = Clock::new(clock);
             // Offsets that were measured against another clock mean nothing to this one.
-            signer.origin_clocks = OriginClocks::default();
+            signer.origin_clocks = OriginClocks::new(Clock::new(clock));
         })
     }
 

@@ -74,6 +74,7 @@ pub(crate) struct RequestOverrides {
 }
 
 impl From<&Extensions> for RequestOverrides {
+    #[inline]
     fn from(extensions: &Extensions) -> Self {
         Self { access: extensions.get().copied(), digest: extensions.get().copied() }
     }

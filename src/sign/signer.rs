@@ -24,7 +24,6 @@ use crate::{
     access::AccessRule,
     body::{BodyError, Collect},
     canonical,
-    clock::Clock,
     credentials::Key,
     headers::{AUTHORIZATION_API_KEY, DuplicateHeader, PresentHeaders, X_API_KEY, keep_end_to_end, single_value},
     origin::{Origin, OriginRef, Target},
@@ -42,7 +41,6 @@ pub(crate) struct Signer {
     pub(super) assumed_origin: Option<Origin>,
     pub(super) access: AccessRule,
     pub(super) default_content_type: Option<DefaultContentType>,
-    pub(super) clock: Clock,
     pub(super) corrects_clock_skew: bool,
     pub(super) has_nonce: bool,
 }
@@ -59,6 +57,8 @@ pub(crate) enum Prepared {
 pub(crate) struct PendingSignature {
     key: OwnerKey,
     origin: Arc<OriginClock>,
+    /// Whether the request has the layer's Content-Type, which then need not be looked up.
+    has_default_content_type: bool,
     is_buffered: bool,
 }
 
@@ -129,13 +129,15 @@ impl Signer {
             Key::Owner(key) => {
                 let body = SignableBody::of(request.body(), overrides.digest);
                 let is_buffered = matches!(body, SignableBody::Unread);
-                let pending = PendingSignature { key, origin: self.origin_clocks.of(origin), is_buffered };
-                self.normalize(request, present, &body)?;
-                match body {
-                    SignableBody::Empty => Ok(Prepared::Ready(self.sign(request, pending, BodyDigest::EMPTY)?)),
-                    SignableBody::Hashed(digest) => Ok(Prepared::Ready(self.sign(request, pending, digest)?)),
-                    SignableBody::Unread => Ok(Prepared::NeedsBody(pending)),
-                }
+                let origin = self.origin_clocks.of(origin);
+                let has_default_content_type = self.normalize(request, present, &body)?;
+                let pending = PendingSignature { key, origin, has_default_content_type, is_buffered };
+                let digest = match body {
+                    SignableBody::Empty => BodyDigest::EMPTY,
+                    SignableBody::Hashed(digest) => digest,
+                    SignableBody::Unread => return Ok(Prepared::NeedsBody(pending)),
+                };
+                Ok(Prepared::Ready(self.sign(request, pending, digest)?))
             }
         }
     }
@@ -164,6 +166,7 @@ impl Signer {
         Ok(Some(origin))
     }
 
+    #[inline]
     fn trusts(&self, origin: OriginRef<'_>) -> bool {
         origin.is_rapid7() || self.trusted_origins.iter().any(|trusted| trusted.is(origin))
     }
@@ -175,13 +178,14 @@ impl Signer {
         }
     }
 
-    /// Normalizes what will be signed to the form in which it arrives, or fails if that is impossible.
+    /// Normalizes what will be signed to the form in which it arrives, or fails if that is impossible. Returns whether the
+    /// Content-Type is the default one.
     fn normalize<Req: HttpRequest>(
         &self,
         request: &mut Req,
         present: PresentHeaders,
         body: &SignableBody,
-    ) -> Result<(), AuthError> {
+    ) -> Result<bool, AuthError> {
         // CONNECT is sent with an authority in the place of the path that was signed (RFC 9110, section 9.3.6).
         if !canonical::is_unambiguous(request.method()) || *request.method() == Method::CONNECT {
             return Err(AuthError::UnsupportedMethod { method: request.method().clone() });
@@ -201,12 +205,14 @@ impl Signer {
             keep_end_to_end(headers)?;
         }
         self.ensure_content_type(headers, present)?;
-        if self.has_nonce && !canonical::is_safe(request.method()) {
+        let adds_nonce = self.has_nonce && !canonical::is_safe(request.method());
+        if adds_nonce {
             add_nonce(request.headers_mut())?;
         }
-        Ok(())
+        Ok(!present.content_type && !adds_nonce)
     }
 
+    #[inline]
     fn ensure_content_type(&self, headers: &mut HeaderMap, present: PresentHeaders) -> Result<(), AuthError> {
         if present.content_type {
             let content_type = single_value(headers, &CONTENT_TYPE);
@@ -262,13 +268,17 @@ impl Signer {
         pending: PendingSignature,
         digest: BodyDigest,
     ) -> Result<Option<SkewCheck>, AuthError> {
-        let PendingSignature { key, origin, is_buffered } = pending;
-        let Some(now) = self.clock.now() else { return Err(AuthError::ClockOutOfRange) };
-        let Some((date, used)) = origin.date(&self.clock, now, self.corrects_clock_skew) else {
+        let PendingSignature { key, origin, has_default_content_type, is_buffered } = pending;
+        let Some((date, signed_at, used)) = origin.date(self.corrects_clock_skew) else {
             return Err(AuthError::ClockOutOfRange);
         };
 
-        let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let content_type = if has_default_content_type {
+            self.default_content_type.as_ref().map(|default| &default.value)
+        } else {
+            request.headers().get(CONTENT_TYPE)
+        };
+        let content_type = content_type.map(HeaderValue::as_bytes).unwrap_or_default();
         let (method, path) = (request.method(), request.path());
         let canonical = CanonicalRequest::for_path(method, path, content_type, date.as_bytes(), digest);
         let credential = credential(&key, key.sign(&canonical));
@@ -277,7 +287,7 @@ impl Signer {
         headers.try_insert(&AUTHORIZATION_API_KEY, credential)?;
         headers.try_insert(DATE, date)?;
         trace::sending_signed(self.subject(request), key.id(), request.body(), is_buffered, used);
-        Ok(self.corrects_clock_skew.then(|| SkewCheck { clock: self.clock.clone(), origin, signed_at: now, used }))
+        Ok(self.corrects_clock_skew.then(|| SkewCheck { origin, signed_at, used }))
     }
 }
 
@@ -313,6 +323,7 @@ impl SignableBody {
 }
 
 /// Builds `key-id:signature` in one allocation of exactly its size.
+#[inline]
 fn credential(key: &OwnerKey, signature: Signature) -> HeaderValue {
     let mut text = Vec::with_capacity(key.id().len() + 1 + Signature::LEN);
     text.extend_from_slice(key.id().as_bytes());

@@ -14,12 +14,11 @@ use http::{StatusCode, header::AGE};
 use self::correction::Offset;
 pub(super) use self::origins::{OriginClock, OriginClocks};
 use super::HttpResponse;
-use crate::clock::{self, Clock};
+use crate::clock;
 
 /// Inspects the response to one signed request for a rejection that clock skew explains.
 #[derive(Debug)]
 pub(crate) struct SkewCheck {
-    pub(super) clock: Clock,
     pub(super) origin: Arc<OriginClock>,
     /// When the request was signed, by the layer's clock.
     pub(super) signed_at: u64,
@@ -44,9 +43,9 @@ impl SkewCheck {
         if response.headers().contains_key(AGE) || !response.is_from(&self.origin.origin) {
             return;
         }
-        if let (Some(now), Some(server)) = (self.clock.now(), clock::date_of(response.headers())) {
+        if let (Some(now), Some(server)) = (self.origin.now(), clock::date_of(response.headers())) {
             let measured = Offset::measured(server, self.signed_at, now);
-            if let Some(offset_secs) = self.origin.rejected(&self.clock, now, self.used, measured) {
+            if let Some(offset_secs) = self.origin.rejected(now, self.used, measured) {
                 response.extensions_mut().insert(ClockSkewCorrected { offset_secs });
             }
         }

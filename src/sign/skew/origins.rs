@@ -20,16 +20,23 @@ const MAX_ORIGINS: usize = 64;
 /// The clocks of all origins, shared by every clone of a layer.
 #[derive(Debug, Clone, Default)]
 pub(in crate::sign) struct OriginClocks {
+    ours: Clock,
     known: Arc<Mutex<Vec<Arc<OriginClock>>>>,
 }
 
 impl OriginClocks {
+    /// Creates the clocks of no origin yet. Each will be measured against `ours`.
+    pub(in crate::sign) fn new(ours: Clock) -> Self {
+        Self { ours, known: Arc::default() }
+    }
+
+    #[inline]
     pub(in crate::sign) fn of(&self, origin: OriginRef<'_>) -> Arc<OriginClock> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(clock) = known.iter().find(|clock| clock.origin.is(origin)) {
             return Arc::clone(clock);
         }
-        let clock = Arc::new(OriginClock::new(origin.to_origin()));
+        let clock = Arc::new(OriginClock::new(origin.to_origin(), self.ours.clone()));
         if known.len() < MAX_ORIGINS {
             known.push(Arc::clone(&clock));
         } else if let Some(place) = known.iter_mut().find(|known| known.give_up_place()) {
@@ -51,6 +58,7 @@ impl OriginClocks {
 #[derive(Debug)]
 pub(in crate::sign) struct OriginClock {
     pub(super) origin: Origin,
+    ours: Clock,
     /// The offset in force, and whether a request has passed with it since the last rejection. Outside the lock,
     /// because most requests pass.
     offset_secs: AtomicI64,
@@ -68,8 +76,14 @@ struct State {
 }
 
 impl OriginClock {
-    fn new(origin: Origin) -> Self {
-        Self { origin, offset_secs: AtomicI64::default(), has_passed: AtomicBool::default(), state: Mutex::default() }
+    fn new(origin: Origin, ours: Clock) -> Self {
+        let (offset_secs, has_passed, state) = Default::default();
+        Self { origin, ours, offset_secs, has_passed, state }
+    }
+
+    /// Returns the second in which the layer's clock is.
+    pub(super) fn now(&self) -> Option<u64> {
+        self.ours.now()
     }
 
     pub(in crate::sign) fn origin(&self) -> OriginRef<'_> {
@@ -87,10 +101,12 @@ impl OriginClock {
         state.is_forgotten
     }
 
-    /// Returns the date to send at `now`, and the offset that is in it.
-    pub(in crate::sign) fn date(&self, clock: &Clock, now: u64, corrects_skew: bool) -> Option<(HeaderValue, i64)> {
+    /// Returns the date to send, the second by the layer's clock, and the offset between them.
+    #[inline]
+    pub(in crate::sign) fn date(&self, corrects_skew: bool) -> Option<(HeaderValue, u64, i64)> {
+        let now = self.now()?;
         let mut state = self.state();
-        let jump = if corrects_skew { self.notice_jump(&mut state, clock, now) } else { Change::Nothing };
+        let jump = if corrects_skew { self.notice_jump(&mut state, now) } else { Change::Nothing };
         let offset_secs = if corrects_skew { state.correction.offset_secs() } else { 0 };
         let second = now.checked_add_signed(offset_secs)?;
         let date = match &state.date {
@@ -99,10 +115,11 @@ impl OriginClock {
         };
         drop(state);
         self.report(jump);
-        Some((date, offset_secs))
+        Some((date, now, offset_secs))
     }
 
     /// Records that a request dated with the offset `used` was accepted.
+    #[inline]
     pub(super) fn passed(&self, used: i64) {
         if self.offset_secs.load(Relaxed) != used {
             let mut state = self.state();
@@ -117,13 +134,13 @@ impl OriginClock {
 
     /// Learns from the rejection of a request dated with the offset `used`. Returns the offset now in force if it
     /// explains the rejection, so that another attempt is worthwhile.
-    pub(super) fn rejected(&self, clock: &Clock, now: u64, used: i64, measured: Offset) -> Option<i64> {
+    pub(super) fn rejected(&self, now: u64, used: i64, measured: Offset) -> Option<i64> {
         let mut state = self.state();
         // A correction that no later request profits from must not be reported: a retry would repeat it for ever.
         if state.is_forgotten {
             return None;
         }
-        let jump = self.notice_jump(&mut state, clock, now);
+        let jump = self.notice_jump(&mut state, now);
         let has_passed = self.has_passed.swap(false, Relaxed);
         let correction = &mut state.correction;
         let change = correction.rejected(used, measured, has_passed);
@@ -137,8 +154,8 @@ impl OriginClock {
     }
 
     /// Drops the offset if the layer's clock jumped, and with it the evidence that was gathered by that clock.
-    fn notice_jump(&self, state: &mut State, clock: &Clock, now: u64) -> Change {
-        if !state.correction.has_jumped_at(now, || clock.instant()) {
+    fn notice_jump(&self, state: &mut State, now: u64) -> Change {
+        if !state.correction.has_jumped_at(now, || self.ours.instant()) {
             return Change::Nothing;
         }
         self.has_passed.store(false, Relaxed);

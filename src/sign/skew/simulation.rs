@@ -22,7 +22,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 
-use super::ClockSkewCorrected;
+use super::{ClockSkewCorrected, OriginClocks};
 use crate::{
     Credentials, LogentriesAuthLayer,
     clock::{Clock, date_of, format_date},
@@ -232,7 +232,7 @@ fn run(pattern: &Pattern, seed: u64, corrects_skew: bool) -> Outcome {
     let time = Time::new(pattern);
     let mut layer =
         LogentriesAuthLayer::new(Credentials::owner("id", "key").unwrap()).correct_clock_skew(corrects_skew);
-    Arc::make_mut(&mut layer.signer).clock = time.clock();
+    Arc::make_mut(&mut layer.signer).origin_clocks = OriginClocks::new(time.clock());
     // One for each, so that what happens to the two layers differs only where they do.
     let (mut random, mut jumps) = (Random(!seed), Random(seed ^ 1));
     let next = random.below(pattern.servers.len() as u64) as usize;
