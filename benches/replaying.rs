@@ -62,7 +62,7 @@ fn signatures() -> Vec<VerifiedSignature> {
     let mut verifier = LogentriesVerifyLayer::new(credentials()).layer(service_fn(keep_signature));
     let signature = |n| {
         let request = request("POST", &format!("{USERS}/{n}"), Full::<Bytes>::default());
-        let signed = drive(signer.call(request)).expect("a signed request").into_body();
+        let signed = *drive(signer.call(request)).expect("a signed request").into_body();
         drive(verifier.call(signed)).expect("an answer").extensions_mut().remove()
     };
     (0..SIGNATURES).map(signature).collect::<Option<_>>().expect("signatures in the extensions")

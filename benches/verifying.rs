@@ -37,7 +37,7 @@ fn main() {
 /// Times the verifying layer on a request that the signing layer made.
 fn verify(bencher: &mut criterion::Bencher<'_>, request: Request<Full<Bytes>>) {
     let mut signer = LogentriesAuthLayer::new(credentials()).layer(service_fn(nothing));
-    let signed = drive(signer.call(request)).expect("a signed request").into_body();
+    let signed = *drive(signer.call(request)).expect("a signed request").into_body();
     let mut service = LogentriesVerifyLayer::new(credentials()).layer(service_fn(nothing));
     let response = drive(service.call(signed.clone())).expect("an answer");
     assert!(response.status().is_success(), "what is timed is the way through");

@@ -37,7 +37,7 @@ pub(crate) fn all(len: usize) -> Vec<Peer> {
 
 fn by_ours(request: Request<Full<Bytes>>) -> Peer {
     let mut signer = LogentriesAuthLayer::new(credentials()).layer(service_fn(nothing));
-    let signed = drive(signer.call(request)).expect("a signature").into_body();
+    let signed = *drive(signer.call(request)).expect("a signature").into_body();
     let mut service = LogentriesVerifyLayer::new(credentials()).layer(service_fn(nothing));
     let verify = move |request| drive(service.call(request)).expect("a response");
     assert!(verify.clone()(signed.clone()).status().is_success(), "what is timed is the way through");
