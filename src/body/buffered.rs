@@ -37,17 +37,24 @@ use http_body::{Body, Frame, SizeHint};
 /// ```
 #[derive(Clone, Default)]
 pub struct BufferedBody {
-    /// Separate from the rest, so that a body in one piece needs no allocation. Empty if no byte is left.
+    /// Empty if no byte is left.
     first: Bytes,
-    rest: VecDeque<Bytes>,
     len: usize,
-    trailers: Option<Box<HeaderMap>>,
+    /// Apart, so that a body in one piece is small and needs no allocation.
+    rest: Option<Box<Rest>>,
+}
+
+/// What hardly any body has.
+#[derive(Clone, Default)]
+struct Rest {
+    chunks: VecDeque<Bytes>,
+    trailers: Option<HeaderMap>,
 }
 
 impl BufferedBody {
     /// Returns the trailers of the body, if any.
     pub fn trailers(&self) -> Option<&HeaderMap> {
-        self.trailers.as_deref()
+        self.rest.as_ref()?.trailers.as_ref()
     }
 
     /// Returns how many bytes are left.
@@ -62,7 +69,8 @@ impl BufferedBody {
 
     /// Returns the remaining bytes, chunk by chunk.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = &[u8]> {
-        iter::once(&self.first).chain(&self.rest).map(|chunk| &chunk[..])
+        let rest = self.rest.iter().flat_map(|rest| &rest.chunks);
+        iter::once(&self.first).chain(rest).map(|chunk| &chunk[..])
     }
 
     pub(super) fn push(&mut self, chunk: Bytes) {
@@ -70,7 +78,7 @@ impl BufferedBody {
         if self.len == 0 {
             self.first = chunk;
         } else {
-            self.rest.push_back(chunk);
+            self.rest.get_or_insert_default().chunks.push_back(chunk);
         }
         self.len += len;
     }
@@ -79,16 +87,20 @@ impl BufferedBody {
         if more.is_empty() {
             return Ok(());
         }
-        let Some(trailers) = &mut self.trailers else {
-            self.trailers = Some(Box::new(more));
-            return Ok(());
-        };
-        more.iter().try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
+        match &mut self.rest.get_or_insert_default().trailers {
+            Some(trailers) => {
+                more.iter().try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
+            }
+            none => {
+                *none = Some(more);
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn next(&mut self) -> Option<Bytes> {
         let chunk = match mem::take(&mut self.first) {
-            first if first.is_empty() => self.rest.pop_front()?,
+            first if first.is_empty() => self.rest.as_mut()?.chunks.pop_front()?,
             first => first,
         };
         self.len -= chunk.len();
@@ -102,17 +114,18 @@ impl Body for BufferedBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let frame = self.next().map(Frame::data);
-        Poll::Ready(frame.or_else(|| self.trailers.take().map(|trailers| Frame::trailers(*trailers))).map(Ok))
+        let trailers = || self.rest.as_mut()?.trailers.take().map(Frame::trailers);
+        Poll::Ready(frame.or_else(trailers).map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.len == 0 && self.trailers.is_none()
+        self.len == 0 && self.trailers().is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
         let mut hint = SizeHint::new();
         hint.set_lower(self.len as u64);
-        if self.trailers.is_none() {
+        if self.trailers().is_none() {
             hint.set_exact(self.len as u64);
         }
         hint
@@ -122,7 +135,7 @@ impl Body for BufferedBody {
 /// Joins the chunks, copying if there is more than one. Trailers are discarded.
 impl From<BufferedBody> for Bytes {
     fn from(mut body: BufferedBody) -> Self {
-        if body.rest.is_empty() {
+        if body.first.len() == body.len {
             return body.first;
         }
         let mut joined = BytesMut::with_capacity(body.len);
@@ -137,7 +150,7 @@ impl fmt::Debug for BufferedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BufferedBody")
             .field("len", &self.len)
-            .field("trailers", &self.trailers.is_some())
+            .field("trailers", &self.trailers().is_some())
             .finish_non_exhaustive()
     }
 }

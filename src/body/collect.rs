@@ -13,7 +13,10 @@ use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 use tower::BoxError;
 
-use super::{BodyError, BufferedBody, Drain, chunks::{Chunks, is_alone}};
+use super::{
+    BodyError, BufferedBody, Drain,
+    chunks::{Chunks, is_alone},
+};
 use crate::BodyDigest;
 
 /// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.

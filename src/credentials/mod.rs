@@ -156,7 +156,7 @@ impl Credentials {
 
     /// Returns the least-privileged key that suffices on this kind of host, or the strongest API key if `required` is
     /// `None`, because then the server decides.
-#[inline]
+    #[inline]
     fn least_privileged(&self, required: Option<Access>, is_platform: bool) -> Option<Key> {
         let read_write =
             if is_platform { [&self.platform, &self.read_write] } else { [&self.read_write, &self.platform] };

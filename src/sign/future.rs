@@ -104,13 +104,12 @@ where
                 StateProj::Collecting { body, rest } => {
                     let collected = ready!(body.poll(cx));
                     let Unsigned { mut service, signer, rebuild, head, pending } =
-                        rest.take().expect("taken once, with the state");
-                    match signer.sign_buffered(head, collected, pending, &rebuild) {
-                        Ok((request, skew_check)) => {
-                            state.set(State::Sent { future: service.call(request), skew_check });
-                        }
-                        Err(error) => state.set(State::Failed { error: Some(error) }),
-                    }
+                        rest.take().expect("polled after completion");
+                    let (body, digest) = pending.rebuild::<Req>(&head, collected, &rebuild)?;
+                    let mut request = Req::join(head, body);
+                    let skew_check = signer.sign_buffered(&mut request, pending, digest)?;
+                    let future = service.call(request);
+                    state.set(State::Sent { future, skew_check });
                 }
                 StateProj::Sent { future, skew_check } => {
                     let mut response = ready!(future.poll(cx)).map_err(AuthError::service)?;

@@ -73,7 +73,10 @@ impl<R: RebuildBody<reqwest::Body>> LogentriesAuthMiddleware<R> {
             Prepared::NeedsBody(pending) => {
                 let (head, body) = request.split();
                 let collected = self.signer.collect(body, &self.rebuild).await;
-                self.signer.sign_buffered(head, collected, pending, &self.rebuild)
+                let (body, digest) = pending.rebuild::<Request>(&head, collected, &self.rebuild)?;
+                let mut request = Request::join(head, body);
+                let skew_check = self.signer.sign_buffered(&mut request, pending, digest)?;
+                Ok((request, skew_check))
             }
         }
     }

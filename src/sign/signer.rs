@@ -1,8 +1,8 @@
 //! What happens to one request, in order: its origin is checked, its key chosen, its body read if it must be, and it is
 //! signed.
 //!
-//! The tower service and the reqwest middleware both run [`Signer::prepare`], and [`Signer::sign_buffered`] after
-//! reading a body. They differ only in how they wait.
+//! The tower service and the reqwest middleware both run [`Signer::prepare`], and after reading a body
+//! [`PendingSignature::rebuild`] and [`Signer::sign_buffered`]. They differ only in how they wait.
 
 use std::sync::Arc;
 
@@ -235,30 +235,15 @@ impl Signer {
         Collect::new(body, self.body_limit, rebuild.joins_chunks())
     }
 
-    /// Rebuilds a request around the body that was read, and signs it.
+    /// Signs a request around a body that was rebuilt.
     pub(crate) fn sign_buffered<Req: HttpRequest>(
         &self,
-        head: Req::Head,
-        collected: Result<(BufferedBody, BodyDigest), BodyError>,
+        request: &mut Req,
         pending: PendingSignature,
-        rebuild: &impl RebuildBody<Req::Body>,
-    ) -> Result<(Req, Option<SkewCheck>), AuthError> {
-        let rebuilt = collected.and_then(|(body, digest)| {
-            let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
-            Ok((body, digest))
-        });
-        let (body, digest) = rebuilt.map_err(AuthError::from).inspect_err(|error| {
-            let (method, path) = Req::line(&head);
-            trace::not_sent(trace::Subject { method, path, origin: || Some(pending.origin.origin()) }, error);
-        })?;
-        let mut request = Req::join(head, body);
-        match self.sign(&mut request, pending, digest) {
-            Ok(skew_check) => Ok((request, skew_check)),
-            Err(error) => {
-                trace::not_sent(self.subject(&request), &error);
-                Err(error)
-            }
-        }
+        digest: BodyDigest,
+    ) -> Result<Option<SkewCheck>, AuthError> {
+        let signed = self.sign(request, pending, digest);
+        signed.inspect_err(|error| trace::not_sent(self.subject(request), error))
     }
 
     /// Signs the request with the current second as its date.
@@ -288,6 +273,25 @@ impl Signer {
         headers.try_insert(DATE, date)?;
         trace::sending_signed(self.subject(request), key.id(), request.body(), is_buffered, used);
         Ok(self.corrects_clock_skew.then(|| SkewCheck { origin, signed_at, used }))
+    }
+}
+
+impl PendingSignature {
+    /// Rebuilds the body that was read.
+    pub(crate) fn rebuild<Req: HttpRequest>(
+        &self,
+        head: &Req::Head,
+        collected: Result<(BufferedBody, BodyDigest), BodyError>,
+        rebuild: &impl RebuildBody<Req::Body>,
+    ) -> Result<(Req::Body, BodyDigest), AuthError> {
+        let rebuilt = collected.and_then(|(body, digest)| {
+            let body = rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)?;
+            Ok((body, digest))
+        });
+        rebuilt.map_err(AuthError::from).inspect_err(|error| {
+            let (method, path) = Req::line(head);
+            trace::not_sent(trace::Subject { method, path, origin: || Some(self.origin.origin()) }, error);
+        })
     }
 }
 
