@@ -62,7 +62,6 @@ impl<'a> CanonicalRequest<'a> {
     }
 
     /// Like [`CanonicalRequest::new`], for a path without a query and the octets of headers. No Content-Type is an empty one.
-    #[inline]
     pub(crate) fn for_path(
         method: &'a Method,
         path: &'a str,
@@ -74,7 +73,6 @@ impl<'a> CanonicalRequest<'a> {
     }
 
     /// Returns the five parts of the canonical string, which are concatenated without separators.
-    #[inline]
     pub(crate) fn parts(&self) -> [&[u8]; 5] {
         [self.method.as_str().as_bytes(), self.content_type, self.date, self.path.as_bytes(), self.digest.as_bytes()]
     }
@@ -95,7 +93,6 @@ impl fmt::Debug for CanonicalRequest<'_> {
 }
 
 /// Strips the leading slash and all trailing ones.
-#[inline]
 pub(crate) fn trim_slashes(path: &str) -> &str {
     let mut path = path.strip_prefix('/').unwrap_or(path);
     while let Some(shorter) = path.strip_suffix('/') {
@@ -109,7 +106,6 @@ pub(crate) fn trim_slashes(path: &str) -> &str {
 const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
 
 /// Returns whether the canonical string of a request with this method is unambiguous.
-#[inline]
 pub(crate) fn is_unambiguous(method: &Method) -> bool {
     METHODS.contains(&method.as_str())
 }

@@ -38,13 +38,11 @@ impl Clock {
     }
 
     /// Returns whole seconds since 1970, or `None` before it and after the year 9999.
-    #[inline]
     pub(crate) fn now(&self) -> Option<u64> {
         u64::try_from(self.secs()).ok().filter(|second| *second <= LAST_SECOND)
     }
 
     /// Returns whole seconds since 1970, whatever the clock says.
-    #[inline]
     pub(crate) fn secs(&self) -> i64 {
         let now = self.custom.as_ref().map_or_else(SystemTime::now, |clock| clock());
         match now.duration_since(UNIX_EPOCH) {

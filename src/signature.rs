@@ -136,7 +136,6 @@ impl Signature {
         Some(Self { bytes: buffer.get(..decoded)?.try_into().ok()? })
     }
 
-    #[inline]
     pub(crate) fn to_base64(self) -> [u8; Self::LEN] {
         let mut base64 = [0; Self::LEN];
         encode(&self.bytes, &mut base64);
@@ -198,7 +197,6 @@ impl SigningKey {
     }
 
     /// Returns the HMAC to which nothing was fed yet.
-    #[inline]
     pub(crate) fn state(&self) -> Hmac<Sha1> {
         self.0.clone()
     }
@@ -212,7 +210,6 @@ impl SigningKey {
 }
 
 /// Encodes base64 into a buffer of exactly its size.
-#[inline]
 fn encode(bytes: &[u8], base64: &mut [u8]) {
     let encoded = STANDARD.encode_slice(bytes, base64);
     debug_assert!(encoded.is_ok(), "the buffer is as long as the text");

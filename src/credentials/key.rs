@@ -80,7 +80,6 @@ impl OwnerKey {
     }
 
     /// Returns the id, which is sent in clear text.
-    #[inline]
     pub fn id(&self) -> &str {
         &self.inner.id
     }

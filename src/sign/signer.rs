@@ -327,7 +327,6 @@ impl SignableBody {
 }
 
 /// Builds `key-id:signature` in one allocation of exactly its size.
-#[inline]
 fn credential(key: &OwnerKey, signature: Signature) -> HeaderValue {
     let mut text = Vec::with_capacity(key.id().len() + 1 + Signature::LEN);
     text.extend_from_slice(key.id().as_bytes());

@@ -4,7 +4,6 @@
 use crate::access::could_fold_to_owners;
 
 /// Returns whether every parser reads the same segments in this path: each is plain, and only the last may be empty.
-#[inline]
 pub(super) fn is_unambiguous_path(whole: &str) -> bool {
     let Some(path) = whole.strip_prefix('/') else { return whole == "*" };
     if is_ordinary(whole.as_bytes()) {
@@ -16,7 +15,6 @@ pub(super) fn is_unambiguous_path(whole: &str) -> bool {
 }
 
 /// Hardly any path has an encoded octet, an empty segment, or one that starts with a dot.
-#[inline]
 fn is_ordinary(path: &[u8]) -> bool {
     path.iter().all(|byte| stands_for_itself(*byte)) && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
 }

@@ -55,7 +55,6 @@ impl PresentedCredentials {
     }
 
     /// What the key store is asked to look up.
-    #[inline]
     pub(super) fn key(&self) -> PresentedKey {
         match self {
             Self::ApiKey(digest) => PresentedKey::ApiKey(*digest),
@@ -67,7 +66,6 @@ impl PresentedCredentials {
 /// The longest key id that is looked up, in bytes. Those of the API are UUIDs of 36 bytes.
 pub(super) const MAX_KEY_ID_LEN: usize = 256;
 
-#[inline]
 fn split_credential(credential: &[u8]) -> Option<(&str, Signature)> {
     let (id, signature) = credential.split_at_checked(credential.len().checked_sub(Signature::LEN)?)?;
     let id = str::from_utf8(id.strip_suffix(b":")?).ok()?;
@@ -92,7 +90,6 @@ pub(super) fn signed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a s
 
 /// Returns the URI that has the path which the client signed.
 #[cfg_attr(not(feature = "axum"), allow(unused_variables))]
-#[inline]
 pub(super) fn signed_uri<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a Uri {
     #[cfg(feature = "axum")]
     if let Some(original) = extensions.get::<axum::extract::OriginalUri>() {
@@ -103,13 +100,11 @@ pub(super) fn signed_uri<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a Ur
 
 /// Returns whether `path` is what `nest` leaves of the `original` path: the whole, its end, or `/` of a bare prefix.
 /// Otherwise something rewrote it, and the signature is not one for this resource.
-#[inline]
 fn is_suffix(path: &str, original: &str) -> bool {
     path == "/" || original.ends_with(path)
 }
 
 /// Checks what is signed beside the date.
-#[inline]
 fn check_signable(method: &Method, path: &str, content_type: Occurrences<'_>) -> Result<(), MalformedRequest> {
     if !canonical::is_unambiguous(method) {
         return Err(MalformedRequest::Method);
