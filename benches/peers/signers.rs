@@ -45,8 +45,8 @@ use tower::{Layer, Service, service_fn};
 use tower_logentries_auth::LogentriesAuthLayer;
 
 use crate::peer::{
-    OURS, Peer, body,
-    support::{ID as OWNER_ID, KEY as OWNER_KEY, credentials, drive, nothing},
+    OURS, Peer, answer, body,
+    support::{ID as OWNER_ID, KEY as OWNER_KEY, credentials, drive},
     typed,
 };
 
@@ -92,7 +92,7 @@ fn by_hand(mut request: reqwest::Request) -> reqwest::Request {
 }
 
 fn by_ours() -> impl FnMut(Request<Full<Bytes>>) -> Response<Request<Full<Bytes>>> {
-    let mut service = LogentriesAuthLayer::new(credentials()).layer(service_fn(nothing));
+    let mut service = LogentriesAuthLayer::new(credentials()).layer(service_fn(answer));
     move |request| drive(service.call(request)).expect("a signature")
 }
 

@@ -21,8 +21,8 @@ use webhook_verify::{Provider, Secret, tower::VerifyLayer};
 
 use crate::{
     peer::{
-        OURS, Peer, body,
-        support::{credentials, drive, nothing},
+        OURS, Peer, answer, body,
+        support::{credentials, drive},
         typed,
     },
     signers::{SECRET, by_httpsig},
@@ -36,9 +36,9 @@ pub(crate) fn all(len: usize) -> Vec<Peer> {
 }
 
 fn by_ours(request: Request<Full<Bytes>>) -> Peer {
-    let mut signer = LogentriesAuthLayer::new(credentials()).layer(service_fn(nothing));
-    let signed = *drive(signer.call(request)).expect("a signature").into_body();
-    let mut service = LogentriesVerifyLayer::new(credentials()).layer(service_fn(nothing));
+    let mut signer = LogentriesAuthLayer::new(credentials()).layer(service_fn(answer));
+    let signed = drive(signer.call(request)).expect("a signature").into_body();
+    let mut service = LogentriesVerifyLayer::new(credentials()).layer(service_fn(answer));
     let verify = move |request| drive(service.call(request)).expect("a response");
     assert!(verify.clone()(signed.clone()).status().is_success(), "what is timed is the way through");
     Peer::new(OURS, move || signed.clone(), verify)
@@ -53,7 +53,7 @@ fn by_webhook_verify(mut request: Request<Full<Bytes>>, len: usize) -> Peer {
     request.headers_mut().insert("x-slack-request-timestamp", now.into());
     request.headers_mut().insert("x-slack-signature", format!("v0={hex}").parse().expect("ASCII"));
     let mut service =
-        VerifyLayer::<Bytes>::new(Provider::Slack, Secret::new(SECRET)).layer(service_fn(nothing::<Bytes>));
+        VerifyLayer::<Bytes>::new(Provider::Slack, Secret::new(SECRET)).layer(service_fn(answer::<Bytes>));
     let mut verify = move |request| -> Response<Request<Bytes>> { drive(service.call(request)).expect("a response") };
     assert!(verify(request.clone()).status().is_success(), "what is timed is the way through");
     Peer::new("webhook-verify", move || request.clone(), verify)
@@ -68,7 +68,7 @@ fn by_httpsig_hyper(request: Request<Full<Bytes>>, len: usize) -> Peer {
         drive(async {
             let request = request.verify_content_digest().await.expect("the body's digest");
             request.verify_message_signature(&key, None).await.expect("the key's signature");
-            nothing(request.map(|body| body.boxed())).await.expect("a response")
+            answer(request.map(|body| body.boxed())).await.expect("a response")
         })
     })
 }
