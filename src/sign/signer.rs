@@ -17,7 +17,7 @@ use super::{
     AuthError, HttpRequest, InvalidOrigin, UntrustedOrigins,
     content_type::{DefaultContentType, add_nonce, arrives_as_signed},
     request::RequestOverrides,
-    skew::{OriginClock, OriginClocks, SkewCheck},
+    skew::{Dated, OriginClock, OriginClocks, SkewCheck},
 };
 use crate::{
     Access, BodyDigest, BufferedBody, CanonicalRequest, CredentialsHandle, OwnerKey, RebuildBody, Signature,
@@ -254,7 +254,7 @@ impl Signer {
         digest: BodyDigest,
     ) -> Result<Option<SkewCheck>, AuthError> {
         let PendingSignature { key, origin, has_default_content_type, is_buffered } = pending;
-        let Some((date, signed_at, used)) = origin.date(self.corrects_clock_skew) else {
+        let Some(Dated { date, second, offset_secs }) = origin.date(self.corrects_clock_skew) else {
             return Err(AuthError::ClockOutOfRange);
         };
 
@@ -271,8 +271,8 @@ impl Signer {
         let headers = request.headers_mut();
         headers.try_insert(&AUTHORIZATION_API_KEY, credential)?;
         headers.try_insert(DATE, date)?;
-        trace::sending_signed(self.subject(request), key.id(), request.body(), is_buffered, used);
-        Ok(self.corrects_clock_skew.then(|| SkewCheck { origin, signed_at, used }))
+        trace::sending_signed(self.subject(request), key.id(), request.body(), is_buffered, offset_secs);
+        Ok(self.corrects_clock_skew.then(|| SkewCheck { origin, signed_at: second, used: offset_secs }))
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::{StatusCode, header::AGE};
 
 use self::correction::Offset;
-pub(super) use self::origins::{OriginClock, OriginClocks};
+pub(super) use self::origins::{Dated, OriginClock, OriginClocks};
 use super::HttpResponse;
 use crate::clock;
 

@@ -1,7 +1,7 @@
 //! The clocks of the origins that signed requests went to.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError, RwLock,
     atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
 };
 
@@ -21,7 +21,7 @@ const MAX_ORIGINS: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub(in crate::sign) struct OriginClocks {
     ours: Clock,
-    known: Arc<Mutex<Vec<Arc<OriginClock>>>>,
+    known: Arc<RwLock<Vec<Arc<OriginClock>>>>,
 }
 
 impl OriginClocks {
@@ -32,7 +32,17 @@ impl OriginClocks {
 
     #[inline]
     pub(in crate::sign) fn of(&self, origin: OriginRef<'_>) -> Arc<OriginClock> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clock) = known.iter().find(|clock| clock.origin.is(origin)) {
+            return Arc::clone(clock);
+        }
+        drop(known);
+        self.add(origin)
+    }
+
+    fn add(&self, origin: OriginRef<'_>) -> Arc<OriginClock> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Another request may have added it by now.
         if let Some(clock) = known.iter().find(|clock| clock.origin.is(origin)) {
             return Arc::clone(clock);
         }
@@ -49,7 +59,7 @@ impl OriginClocks {
 
     /// Returns the offset in force for `origin`, in seconds.
     pub(in crate::sign) fn offset_secs(&self, origin: &Origin) -> i64 {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|clock| clock.origin == *origin).map_or(0, |clock| clock.state().correction.offset_secs())
     }
 }
@@ -64,6 +74,7 @@ pub(in crate::sign) struct OriginClock {
     offset_secs: AtomicI64,
     has_passed: AtomicBool,
     state: Mutex<State>,
+    last: RwLock<Option<Dated>>,
 }
 
 #[derive(Debug, Default)]
@@ -71,14 +82,21 @@ struct State {
     correction: Correction,
     /// Whether no later request gets to see this clock.
     is_forgotten: bool,
-    /// The second that was last formatted, and its date.
-    date: Option<(u64, HeaderValue)>,
+}
+
+/// What a request is dated with. Most requests of one second have the same.
+#[derive(Debug, Clone)]
+pub(in crate::sign) struct Dated {
+    pub(in crate::sign) date: HeaderValue,
+    /// The second by the layer's clock, and the offset that is in the date.
+    pub(in crate::sign) second: u64,
+    pub(in crate::sign) offset_secs: i64,
 }
 
 impl OriginClock {
     fn new(origin: Origin, ours: Clock) -> Self {
-        let (offset_secs, has_passed, state) = Default::default();
-        Self { origin, ours, offset_secs, has_passed, state }
+        let (offset_secs, has_passed, state, last) = Default::default();
+        Self { origin, ours, offset_secs, has_passed, state, last }
     }
 
     /// Returns the second in which the layer's clock is.
@@ -101,21 +119,35 @@ impl OriginClock {
         state.is_forgotten
     }
 
-    /// Returns the date to send, the second by the layer's clock, and the offset between them.
+    /// Returns the date to send, unless the clock is out of range.
     #[inline]
-    pub(in crate::sign) fn date(&self, corrects_skew: bool) -> Option<(HeaderValue, u64, i64)> {
-        let now = self.now()?;
+    pub(in crate::sign) fn date(&self, corrects_skew: bool) -> Option<Dated> {
+        let second = self.now()?;
+        let offset_secs = if corrects_skew { self.offset_secs.load(Relaxed) } else { 0 };
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dated) = last.as_ref().filter(|last| last.second == second && last.offset_secs == offset_secs) {
+            return Some(dated.clone());
+        }
+        drop(last);
+        self.date_anew(second, corrects_skew)
+    }
+
+    fn date_anew(&self, second: u64, corrects_skew: bool) -> Option<Dated> {
+        let offset_secs = if corrects_skew { self.offset_at(second) } else { 0 };
+        let date = format_date(second.checked_add_signed(offset_secs)?)?;
+        let dated = Dated { date, second, offset_secs };
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(dated.clone());
+        Some(dated)
+    }
+
+    /// Returns the offset in force, unless the layer's clock has jumped.
+    fn offset_at(&self, second: u64) -> i64 {
         let mut state = self.state();
-        let jump = if corrects_skew { self.notice_jump(&mut state, now) } else { Change::Nothing };
-        let offset_secs = if corrects_skew { state.correction.offset_secs() } else { 0 };
-        let second = now.checked_add_signed(offset_secs)?;
-        let date = match &state.date {
-            Some((formatted, date)) if *formatted == second => date.clone(),
-            _ => state.date.insert((second, format_date(second)?)).1.clone(),
-        };
+        let jump = self.notice_jump(&mut state, second);
+        let offset_secs = state.correction.offset_secs();
         drop(state);
         self.report(jump);
-        Some((date, now, offset_secs))
+        offset_secs
     }
 
     /// Records that a request dated with the offset `used` was accepted.
