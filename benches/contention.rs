@@ -11,7 +11,7 @@
 mod support;
 
 use std::{
-    array, env,
+    iter::repeat_with,
     sync::{
         Barrier,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -25,13 +25,18 @@ use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_logentries_auth::{CredentialsHandle, LogentriesAuthLayer};
 
-use support::{LOGS, USERS, credentials, drive, nothing, request};
+use support::{
+    LOGS, USERS, credentials, drive, nothing, request,
+    turns::{rounds, spread, take_turns},
+};
 
 const CASES: [(&str, &str); 2] = [("signed GET", USERS), ("API key GET", LOGS)];
+/// The contender whose threads share one layer.
+const SHARED: usize = 0;
 
 fn main() {
-    // Without `--bench`, as in a test run, it only shows that all of this works.
-    let (rounds, requests) = if env::args().any(|argument| argument == "--bench") { (31, 20_000) } else { (1, 100) };
+    let rounds = rounds();
+    let requests = if rounds == 1 { 100 } else { 10_000 };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     println!(
         "throughput of a shared layer over independent ones, median of {rounds} rounds (quartiles), {cores} cores"
@@ -39,29 +44,20 @@ fn main() {
     for (case, path) in CASES {
         for rotates in [false, true] {
             for threads in [1, 2, 4, 8] {
-                let mut ratios: Vec<_> =
-                    (0..rounds).map(|round| ratio(path, threads, rotates, requests, round)).collect();
-                ratios.sort_by(f64::total_cmp);
-                let [low, median, high] = array::from_fn(|quarter| ratios[(quarter + 1) * (ratios.len() - 1) / 4]);
+                let times: Vec<[_; 2]> = take_turns(rounds, |contender| {
+                    let layer = || LogentriesAuthLayer::new(credentials());
+                    let layers = if contender == SHARED {
+                        vec![layer(); threads]
+                    } else {
+                        repeat_with(layer).take(threads).collect()
+                    };
+                    time(&layers, path, rotates, requests)
+                });
+                let ratios = spread(times.iter().map(|[shared, independent]| independent.div_duration_f64(*shared)));
                 let rotation = if rotates { "rotation each ms" } else { "no rotation" };
-                println!("{case:<14} {rotation:<18} {threads} threads  {median:>5.2}   ({low:.2} to {high:.2})");
+                println!("{case:<14} {rotation:<18} {threads} threads  {ratios}");
             }
         }
-    }
-}
-
-/// The time with independent layers over that with a shared one. Each is first in turn.
-fn ratio(path: &str, threads: usize, rotates: bool, requests: usize, round: usize) -> f64 {
-    let shared = LogentriesAuthLayer::new(credentials());
-    let shared = || vec![shared.clone(); threads];
-    let independent = || (0..threads).map(|_| LogentriesAuthLayer::new(credentials())).collect::<Vec<_>>();
-    let time = |layers: Vec<_>| time(&layers, path, rotates, requests).as_secs_f64();
-    if round.is_multiple_of(2) {
-        let shared = time(shared());
-        time(independent()) / shared
-    } else {
-        let independent = time(independent());
-        independent / time(shared())
     }
 }
 

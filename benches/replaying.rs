@@ -2,16 +2,15 @@
 //!
 //!     cargo bench --bench replaying
 //!
-//! The verifying layer's own cost is in `verifying`. Of the 64 threads' time, the ratio to one thread's is printed at the
-//! end: with as many cores as threads and no contention it would be 1/64, on two cores 1/2.
+//! The verifying layer's own cost is in `verifying`. Of the 64 threads' time, the ratio to one thread's is printed: with as
+//! many cores as threads and no contention it would be 1/64, on two cores 1/2.
 
 #[allow(dead_code)] // which the other benchmarks use
 mod support;
 
-use std::{convert::Infallible, hint::black_box, thread};
+use std::{convert::Infallible, hint::black_box, thread, time::Instant};
 
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, Throughput};
 use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
@@ -21,34 +20,35 @@ use tower_logentries_auth::{
     verify::VerifiedSignature,
 };
 
-use support::{USERS, credentials, drive, nothing, ratio::print_ratio, request};
+use support::{
+    USERS, credentials, drive, nothing, request,
+    turns::{median_ns, rounds, spread, take_turns},
+};
 
 const SIGNATURES: usize = 64_000;
 const THREADS: usize = 64;
 
 fn main() {
     let signatures = signatures();
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut group = criterion.benchmark_group("guard");
-    group.sample_size(20).throughput(Throughput::Elements(SIGNATURES as u64));
-    for (name, threads) in [("1 thread", 1), ("64 threads", THREADS)] {
-        let run = |guard: &MemoryReplayGuard| {
-            thread::scope(|scope| {
-                for share in signatures.chunks(SIGNATURES / threads) {
-                    scope.spawn(move || share.iter().for_each(|signature| record(guard, signature)));
-                }
-            });
-        };
+    let times: Vec<[_; 2]> = take_turns(rounds(), |contender| {
+        let threads = [1, THREADS][contender];
         let guard = MemoryReplayGuard::new();
-        run(&guard);
-        assert_eq!(guard.len(), SIGNATURES, "what is timed is the recording of new signatures");
-        group.bench_function(name, |bencher| {
-            bencher.iter_batched_ref(MemoryReplayGuard::new, |guard| run(guard), BatchSize::PerIteration);
+        let started = Instant::now();
+        thread::scope(|scope| {
+            for share in signatures.chunks(SIGNATURES / threads) {
+                scope.spawn(|| share.iter().for_each(|signature| record(&guard, signature)));
+            }
         });
-    }
-    group.finish();
-    criterion.final_summary();
-    print_ratio("guard", "64 threads", "1 thread", "");
+        let time = started.elapsed();
+        assert_eq!(guard.len(), SIGNATURES, "what is timed is the recording of new signatures");
+        time
+    });
+    let [one, many] = [0, 1].map(|contender| median_ns(times.iter().map(|times| times[contender]), SIGNATURES));
+    println!("a signature: 1 thread {one}, {THREADS} threads {many}, median of {} interleaved rounds", times.len());
+    println!(
+        "    {THREADS} threads / 1 thread {}",
+        spread(times.iter().map(|[one, many]| many.div_duration_f64(*one)))
+    );
 }
 
 fn record(guard: &MemoryReplayGuard, signature: &VerifiedSignature) {

@@ -2,44 +2,57 @@
 //!
 //!     cargo bench --bench verifying
 //!
-//! The layer's ratio to the bare hash is printed at the end.
+//! Each case times the bare hash and the layer around a service that does nothing, in turns.
 
 mod support;
 
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, Throughput};
 use http::Request;
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 use tower_logentries_auth::{LogentriesAuthLayer, LogentriesVerifyLayer};
 
-use support::{LOGS, MIB, USERS, bare_hash, credentials, drive, nothing, ratio::print_ratio, request};
+use support::{
+    LOGS, MIB, USERS, bare_hash, credentials, drive, nothing, request,
+    turns::{median_ns, rounds, spread, take_turns, time},
+};
 
-const SIGNED: [(&str, usize); 3] = [("signed empty GET", 0), ("signed 200-byte POST", 200), ("signed 1 MiB POST", MIB)];
+/// The signed cases: the length of the body, and how many requests a round has.
+const SIGNED: [(&str, usize, usize); 3] =
+    [("signed empty GET", 0, 2_000), ("signed 200-byte POST", 200, 2_000), ("signed 1 MiB POST", MIB, 10)];
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
-    for (name, len) in SIGNED {
+    println!("verifying: median of {} interleaved rounds (quartiles)", rounds());
+    for (name, len, requests) in SIGNED {
         let body = Bytes::from(vec![b'x'; len]);
         let method = if len == 0 { "GET" } else { "POST" };
-        let mut group = criterion.benchmark_group(name);
-        group.throughput(Throughput::Bytes(len as u64));
-        group.bench_function("bare", |bencher| bencher.iter(|| bare_hash(method, [&body[..]].into_iter())));
-        group.bench_function("layer", |bencher| verify(bencher, request(method, USERS, Full::new(body.clone()))));
+        let signed = signed(request(method, USERS, Full::new(body.clone())));
+        let mut layer = LogentriesVerifyLayer::new(credentials()).layer(service_fn(nothing));
+        let times: Vec<[_; 2]> = take_turns(rounds(), |contender| match contender {
+            0 => time(requests, || (), |()| bare_hash(method, [&body[..]].into_iter())),
+            _ => time(requests, || signed.clone(), |request| drive(layer.call(request))),
+        });
+        let [bare, layer] = [0, 1].map(|contender| median_ns(times.iter().map(|t| t[contender]), requests));
+        println!("{name}: bare hash {bare}, layer {layer}");
+        println!("    layer / bare hash {}", spread(times.iter().map(|[bare, layer]| layer.div_duration_f64(*bare))));
     }
-    criterion.bench_function("API key", |bencher| verify(bencher, request("GET", LOGS, Full::default())));
-    criterion.final_summary();
-    for (name, _) in SIGNED {
-        print_ratio(name, "layer", "bare", "");
-    }
+    by_api_key();
 }
 
-/// Times the verifying layer on a request that the signing layer made.
-fn verify(bencher: &mut criterion::Bencher<'_>, request: Request<Full<Bytes>>) {
+fn by_api_key() {
+    let with_key = signed(request("GET", LOGS, Full::default()));
+    let mut layer = LogentriesVerifyLayer::new(credentials()).layer(service_fn(nothing));
+    let times: Vec<[_; 1]> =
+        take_turns(rounds(), |_| time(2_000, || with_key.clone(), |request| drive(layer.call(request))));
+    println!("API key GET: layer {}", median_ns(times.iter().map(|[layer]| *layer), 2_000));
+}
+
+/// What the signing layer makes of a request, which the verifying layer lets pass.
+fn signed(request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
     let mut signer = LogentriesAuthLayer::new(credentials()).layer(service_fn(nothing));
     let signed = *drive(signer.call(request)).expect("a signed request").into_body();
-    let mut service = LogentriesVerifyLayer::new(credentials()).layer(service_fn(nothing));
-    let response = drive(service.call(signed.clone())).expect("an answer");
+    let mut verifier = LogentriesVerifyLayer::new(credentials()).layer(service_fn(nothing));
+    let response = drive(verifier.call(signed.clone())).expect("an answer");
     assert!(response.status().is_success(), "what is timed is the way through");
-    bencher.iter_batched(|| signed.clone(), |request| drive(service.call(request)), BatchSize::NumIterations(100));
+    signed
 }

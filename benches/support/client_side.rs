@@ -1,13 +1,8 @@
 //! What signing costs a hyper client, end to end: the throughput with the layer over that with the leanest signer, and over
 //! that with the two headers of a signature set to constants.
-//!
-//! Machines and moments differ by more than layers do. So each round times every client in turn, a ratio is one of two times
-//! of the same round, and what is printed is the median over the rounds.
 
 use std::{
-    array,
     convert::Infallible,
-    env,
     task::{Context, Waker},
     time::{Duration, Instant, SystemTime},
 };
@@ -25,12 +20,15 @@ use tokio::{net::TcpListener, runtime::Runtime};
 use tower::{Service, ServiceBuilder};
 use tower_logentries_auth::LogentriesAuthLayer;
 
-use crate::support::{USERS, credentials, leanest::Leanest};
+use crate::support::{
+    USERS, credentials,
+    leanest::Leanest,
+    turns::{rounds, spread, take_turns},
+};
 
 /// Times and prints everything.
 pub(crate) fn run(runtime: &Runtime) {
-    // Without `--bench`, as in a test run, it only shows that all of this works.
-    let rounds = if env::args().any(|argument| argument == "--bench") { 61 } else { 1 };
+    let rounds = rounds();
     let origin = runtime.block_on(serve());
     println!(
         "client: throughput with the layer over that of others, median of {rounds} interleaved rounds (quartiles)"
@@ -43,11 +41,9 @@ pub(crate) fn run(runtime: &Runtime) {
             for (place, goal) in
                 [("constant headers", "goal: 0.94"), ("leanest signer", "goal: 0.98")].iter().enumerate()
             {
-                let mut ratios: Vec<_> = times.iter().map(|times| times[place].div_duration_f64(times[2])).collect();
-                ratios.sort_by(f64::total_cmp);
-                let [low, median, high] = array::from_fn(|quarter| ratios[(quarter + 1) * (ratios.len() - 1) / 4]);
+                let ratios = spread(times.iter().map(|times| times[place].div_duration_f64(times[2])));
                 let name = format!("{method}, {in_flight} in flight");
-                println!("{name:<22} {:<18} {median:>5.2}   ({low:.2} to {high:.2})   {}", goal.0, goal.1);
+                println!("{name:<22} {:<18} {ratios}   {}", goal.0, goal.1);
             }
         }
     }
@@ -68,22 +64,15 @@ fn time(
     let mut constant = ServiceBuilder::new().map_request(set_constants).service(http.clone());
     let mut leanest = Leanest::new(http.clone(), SystemTime::now);
     let mut signed = ServiceBuilder::new().layer(layer).service(http);
-    let round = |round| {
-        let mut times = [Duration::ZERO; 3];
-        for place in 0..times.len() {
-            // Each is first in turn.
-            let client = (round + place) % times.len();
-            times[client] = runtime.block_on(async {
-                match client {
-                    0 => send(&mut constant, request, requests, in_flight).await,
-                    1 => send(&mut leanest, request, requests, in_flight).await,
-                    _ => send(&mut signed, request, requests, in_flight).await,
-                }
-            });
-        }
-        times
-    };
-    (0..rounds).map(round).collect()
+    take_turns(rounds, |client| {
+        runtime.block_on(async {
+            match client {
+                0 => send(&mut constant, request, requests, in_flight).await,
+                1 => send(&mut leanest, request, requests, in_flight).await,
+                _ => send(&mut signed, request, requests, in_flight).await,
+            }
+        })
+    })
 }
 
 /// The time that so many requests take.

@@ -2,7 +2,8 @@
 
 #[allow(dead_code)] // which not every benchmark uses
 pub(crate) mod leanest;
-pub(crate) mod ratio;
+#[allow(dead_code)] // which not every benchmark uses
+pub(crate) mod turns;
 
 use std::{
     convert::Infallible,

@@ -1,12 +1,6 @@
 //! What verifying costs an axum server, end to end: the time of a request with the layer over that without.
-//!
-//! Machines and moments differ by more than layers do. So each round times every server in turn, a ratio is one of two times
-//! of the same round, and what is printed is the median over the rounds.
 
-use std::{
-    array, env,
-    time::{Duration, Instant, SystemTime},
-};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::{
     Router,
@@ -25,9 +19,14 @@ use tower_logentries_auth::{
     BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey, replay::RejectReplaysLayer,
 };
 
+use crate::support::turns::{rounds, spread, take_turns};
+
 const ID: &str = "f2a5b1de-0b6c-4e0e-9d0c-6a1c2b3d4e5f";
 const OWNER_KEY: &str = "7f7c461f-2e71-4d50-8cdf-06c11ee67789";
 const READ_ONLY_KEY: &str = "5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e";
+
+/// How many servers `serve_all` starts.
+const SERVERS: usize = if cfg!(feature = "cache") { 4 } else { 3 };
 
 type Http = Client<HttpConnector, Body>;
 type Servers = Vec<(&'static str, String)>;
@@ -35,8 +34,7 @@ type MakeRequest = fn(&str, &OwnerKey, u64) -> Request<Body>;
 
 /// Times and prints everything.
 pub(crate) fn run(runtime: &Runtime) {
-    // Without `--bench`, as in a test run, it only shows that all of this works.
-    let rounds = if env::args().any(|argument| argument == "--bench") { 61 } else { 1 };
+    let rounds = rounds();
     let servers = runtime.block_on(serve_all());
     println!(
         "\nserver: time of a request over that without the layer, median of {rounds} interleaved rounds (quartiles)"
@@ -56,23 +54,17 @@ fn time(
     request: MakeRequest,
     in_flight: usize,
     requests: u64,
-    rounds: u64,
-) -> Vec<Vec<Duration>> {
+    rounds: usize,
+) -> Vec<[Duration; SERVERS]> {
     let http: Http = runtime.block_on(async { Client::builder(TokioExecutor::new()).build_http() });
     let key = OwnerKey::new(ID, OWNER_KEY).expect("a good key");
-    let round = |round| {
-        let mut times = vec![Duration::ZERO; servers.len()];
-        for place in 0..servers.len() {
-            // Each is first in turn.
-            let server = (round as usize + place) % servers.len();
-            // No number occurs twice, so no path and no signature does.
-            let first = (in_flight as u64 * 1_000 + round) * requests;
-            let made = (first..first + requests).map(|number| request(&servers[server].1, &key, number)).collect();
-            times[server] = runtime.block_on(send(&http, made, in_flight));
-        }
-        times
-    };
-    (0..rounds).map(round).collect()
+    // No number occurs twice, so no path and no signature does.
+    let mut first = in_flight as u64 * 1_000 * requests;
+    take_turns(rounds, |server| {
+        let made = (first..first + requests).map(|number| request(&servers[server].1, &key, number)).collect();
+        first += requests;
+        runtime.block_on(send(&http, made, in_flight))
+    })
 }
 
 async fn serve_all() -> Servers {
@@ -129,12 +121,9 @@ async fn send(http: &Http, requests: Vec<Request<Body>>, in_flight: usize) -> Du
     started.elapsed()
 }
 
-fn print_ratios(name: &str, servers: &Servers, rounds: &[Vec<Duration>]) {
+fn print_ratios(name: &str, servers: &Servers, rounds: &[[Duration; SERVERS]]) {
     for (server, (variant, _)) in servers.iter().enumerate().skip(1) {
-        let mut ratios: Vec<_> =
-            rounds.iter().map(|times| times[server].as_secs_f64() / times[0].as_secs_f64()).collect();
-        ratios.sort_by(f64::total_cmp);
-        let [low, median, high] = array::from_fn(|quarter| ratios[(quarter + 1) * (ratios.len() - 1) / 4]);
-        println!("{name:<42} {variant:<22} {median:>5.2}   ({low:.2} to {high:.2})");
+        let ratios = spread(rounds.iter().map(|times| times[server].div_duration_f64(times[0])));
+        println!("{name:<42} {variant:<22} {ratios}");
     }
 }
