@@ -45,12 +45,21 @@ impl Chunks {
         self.body.len() + self.copied.len()
     }
 
-    /// Keeps or copies a chunk. `is_alone` is what [`is_alone`] returned of it.
-    pub(super) fn push(&mut self, chunk: Bytes, is_alone: bool) {
+    /// Returns the chunk, and whether to keep it as it is.
+    pub(super) fn inspect(&self, chunk: Bytes) -> (Bytes, bool) {
+        match chunk.len() {
+            _ if self.joins => (chunk, false),
+            ..MIN_CHUNK => (chunk, false),
+            MIN_CHUNK..MIN_SLICE => is_alone(chunk),
+            MIN_SLICE.. => (chunk, true),
+        }
+    }
+
+    /// Keeps or copies a chunk.
+    pub(super) fn push(&mut self, chunk: Bytes, is_kept: bool) {
         if chunk.is_empty() {
             return;
         }
-        let kept_from = if is_alone { MIN_CHUNK } else { MIN_SLICE };
         if self.len() == 0 {
             self.body.push(chunk);
         } else if self.joins {
@@ -58,14 +67,14 @@ impl Chunks {
                 self.copy(&first);
             }
             self.copy(&chunk);
-        } else if chunk.len() < kept_from {
+        } else if is_kept {
+            self.flush();
+            self.body.push(chunk);
+        } else {
             if self.copied.len() + chunk.len() > BLOCK {
                 self.flush();
             }
             self.copy(&chunk);
-        } else {
-            self.flush();
-            self.body.push(chunk);
         }
     }
 
@@ -98,7 +107,7 @@ impl Chunks {
 
 /// Returns the chunk, and whether it has its memory to itself: nobody holds another slice of it, nothing follows the chunk,
 /// and less than its length precedes it.
-pub(super) fn is_alone(chunk: Bytes) -> (Bytes, bool) {
+fn is_alone(chunk: Bytes) -> (Bytes, bool) {
     match chunk.try_into_mut() {
         Ok(mut chunk) => {
             let is_alone = chunk.capacity() == chunk.len() && !chunk.try_reclaim(1);

@@ -13,10 +13,7 @@ use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 use tower::BoxError;
 
-use super::{
-    BodyError, BufferedBody, Drain,
-    chunks::{Chunks, is_alone},
-};
+use super::{BodyError, BufferedBody, Drain, chunks::Chunks};
 use crate::BodyDigest;
 
 /// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.
@@ -181,9 +178,9 @@ impl Pieces {
 
     fn push(&mut self, chunk: Bytes, budget: &mut usize) {
         // Before `hash`, which may keep a slice of it.
-        let (chunk, is_alone) = is_alone(chunk);
+        let (chunk, is_kept) = self.chunks.inspect(chunk);
         self.hash(&chunk, budget);
-        self.chunks.push(chunk, is_alone);
+        self.chunks.push(chunk, is_kept);
     }
 
     fn hash_rest(&mut self, budget: &mut usize) {
