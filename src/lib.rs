@@ -265,42 +265,42 @@
 //! [Logentries REST API]: https://docs.rapid7.com/insightops/rest-api-overview/
 //! [tower]: https://docs.rs/tower
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![warn(clippy::indexing_slicing)]
 
 mod access;
 mod body;
-mod canonical;
+pub mod client;
 mod clock;
 mod credentials;
+#[cfg(feature = "explain")]
+pub mod explain;
 #[cfg(any(doc, doctest))]
 pub mod guide;
-mod headers;
-mod json_response;
-mod origin;
 pub mod replay;
-pub mod sign;
-mod signature;
+#[cfg(feature = "retry")]
+pub mod retry;
+mod scheme;
+pub mod server;
+mod text;
 mod trace;
-pub mod verify;
 
 #[cfg(feature = "reqwest-middleware")]
-#[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
-pub use self::sign::LogentriesAuthMiddleware;
+pub use self::client::LogentriesAuthMiddleware;
 #[cfg(all(feature = "retry", feature = "reqwest-middleware"))]
-#[cfg_attr(docsrs, doc(cfg(all(feature = "retry", feature = "reqwest-middleware"))))]
-pub use self::sign::LogentriesRetryMiddleware;
+pub use self::retry::LogentriesRetryMiddleware;
 #[cfg(feature = "retry")]
-#[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
-pub use self::sign::LogentriesRetryPolicy;
+pub use self::retry::LogentriesRetryPolicy;
 pub use self::{
     access::Access,
-    body::{BodySource, BufferedBody, RebuildBody, RebuildFromBytes},
-    canonical::CanonicalRequest,
-    credentials::{ApiKey, ApiKeyDigest, Credentials, CredentialsError, CredentialsHandle, OwnerKey},
-    sign::{AuthError, LogentriesAuthLayer},
-    signature::{BodyDigest, InvalidSignatureText, Signature},
-    verify::{Authenticated, KeyStore, LogentriesVerifyLayer, Rejection},
+    body::{BufferedBody, RebuildBody, RebuildFromBytes},
+    client::{AuthError, LogentriesAuth, LogentriesAuthLayer},
+    credentials::{ApiKeyDigest, Credentials, CredentialsError, CredentialsHandle, OwnerKey},
+    replay::RejectReplaysLayer,
+    scheme::{AUTHORIZATION_API_KEY, BodyDigest, CanonicalRequest, Signature, X_API_KEY},
+    server::{Identity, KeyStore, LogentriesVerify, LogentriesVerifyLayer, Rejection},
+    text::InvalidText,
 };
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[cfg(all(doctest, feature = "reqwest-middleware"))]
 #[doc = include_str!("../README.md")]

@@ -1,95 +1,84 @@
 //! Every event of the crate, in one place. None has a key, a signature, a query or a body in it.
 //!
 //! Strangers can cause events at debug level only. A warning is something an operator should know, an error something
-//! to fix. Without feature `tracing` these functions are empty.
+//! to fix. The events are given plain values, which are formatted only if somebody listens. Without feature `tracing` these
+//! functions are empty.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
-#[cfg(feature = "retry")]
-use http::StatusCode;
-use http::{HeaderMap, Method, Uri};
-use http_body::Body;
+use std::{error::Error, fmt::Display};
+
+use http::{Method, StatusCode};
 
 #[cfg(feature = "tracing")]
-use crate::verify::key_id;
-use crate::{
-    Access, AuthError,
-    origin::{Origin, OriginRef},
-    replay::ReplayRejection,
-    verify::{Authenticated, Rejection},
-};
-
+const CLIENT: &str = "tower_logentries_auth::client";
 #[cfg(feature = "tracing")]
-const SIGN: &str = "tower_logentries_auth::sign";
-#[cfg(feature = "tracing")]
-const VERIFY: &str = "tower_logentries_auth::verify";
+const SERVER: &str = "tower_logentries_auth::server";
 #[cfg(feature = "tracing")]
 const REPLAY: &str = "tower_logentries_auth::replay";
+#[cfg(all(feature = "tracing", feature = "retry"))]
+const RETRY: &str = "tower_logentries_auth::retry";
 
-/// The request that an event is about. Its origin is determined only if the event is enabled.
+/// The request that a client's event is about.
 #[cfg_attr(not(feature = "tracing"), allow(dead_code))]
-pub(crate) struct Subject<'a, F> {
+pub(crate) struct Subject<'a, O> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
-    pub(crate) origin: F,
+    pub(crate) origin: O,
 }
 
-#[cfg(feature = "tracing")]
-fn shown<'a>(origin: impl FnOnce() -> Option<OriginRef<'a>>) -> Option<impl tracing::Value> {
-    origin().map(tracing::field::display)
-}
-
-pub(crate) fn credentials_stripped<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>) {
+pub(crate) fn credentials_stripped(subject: &Subject<'_, impl Display>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
-        target: SIGN,
-        method = %subject.method, path = subject.path, origin = shown(subject.origin),
+        target: CLIENT,
+        method = %subject.method, path = subject.path, origin = %subject.origin,
         "sending request without credentials to untrusted origin"
     );
 }
 
-pub(crate) fn sending_with_api_key<'a>(
-    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
-    access: Access,
-    body: Option<&impl Body>,
-) {
+pub(crate) fn sending_with_api_key(subject: &Subject<'_, impl Display>, access: &dyn Display, body_len: Option<u64>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
-        target: SIGN,
-        method = %subject.method, path = subject.path, origin = shown(subject.origin),
-        %access, body_len = len(body), buffered = false,
+        target: CLIENT,
+        method = %subject.method, path = subject.path, origin = %subject.origin,
+        %access, body_len, buffered = false,
         "sending request with API key"
     );
 }
 
-pub(crate) fn sending_signed<'a>(
-    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
+pub(crate) fn sending_signed(
+    subject: &Subject<'_, impl Display>,
     key_id: &str,
-    body: Option<&impl Body>,
+    body_len: Option<u64>,
     buffered: bool,
     clock_offset_secs: i64,
 ) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
-        target: SIGN,
-        method = %subject.method, path = subject.path, origin = shown(subject.origin),
-        access = %Access::Owner, key_id, body_len = len(body), buffered, clock_offset_secs,
+        target: CLIENT,
+        method = %subject.method, path = subject.path, origin = %subject.origin,
+        access = "owner", key_id, body_len, buffered, clock_offset_secs,
         "sending signed request"
     );
 }
 
-pub(crate) fn not_sent<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>, error: &AuthError) {
+pub(crate) fn not_sent(subject: &Subject<'_, impl Display>, error: &dyn Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(
-        target: SIGN,
-        method = %subject.method, path = subject.path, origin = shown(subject.origin),
+        target: CLIENT,
+        method = %subject.method, path = subject.path, origin = %subject.origin,
         error = %Chain(error),
         "request not sent"
     );
 }
 
+pub(crate) fn clock_skew_corrected(origin: &dyn Display, clock_offset_secs: i64) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: CLIENT, %origin, clock_offset_secs, "clock skew corrected");
+}
+
 #[cfg(feature = "retry")]
-pub(crate) fn retrying<'a>(
-    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
+pub(crate) fn retrying(
+    subject: &Subject<'_, impl Display>,
     status: Option<StatusCode>,
     retry: usize,
     wait: std::time::Duration,
@@ -97,117 +86,113 @@ pub(crate) fn retrying<'a>(
 ) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
-        target: SIGN,
-        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        target: RETRY,
+        method = %subject.method, path = subject.path, origin = %subject.origin,
         status = status.map(|status| status.as_u16()), retry, ?wait, reason,
         "request will be retried"
     );
 }
 
 #[cfg(feature = "retry")]
-pub(crate) fn not_retried<'a>(
-    subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>,
-    status: Option<StatusCode>,
-    reason: &'static str,
-) {
+pub(crate) fn not_retried(subject: &Subject<'_, impl Display>, status: Option<StatusCode>, reason: &'static str) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
-        target: SIGN,
-        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        target: RETRY,
+        method = %subject.method, path = subject.path, origin = %subject.origin,
         status = status.map(|status| status.as_u16()), reason,
         "request will not be retried"
     );
 }
 
 #[cfg(all(feature = "retry", feature = "reqwest"))]
-pub(crate) fn not_retryable<'a>(subject: Subject<'a, impl FnOnce() -> Option<OriginRef<'a>>>) {
+pub(crate) fn not_retryable(subject: &Subject<'_, impl Display>) {
     #[cfg(feature = "tracing")]
     tracing::debug!(
-        target: SIGN,
-        method = %subject.method, path = subject.path, origin = (subject.origin)().map(tracing::field::display),
+        target: RETRY,
+        method = %subject.method, path = subject.path, origin = %subject.origin,
         "request cannot be retried: its body is a stream, which cannot be cloned"
     );
 }
 
-pub(crate) fn clock_skew_corrected(origin: &Origin, clock_offset_secs: i64) {
+pub(crate) fn accepted(
+    method: &Method,
+    path: &str,
+    access: &dyn Display,
+    key_id: Option<&str>,
+    key_label: Option<&str>,
+    account: Option<&str>,
+) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(target: SIGN, origin = %origin.as_ref(), clock_offset_secs, "clock skew corrected");
+    tracing::debug!(target: SERVER, %method, path, %access, key_id, key_label, account, "request accepted");
 }
 
-pub(crate) fn clock_correction_dropped(origin: &Origin, reason: &'static str) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(target: SIGN, origin = %origin.as_ref(), reason, "clock skew correction dropped");
+/// A request that was rejected, and why.
+#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+pub(crate) struct Rejected<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) key_id: Option<&'a str>,
+    pub(crate) status: StatusCode,
+    pub(crate) kind: &'static str,
+    pub(crate) rejection: &'a dyn Error,
 }
 
-pub(crate) fn accepted(method: &Method, path: &str, identity: &Authenticated) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(
-        target: VERIFY,
-        %method, path, access = %identity.access, key_id = identity.key_id.as_deref(),
-        principal = identity.principal.as_deref(),
-        "request accepted"
-    );
+/// What the verifier computed for a signature that is invalid.
+#[derive(Default)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
+pub(crate) struct Computed<'a> {
+    /// Recorded as a string, never through `Display`: it can contain line separators.
+    pub(crate) canonical_string: Option<&'a str>,
+    pub(crate) body_len: Option<usize>,
+    pub(crate) mistakes: Option<Vec<&'static str>>,
 }
 
-pub(crate) fn rejected(method: &Method, uri: &Uri, headers: &HeaderMap, rejection: &Rejection) {
+/// Returns whether anybody listens to the rejections of a verifying layer.
+#[cfg(feature = "explain")]
+pub(crate) fn logs_rejections() -> bool {
+    #[cfg(feature = "tracing")]
+    return tracing::enabled!(target: SERVER, tracing::Level::DEBUG);
+    #[cfg(not(feature = "tracing"))]
+    false
+}
+
+pub(crate) fn rejected(request: &Rejected<'_>, computed: Computed<'_>) {
     #[cfg(feature = "tracing")]
     {
-        let (path, status, kind) = (uri.path(), rejection.status().as_u16(), rejection.kind());
-        let (key_id, reason) = (key_id(headers).or(rejection.key_id()), Chain(rejection));
-        match rejection {
-            Rejection::KeyStoreUnavailable { .. } => tracing::error!(
-                target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
-                "request rejected"
-            ),
-            Rejection::InvalidSignature(mismatch) => tracing::debug!(
-                target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
-                canonical_string = mismatch.canonical_string(), body_len = mismatch.body_len(),
-                mistakes = mismatch.explanation().map(codes).map(tracing::field::debug),
-                "request rejected"
-            ),
-            _ => tracing::debug!(
-                target: VERIFY, %method, path, key_id, status, kind, rejection = %reason,
-                "request rejected"
-            ),
-        }
-    }
-}
-
-pub(crate) fn replay_rejected(method: &Method, uri: &Uri, key_id: Option<&str>, rejection: &ReplayRejection) {
-    #[cfg(feature = "tracing")]
-    {
-        let (path, status, kind, reason) =
-            (uri.path(), rejection.status().as_u16(), rejection.kind(), Chain(rejection));
-        if rejection.status().is_server_error() {
-            tracing::error!(
-                target: REPLAY, %method, path, key_id, status, kind, rejection = %reason,
-                "request rejected"
-            );
+        let Rejected { method, path, key_id, status, kind, rejection } = *request;
+        let (status, rejection) = (status.as_u16(), Chain(rejection));
+        let Computed { canonical_string, body_len, mistakes } = computed;
+        if status >= 500 {
+            tracing::error!(target: SERVER, %method, path, key_id, status, kind, %rejection, "request rejected");
         } else {
             tracing::debug!(
-                target: REPLAY, %method, path, key_id, status, kind, rejection = %reason,
+                target: SERVER, %method, path, key_id, status, kind, %rejection,
+                canonical_string, body_len, mistakes = mistakes.map(tracing::field::debug),
                 "request rejected"
             );
         }
     }
 }
 
-#[cfg(feature = "tracing")]
-fn codes(mistakes: &[crate::verify::Mistake]) -> Vec<&'static str> {
-    mistakes.iter().map(|mistake| mistake.code()).collect()
-}
-
-#[cfg(feature = "tracing")]
-fn len(body: Option<&impl Body>) -> Option<u64> {
-    body.map_or(Some(0), |body| body.size_hint().exact())
+pub(crate) fn replay_rejected(request: &Rejected<'_>) {
+    #[cfg(feature = "tracing")]
+    {
+        let Rejected { method, path, key_id, status, kind, rejection } = *request;
+        let (status, rejection) = (status.as_u16(), Chain(rejection));
+        if status >= 500 {
+            tracing::error!(target: REPLAY, %method, path, key_id, status, kind, %rejection, "request rejected");
+        } else {
+            tracing::debug!(target: REPLAY, %method, path, key_id, status, kind, %rejection, "request rejected");
+        }
+    }
 }
 
 /// An error and all its causes.
 #[cfg(feature = "tracing")]
-struct Chain<'a>(&'a dyn std::error::Error);
+struct Chain<'a>(&'a dyn Error);
 
 #[cfg(feature = "tracing")]
-impl std::fmt::Display for Chain<'_> {
+impl Display for Chain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0)?;
         std::iter::successors(self.0.source(), |&error| error.source()).try_for_each(|cause| write!(f, ": {cause}"))

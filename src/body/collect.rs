@@ -11,14 +11,13 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
-use tower::BoxError;
 
-use super::{BodyError, BufferedBody, Drain, chunks::Chunks};
-use crate::BodyDigest;
+use super::{BodyError, BufferedBody};
+use crate::{BodyDigest, BoxError};
 
-/// How many bytes one poll hashes before it lets other tasks run: about 0.6 ms.
+/// How many bytes one poll hashes before it lets other tasks run.
 const MAX_HASH_PER_POLL: usize = 1024 * 1024;
-/// What a frame costs beside its bytes, so that a body of empty frames yields as well.
+/// What a frame counts for beside its bytes, so that a body of empty frames yields as well.
 const FRAME_COST: usize = 256;
 /// What a trailer counts for beside its text, because a header map keeps about that much for each.
 const TRAILER_COST: usize = 128;
@@ -30,26 +29,39 @@ pin_project! {
         body: B,
         claimed: SizeHint,
         limit: usize,
-        joins_chunks: bool,
-        // The first chunk, until there is more: most bodies are one chunk, and take no allocation.
-        first: Bytes,
-        pieces: Option<Box<Pieces>>,
+        read: Read,
     }
 }
 
-/// A body that arrives in pieces.
-struct Pieces {
-    chunks: Chunks,
+/// What was read of a body.
+#[derive(Default)]
+struct Read {
+    /// The first chunk, until there is a second: then all are copied into `joined`.
+    first: Bytes,
+    joined: Vec<u8>,
+    trailers: Option<HeaderMap>,
     trailers_len: usize,
     sha256: Sha256,
+    /// What is left of the last chunk to hash.
     unhashed: Bytes,
 }
 
 impl<B: Body> Collect<B> {
-    /// Reads up to `limit` bytes, into one chunk if `joins_chunks`. A body whose size hint exceeds the limit fails before it
-    /// is read.
-    pub(crate) fn new(body: B, limit: usize, joins_chunks: bool) -> Self {
-        Self { claimed: body.size_hint(), body, limit, joins_chunks, first: Bytes::new(), pieces: None }
+    /// Reads up to `limit` bytes. A body whose size hint exceeds the limit fails before it is read.
+    pub(crate) fn new(body: B, limit: usize) -> Self {
+        Self { claimed: body.size_hint(), body, limit, read: Read::default() }
+    }
+
+    /// Returns whether the body claims more than the limit, so that nothing of it is read.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.claimed.lower() > self.limit as u64
+    }
+
+    /// Drops what was read, and returns the rest of the body.
+    pub(crate) fn into_rest(self: Pin<&mut Self>) -> Pin<&mut B> {
+        let this = self.project();
+        *this.read = Read::default();
+        this.body
     }
 }
 
@@ -59,151 +71,111 @@ where
 {
     type Output = Result<(BufferedBody, BodyDigest), BodyError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.is_unread() {
-            return Poll::Ready(Err(BodyError::TooLarge { limit: self.limit }));
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let limit = self.limit;
+        if self.is_refused() {
+            return Poll::Ready(Err(BodyError::TooLarge { limit }));
         }
+        let mut this = self.project();
         let mut budget = MAX_HASH_PER_POLL;
         loop {
-            let this = self.as_mut().project();
-            if let Some(pieces) = this.pieces {
-                pieces.hash_rest(&mut budget);
-                if budget == 0 {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+            this.read.hash(&mut budget);
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            match ready!(this.body.poll_frame(cx)) {
-                Some(Ok(frame)) => self.as_mut().take(frame, &mut budget)?,
+            match ready!(this.body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => this.read.push(frame, limit, this.claimed)?,
                 Some(Err(error)) => return Poll::Ready(Err(BodyError::Read(error.into()))),
-                None => return Poll::Ready(self.finish()),
+                None => return Poll::Ready(mem::take(this.read).finish(this.claimed)),
             }
             budget = budget.saturating_sub(FRAME_COST);
         }
     }
 }
 
-impl<B: Body> Collect<B> {
-    /// Returns the body, of which some may have been read.
-    pub(crate) fn body(&self) -> &B {
-        &self.body
-    }
-
-    /// Returns whether nothing is read of the body, because it claims more than the limit.
-    pub(crate) fn is_unread(&self) -> bool {
-        self.claimed.lower() > self.limit as u64
-    }
-
-    /// Drops what was read, and reads on without keeping anything.
-    pub(crate) fn poll_drain(self: Pin<&mut Self>, drain: &mut Drain, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        this.first.clear();
-        *this.pieces = None;
-        drain.poll(this.body, cx)
-    }
-
-    fn take(mut self: Pin<&mut Self>, frame: Frame<B::Data>, budget: &mut usize) -> Result<(), BodyError> {
-        let limit = self.limit;
+impl Read {
+    fn push(&mut self, frame: Frame<impl Buf>, limit: usize, claimed: &SizeHint) -> Result<(), BodyError> {
         match frame.into_data() {
             Ok(mut data) => {
-                let len = self.pieces.as_ref().map_or(self.first.len(), |pieces| pieces.len());
-                if data.remaining() > limit.saturating_sub(len) {
+                if data.remaining() > limit.saturating_sub(self.counted()) {
                     return Err(BodyError::TooLarge { limit });
                 }
                 let chunk = data.copy_to_bytes(data.remaining());
-                if len == 0 && self.pieces.is_none() && chunk.len() <= MAX_HASH_PER_POLL {
-                    *self.project().first = chunk;
-                } else {
-                    self.pieces(budget).push(chunk, budget);
+                if chunk.is_empty() {
+                    return Ok(());
                 }
+                self.keep(&chunk, claimed.upper().map_or(limit, |upper| limit.min(saturated(upper))));
+                self.unhashed = chunk;
             }
-            Err(frame) => {
-                let trailers = frame.into_trailers().unwrap_or_default();
-                let pieces = self.as_mut().pieces(budget);
-                pieces.count_trailers(&trailers);
-                if pieces.len() > limit {
-                    return Err(BodyError::TooLarge { limit });
-                }
-                pieces.chunks.push_trailers(trailers).map_err(|full| BodyError::Read(full.into()))?;
-            }
+            Err(frame) => self.push_trailers(frame.into_trailers().unwrap_or_default(), limit)?,
         }
         Ok(())
     }
 
-    /// Goes over to reading pieces, if it has not yet.
-    fn pieces(self: Pin<&mut Self>, budget: &mut usize) -> &mut Pieces {
-        let this = self.project();
-        let pieces = this
-            .pieces
-            .get_or_insert_with(|| Box::new(Pieces::new(Chunks::new(*this.joins_chunks, this.claimed, *this.limit))));
-        if !this.first.is_empty() {
-            pieces.push_first(mem::take(this.first), budget);
+    /// Keeps a chunk: the first as it is, and several in one buffer. Its capacity doubles with what has arrived, up to
+    /// `most`, so that a claimed length reserves nothing.
+    fn keep(&mut self, chunk: &Bytes, most: usize) {
+        if self.len() == 0 {
+            self.first = chunk.clone();
+            return;
         }
-        pieces
+        let first = mem::take(&mut self.first);
+        let needed = self.joined.len() + first.len() + chunk.len();
+        if needed > self.joined.capacity() {
+            let capacity = self.joined.capacity().saturating_mul(2).min(most).max(needed);
+            self.joined.reserve_exact(capacity - self.joined.len());
+        }
+        self.joined.extend_from_slice(&first);
+        self.joined.extend_from_slice(chunk);
     }
 
-    fn finish(self: Pin<&mut Self>) -> Result<(BufferedBody, BodyDigest), BodyError> {
-        let this = self.project();
-        let (read, digest) = match this.pieces.take() {
-            Some(pieces) => pieces.finish(),
-            None => {
-                let digest = BodyDigest::of(&this.first);
-                (BufferedBody::of_chunk(mem::take(this.first)), digest)
+    fn push_trailers(&mut self, more: HeaderMap, limit: usize) -> Result<(), BodyError> {
+        let sizes = more.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
+        self.trailers_len = sizes.fold(self.trailers_len, usize::saturating_add);
+        if self.counted() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        match &mut self.trailers {
+            Some(trailers) => {
+                let mut all = more.iter();
+                all.try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
+                    .map_err(|full| BodyError::Read(full.into()))
             }
-        };
-        let len = read.len() as u64;
-        if len < this.claimed.lower() || this.claimed.upper().is_some_and(|upper| len > upper) {
-            return Err(BodyError::LengthMismatch { read: read.len() });
+            none => {
+                *none = Some(more).filter(|more| !more.is_empty());
+                Ok(())
+            }
         }
-        Ok((read, digest))
     }
-}
 
-impl Pieces {
-    fn new(chunks: Chunks) -> Self {
-        Self { chunks, trailers_len: 0, sha256: Sha256::new(), unhashed: Bytes::new() }
+    fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
     }
 
     /// Returns how much counts against the limit.
-    fn len(&self) -> usize {
-        self.chunks.len().saturating_add(self.trailers_len)
+    fn counted(&self) -> usize {
+        self.len().saturating_add(self.trailers_len)
     }
 
-    /// Keeps the first chunk, which one poll may hash.
-    fn push_first(&mut self, chunk: Bytes, budget: &mut usize) {
+    /// Hashes as much of the last chunk as one poll may.
+    fn hash(&mut self, budget: &mut usize) {
+        let chunk = self.unhashed.split_to(self.unhashed.len().min(*budget));
         self.sha256.update(&chunk);
-        *budget = budget.saturating_sub(chunk.len());
-        self.chunks.push(chunk, false);
+        *budget -= chunk.len();
     }
 
-    fn push(&mut self, chunk: Bytes, budget: &mut usize) {
-        // Before `hash`, which may keep a slice of it.
-        let (chunk, is_kept) = self.chunks.inspect(chunk);
-        self.hash(&chunk, budget);
-        self.chunks.push(chunk, is_kept);
-    }
-
-    fn hash_rest(&mut self, budget: &mut usize) {
-        let rest = mem::take(&mut self.unhashed);
-        self.hash(&rest, budget);
-    }
-
-    /// Hashes as much of a chunk as one poll may, and keeps the rest for the next.
-    fn hash(&mut self, chunk: &Bytes, budget: &mut usize) {
-        let now = chunk.len().min(*budget);
-        self.sha256.update(chunk.get(..now).unwrap_or(chunk));
-        *budget -= now;
-        if now < chunk.len() {
-            self.unhashed = chunk.slice(now..);
+    fn finish(self, claimed: &SizeHint) -> Result<(BufferedBody, BodyDigest), BodyError> {
+        let (read, len) = (self.len(), self.len() as u64);
+        if len < claimed.lower() || claimed.upper().is_some_and(|upper| len > upper) {
+            return Err(BodyError::LengthMismatch { read });
         }
+        let bytes = if self.joined.is_empty() { self.first } else { self.joined.into() };
+        let digest = BodyDigest::from_sha256(self.sha256.finalize().into());
+        Ok((BufferedBody::new(bytes, self.trailers), digest))
     }
+}
 
-    fn count_trailers(&mut self, trailers: &HeaderMap) {
-        let sizes = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
-        self.trailers_len = sizes.fold(self.trailers_len, usize::saturating_add);
-    }
-
-    fn finish(mut self) -> (BufferedBody, BodyDigest) {
-        (self.chunks.finish(), BodyDigest::from_sha256(self.sha256.finalize().into()))
-    }
+fn saturated(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
 }

@@ -1,30 +1,19 @@
 //! Request bodies that are read to be signed or verified, and rebuilt afterwards.
 //!
-//! [`Collect`] reads and hashes a body, [`BufferedBody`] holds its `chunks`, and [`RebuildBody`] converts it back to the body
-//! type of the inner service. A [`BodySource`] is never held: it is read anew each time. [`Drain`] reads the rest of a
-//! rejected body, and holds nothing. `response` is the response body of the layers on the server's side.
+//! [`Collect`] reads and hashes a body, [`BufferedBody`] holds what was read, and [`RebuildBody`] converts it back to the
+//! body type of the inner service.
 
 mod buffered;
-mod chunks;
 mod collect;
-mod drain;
-#[cfg(feature = "fs")]
-mod file;
 mod rebuild;
-mod response;
-mod source;
 
-use tower::BoxError;
+use crate::BoxError;
 
+pub(crate) use self::collect::Collect;
+pub(crate) use self::rebuild::rebuild;
 pub use self::{
     buffered::BufferedBody,
     rebuild::{RebuildBody, RebuildFromBytes},
-    response::ResponseBody,
-    source::BodySource,
-};
-pub(crate) use self::{
-    collect::Collect,
-    drain::{Drain, DrainLimits},
 };
 
 /// How many bytes of a body a layer buffers by default.

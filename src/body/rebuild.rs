@@ -2,47 +2,57 @@
 
 use bytes::Bytes;
 
-use super::BufferedBody;
+use super::{BodyError, BufferedBody};
 
 /// Rebuilds a body of type `B` from one that was read.
 ///
 /// Implemented by [`RebuildFromBytes`] for every `B: From<Bytes>`, and by closures `Fn(BufferedBody) -> B` for any
 /// other type. A closure is responsible for the trailers: see [`BufferedBody::trailers`].
+///
+/// This trait is sealed. It is public so that generic code can name it in its bounds.
 #[diagnostic::on_unimplemented(
     message = "a body of type `{B}` cannot be rebuilt after it was read",
-    note = "`{B}` is not `From<Bytes>`: add `.rebuild_body(|body: BufferedBody| ...)` to the layer"
+    note = "`{B}` is not `From<Bytes>`: add `.rebuild_body(BufferedBody::boxed)` to the layer for a boxed body, \
+            `.rebuild_body(|body: BufferedBody| ...)` for any other",
+    note = "a layer such as `RequestBodyLimitLayer` changes the body's type: in axum, put \
+            `.map_request(|request: Request<_>| request.map(Body::new))` between it and this layer"
 )]
-pub trait RebuildBody<B> {
-    /// Rebuilds the body, or returns `None` if `B` cannot carry its trailers.
-    fn rebuild(&self, body: BufferedBody) -> Option<B>;
+#[allow(private_bounds)] // which seals it
+pub trait RebuildBody<B>: sealed::RebuildBody<B> {}
 
-    /// Returns whether `rebuild` joins the chunks of a body, as converting it to [`Bytes`] does. Defaults to `false`.
-    ///
-    /// They are then joined as they arrive, which takes less memory than joining them at the end.
-    fn joins_chunks(&self) -> bool {
-        false
+mod sealed {
+    use super::BufferedBody;
+
+    pub(crate) trait RebuildBody<B> {
+        /// Rebuilds the body, or returns `None` if `B` cannot carry its trailers.
+        fn rebuild(&self, body: BufferedBody) -> Option<B>;
     }
+}
+
+/// Rebuilds a body, unless its type cannot carry its trailers.
+pub(crate) fn rebuild<B>(rebuild: &impl RebuildBody<B>, body: BufferedBody) -> Result<B, BodyError> {
+    rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)
 }
 
 /// Rebuilds bodies that are `From<Bytes>`, such as [`Full<Bytes>`](http_body_util::Full),
 /// [`axum::body::Body`](https://docs.rs/axum/0.8/axum/body/struct.Body.html) and
 /// [`reqwest::Body`](https://docs.rs/reqwest/0.13/reqwest/struct.Body.html). This is the default.
 ///
-/// Several chunks are copied into one as they arrive. A body with trailers is an error, because [`Bytes`] cannot hold them.
+/// A body with trailers is an error, because [`Bytes`] cannot hold them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RebuildFromBytes;
 
-impl<B: From<Bytes>> RebuildBody<B> for RebuildFromBytes {
+impl<B: From<Bytes>> RebuildBody<B> for RebuildFromBytes {}
+
+impl<B: From<Bytes>> sealed::RebuildBody<B> for RebuildFromBytes {
     fn rebuild(&self, body: BufferedBody) -> Option<B> {
         body.trailers().is_none().then(|| Bytes::from(body).into())
     }
-
-    fn joins_chunks(&self) -> bool {
-        true
-    }
 }
 
-impl<F: Fn(BufferedBody) -> B, B> RebuildBody<B> for F {
+impl<F: Fn(BufferedBody) -> B, B> RebuildBody<B> for F {}
+
+impl<F: Fn(BufferedBody) -> B, B> sealed::RebuildBody<B> for F {
     fn rebuild(&self, body: BufferedBody) -> Option<B> {
         Some(self(body))
     }

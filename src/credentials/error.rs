@@ -2,43 +2,48 @@
 
 use std::fmt;
 
-use super::{OWNER_ID, OWNER_KEY, PLATFORM_KEY, READ_ONLY_KEY, READ_WRITE_KEY};
+use super::source::{OWNER_ID, OWNER_KEY, PLATFORM_KEY, READ_ONLY_KEY, READ_WRITE_KEY};
 
 /// Why credentials could not be created. It names the key or the environment variable, never its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialsError {
     /// The value is empty.
+    #[non_exhaustive]
     Empty {
         /// The key or the environment variable.
         name: &'static str,
     },
-    /// The value contains a blank, a tab or a line break, often because it was read from a file with a final newline.
+    /// The value contains whitespace, often because it was read from a file with a final newline.
+    #[non_exhaustive]
     Whitespace {
         /// The key or the environment variable.
         name: &'static str,
     },
     /// The value contains a control character.
+    #[non_exhaustive]
     ControlCharacter {
         /// The key or the environment variable.
         name: &'static str,
     },
     /// The value contains a character outside ASCII.
+    #[non_exhaustive]
     NotAscii {
         /// The key or the environment variable.
         name: &'static str,
     },
     /// The id of an owner key contains a `:`, which would end the id in the header.
     ColonInKeyId,
-    /// Only one of the owner key's two environment variables is set.
+    /// Only one of the owner key's two variables is set.
+    #[non_exhaustive]
     IncompleteOwnerKey {
         /// The variable that is set.
         set: &'static str,
         /// The one that is missing.
         missing: &'static str,
     },
-    /// None of the environment variables is set.
-    NoKeysInEnv,
+    /// None of the keys was found.
+    NoKeys,
 }
 
 impl fmt::Display for CredentialsError {
@@ -60,9 +65,9 @@ impl fmt::Display for CredentialsError {
             Self::IncompleteOwnerKey { set, missing } => {
                 write!(f, "{set} is set without {missing}: set both to sign with the owner key, or neither")
             }
-            Self::NoKeysInEnv => write!(
+            Self::NoKeys => write!(
                 f,
-                "no Logentries key in the environment: set {OWNER_ID} and {OWNER_KEY}, {PLATFORM_KEY}, {READ_WRITE_KEY} or {READ_ONLY_KEY}"
+                "no Logentries key was found: set {OWNER_ID} and {OWNER_KEY}, {PLATFORM_KEY}, {READ_WRITE_KEY} or {READ_ONLY_KEY}"
             ),
         }
     }

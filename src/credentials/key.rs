@@ -1,16 +1,15 @@
-//! A single key, whose text is validated, and then not kept or wiped when dropped.
+//! The owner key, of which only the keyed HMAC is kept.
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
+#[cfg(feature = "explain")]
 use hmac::Hmac;
-use http::{HeaderValue, Method};
+use http::Method;
+#[cfg(feature = "explain")]
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
-use super::CredentialsError;
-use crate::{BodyDigest, CanonicalRequest, Signature, signature::SigningKey};
+use super::{CredentialsError, check};
+use crate::scheme::{BodyDigest, CanonicalRequest, Signature, SigningKey};
 
 /// The owner key of an account with its id. It signs requests and is never sent.
 ///
@@ -25,7 +24,7 @@ struct Inner {
     id: Arc<str>,
     key: SigningKey,
     label: Option<Arc<str>>,
-    principal: Option<Arc<str>>,
+    account: Option<Arc<str>>,
 }
 
 impl OwnerKey {
@@ -40,20 +39,21 @@ impl OwnerKey {
         if id.contains(':') {
             return Err(CredentialsError::ColonInKeyId);
         }
-        let key = SigningKey::new(key.as_bytes()).ok_or(CredentialsError::Empty { name: "owner key" })?;
-        Ok(Self { inner: Arc::new(Inner { id: id.into(), key, label: None, principal: None }) })
+        let key = SigningKey::new(key.as_bytes());
+        Ok(Self { inner: Arc::new(Inner { id: id.into(), key, label: None, account: None }) })
     }
 
     /// Sets a label, which distinguishes two keys that share an id while they rotate.
     ///
-    /// [`Authenticated::key_label`](crate::Authenticated::key_label) is the label of the key that signed a request.
+    /// [`Identity::key_label`](crate::Identity::key_label) is the label of the key that signed a request.
     ///
     /// ```
-    /// use tower_logentries_auth::{OwnerKey, verify::StoredKey};
+    /// use tower_logentries_auth::{Credentials, CredentialsHandle, OwnerKey};
     ///
     /// let old = OwnerKey::new("key-id", "old-key")?.with_label("2025");
     /// let new = OwnerKey::new("key-id", "new-key")?.with_label("2026");
-    /// let stored = StoredKey::owner([old, new]);
+    /// let handle = CredentialsHandle::new(Credentials::from_owner_key(old.clone()));
+    /// handle.replace_accepting(Credentials::from_owner_key(new), [Credentials::from_owner_key(old)]);
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn with_label(self, label: impl Into<Arc<str>>) -> Self {
@@ -62,16 +62,16 @@ impl OwnerKey {
 
     /// Sets the account that the key belongs to.
     ///
-    /// [`Authenticated::principal`](crate::Authenticated::principal) is the account of the key that signed a request.
+    /// [`Identity::account`](crate::Identity::account) is the account of the key that signed a request.
     ///
     /// ```
     /// use tower_logentries_auth::OwnerKey;
     ///
-    /// let key = OwnerKey::new("key-id", "owner-key")?.with_principal("acme");
+    /// let key = OwnerKey::new("key-id", "owner-key")?.with_account("acme");
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    pub fn with_principal(self, account: impl Into<Arc<str>>) -> Self {
-        self.with(|inner| inner.principal = Some(account.into()))
+    pub fn with_account(self, account: impl Into<Arc<str>>) -> Self {
+        self.with(|inner| inner.account = Some(account.into()))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -84,12 +84,26 @@ impl OwnerKey {
         &self.inner.id
     }
 
-    pub(crate) fn label(&self) -> Option<&Arc<str>> {
+    /// Returns the label, if there is one.
+    pub fn label(&self) -> Option<&str> {
+        self.inner.label.as_deref()
+    }
+
+    /// Returns the account that the key belongs to, if one is set.
+    pub fn account(&self) -> Option<&str> {
+        self.inner.account.as_deref()
+    }
+
+    pub(crate) fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.inner.id)
+    }
+
+    pub(crate) fn shared_label(&self) -> Option<&Arc<str>> {
         self.inner.label.as_ref()
     }
 
-    pub(crate) fn principal(&self) -> Option<&Arc<str>> {
-        self.inner.principal.as_ref()
+    pub(crate) fn shared_account(&self) -> Option<&Arc<str>> {
+        self.inner.account.as_ref()
     }
 
     /// Returns whether both are the same key under the same id. Compares signatures, because the keys themselves are
@@ -100,6 +114,7 @@ impl OwnerKey {
     }
 
     /// Returns the HMAC of this key, to which nothing was fed yet.
+    #[cfg(feature = "explain")]
     pub(crate) fn mac(&self) -> Hmac<Sha1> {
         self.inner.key.state()
     }
@@ -131,96 +146,4 @@ impl fmt::Debug for OwnerKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnerKey").field("id", &self.id()).field("key", &"[elided]").finish()
     }
-}
-
-/// A read/write or read-only key, sent as `x-api-key`.
-///
-/// Clones share one allocation, which is wiped when the last of them is dropped.
-///
-/// ```
-/// use tower_logentries_auth::{ApiKey, ApiKeyDigest};
-///
-/// let key = ApiKey::new("5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e")?;
-/// assert_eq!(key.digest(), ApiKeyDigest::of("5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e"));
-/// assert_eq!(format!("{key:?}"), "ApiKey([elided])");
-/// # Ok::<(), tower_logentries_auth::CredentialsError>(())
-/// ```
-#[derive(Clone)]
-pub struct ApiKey {
-    pub(super) header: HeaderValue,
-    pub(super) digest: ApiKeyDigest,
-}
-
-impl ApiKey {
-    /// Creates an API key from its text.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the text is empty or not visible ASCII.
-    pub fn new(key: &str) -> Result<Self, CredentialsError> {
-        Self::named("API key", key)
-    }
-
-    pub(super) fn named(name: &'static str, key: &str) -> Result<Self, CredentialsError> {
-        check(name, key)?;
-        let text = Bytes::from_owner(Zeroizing::new(key.as_bytes().to_vec()));
-        let mut header =
-            HeaderValue::from_maybe_shared(text).map_err(|_| CredentialsError::ControlCharacter { name })?;
-        header.set_sensitive(true);
-        Ok(Self { header, digest: ApiKeyDigest::of(key) })
-    }
-
-    /// Returns the digest by which a verifier looks this key up.
-    pub fn digest(&self) -> ApiKeyDigest {
-        self.digest
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey([elided])")
-    }
-}
-
-/// The SHA-256 of an API key's text. Key stores look API keys up by it, so that they need not hold the keys.
-///
-/// A key is a random UUID: its digest can be stored in a database and compared with `==`. Neither the digest nor the
-/// time that a comparison takes reveals the key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ApiKeyDigest([u8; 32]);
-
-impl ApiKeyDigest {
-    /// Hashes a key's text.
-    pub fn of(key: impl AsRef<[u8]>) -> Self {
-        Self(Sha256::digest(key).into())
-    }
-
-    /// Creates a digest from its 32 bytes, as stored in a database.
-    pub const fn from_sha256(sha256: [u8; 32]) -> Self {
-        Self(sha256)
-    }
-
-    /// Returns the 32 bytes of the digest.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ApiKeyDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKeyDigest([elided])")
-    }
-}
-
-/// Checks that a key or an id is visible ASCII and not empty.
-pub(super) fn check(name: &'static str, text: &str) -> Result<(), CredentialsError> {
-    if text.is_empty() {
-        return Err(CredentialsError::Empty { name });
-    }
-    text.chars().try_for_each(|c| match c {
-        '!'..='~' => Ok(()),
-        c if c.is_whitespace() => Err(CredentialsError::Whitespace { name }),
-        c if c.is_control() => Err(CredentialsError::ControlCharacter { name }),
-        _ => Err(CredentialsError::NotAscii { name }),
-    })
 }

@@ -8,10 +8,14 @@ use std::{
 
 use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
-use tower::Service;
+use tower_service::Service;
 
-use super::{ReplayGuard, ReplayRejection};
-use crate::{body::ResponseBody, trace, verify::VerifiedSignature};
+use super::ReplayGuard;
+use crate::{
+    Rejection,
+    server::{PresentedKey, Reason, ResponseBody, VerifiedSignature},
+    trace,
+};
 
 pin_project! {
     /// The response future of [`RejectReplays`](super::RejectReplays).
@@ -44,15 +48,17 @@ pin_project! {
 
 /// A rejection, and what its response depends on.
 struct Rejected {
-    rejection: ReplayRejection,
+    rejection: Rejection,
     now: Option<u64>,
     is_head: bool,
 }
 
 impl Rejected {
-    fn new<ReqBody>(request: &Request<ReqBody>, rejection: ReplayRejection) -> Self {
+    fn new<ReqBody>(request: &Request<ReqBody>, reason: Reason) -> Self {
         let signature = request.extensions().get::<VerifiedSignature>();
-        trace::replay_rejected(request.method(), request.uri(), signature.map(VerifiedSignature::key_id), &rejection);
+        let key = signature.map(|signature| PresentedKey::OwnerKeyId(signature.key_id().into()));
+        let rejection = Rejection::of_identity(key, request.extensions().get().cloned(), reason);
+        trace::replay_rejected(&rejection.event(request.method(), request.uri().path()));
         let now = signature.and_then(VerifiedSignature::now);
         Self { rejection, now, is_head: *request.method() == Method::HEAD }
     }
@@ -63,8 +69,8 @@ where
     S: Service<Request<ReqBody>>,
     G: ReplayGuard,
 {
-    pub(super) fn rejected(request: &Request<ReqBody>, rejection: ReplayRejection) -> Self {
-        Self { state: State::Rejected { rejected: Some(Rejected::new(request, rejection)) } }
+    pub(super) fn rejected(request: &Request<ReqBody>, reason: Reason) -> Self {
+        Self { state: State::Rejected { rejected: Some(Rejected::new(request, reason)) } }
     }
 
     pub(super) fn recording(recording: G::Future, service: S, request: Request<ReqBody>) -> Self {
@@ -89,19 +95,19 @@ where
             let next = match state.as_mut().project() {
                 StateProj::Rejected { rejected } => {
                     let Rejected { rejection, now, is_head } = rejected.take().expect("polled after completion");
-                    return Poll::Ready(Ok(rejection.into_response(now, is_head)));
+                    return Poll::Ready(Ok(rejection.into_response("", now, is_head)));
                 }
                 StateProj::Recording { recording, rest } => {
                     let recorded = ready!(recording.poll(cx));
                     let (mut service, request) = rest.take().expect("taken once, with the state");
-                    let rejection = match recorded {
+                    let reason = match recorded {
                         Ok(true) => None,
-                        Ok(false) => Some(ReplayRejection::Replayed),
-                        Err(error) => Some(ReplayRejection::guard_unavailable(error)),
+                        Ok(false) => Some(Reason::Replayed),
+                        Err(error) => Some(Reason::guard_unavailable(error)),
                     };
-                    match rejection {
+                    match reason {
                         None => State::Called { future: service.call(request) },
-                        Some(rejection) => State::Rejected { rejected: Some(Rejected::new(&request, rejection)) },
+                        Some(reason) => State::Rejected { rejected: Some(Rejected::new(&request, reason)) },
                     }
                 }
                 StateProj::Called { future } => {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tower::BoxError;
-
-use crate::verify::VerifiedSignature;
+use crate::{BoxError, server::VerifiedSignature};
 
 /// Remembers the signatures that were used. [`MemoryReplayGuard`](super::MemoryReplayGuard) does so for one process;
 /// replicas need a shared guard, for example in Redis or Valkey.
@@ -12,7 +10,7 @@ use crate::verify::VerifiedSignature;
 /// A function can be a guard too. This one sends `SET key 1 NX PX milliseconds` to Redis, through a client of yours:
 ///
 /// ```
-/// use tower_logentries_auth::{replay::RejectReplaysLayer, verify::VerifiedSignature};
+/// use tower_logentries_auth::{RejectReplaysLayer, server::VerifiedSignature};
 /// # #[derive(Clone)] struct Redis;
 /// # impl Redis { async fn set_nx_px(&self, _: &[u8], _: u128) -> Result<bool, std::io::Error> { Ok(true) } }
 /// # let redis = Redis;
@@ -23,7 +21,7 @@ use crate::verify::VerifiedSignature;
 /// });
 /// ```
 ///
-/// `examples/replicas` in this crate's repository is a whole service with such a guard.
+/// `examples/service` in this crate's repository is a whole service with such a guard.
 pub trait ReplayGuard {
     /// Why a guard could not decide. The response is `503 Service Unavailable`, and the request does not pass.
     type Error: Into<BoxError>;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use tower::Layer;
+use tower_layer::Layer;
 
 use super::{MemoryReplayGuard, RejectReplays};
 
@@ -11,7 +11,7 @@ use super::{MemoryReplayGuard, RejectReplays};
 ///
 /// The scheme has no nonce, so a captured request is accepted again until its date expires. This layer remembers
 /// signatures until then in a [`ReplayGuard`](super::ReplayGuard), and rejects those that were used before, as
-/// described at [`ReplayRejection`](super::ReplayRejection).
+/// described at [`Reason`](crate::server::Reason).
 ///
 /// # Guarantees
 ///
@@ -21,15 +21,16 @@ use super::{MemoryReplayGuard, RejectReplays};
 /// 3. Without an outer verifying layer, every response is 500.
 ///
 /// Requests with an API key pass: the key itself is sent, so anyone who captured it needs no replay. Requests with a
-/// safe method (`GET`, `HEAD`, `OPTIONS`) pass too, unless [`safe_methods(true)`](Self::safe_methods) is set. A
+/// safe method (`GET`, `HEAD`, `OPTIONS`, `TRACE`, `QUERY`) pass too, unless [`check_safe_methods(true)`](Self::check_safe_methods) is set. A
 /// signature counts as used even if the inner service fails or the client gives up: a retry must be signed again.
 ///
-/// Two equal requests that a client signs in the same second have the same signature, and the second is rejected. See
+/// Two equal requests that a client signs in the same second have the same signature, and the second is rejected. So is a
+/// request that a client repeats within the second after a redirect (307 or 308) to the same path. See
 /// [`guide::replays`](crate::guide::replays) about this and about replicas.
 ///
 /// ```
 /// use axum::{Router, routing::post};
-/// use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, replay::RejectReplaysLayer};
+/// use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, RejectReplaysLayer};
 ///
 /// let keys = Credentials::owner("key-id", "owner-key")?;
 /// let app: Router = Router::new()
@@ -41,25 +42,26 @@ use super::{MemoryReplayGuard, RejectReplays};
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RejectReplaysLayer<G = MemoryReplayGuard> {
     guard: Arc<G>,
-    safe_methods: bool,
+    checks_safe_methods: bool,
 }
 
 impl<G> RejectReplaysLayer<G> {
     /// Creates a layer with this guard, which all services and clones of the layer share.
     pub fn new(guard: G) -> Self {
-        Self { guard: Arc::new(guard), safe_methods: false }
+        Self { guard: Arc::new(guard), checks_safe_methods: false }
     }
 
-    /// Sets whether requests with a safe method (`GET`, `HEAD`, `OPTIONS`) are checked too. Defaults to `false`,
-    /// because clients repeat such requests freely, and a replay changes nothing, although it reads the response again.
+    /// Sets whether requests with a safe method (`GET`, `HEAD`, `OPTIONS`, `TRACE`, `QUERY`) are checked too. Defaults to
+    /// `false`, because clients repeat such requests freely, and a replay changes nothing, although it reads the response
+    /// again. With `true`, a `GET` that a client repeats within its second is a replay.
     ///
     /// ```
-    /// use tower_logentries_auth::replay::RejectReplaysLayer;
+    /// use tower_logentries_auth::RejectReplaysLayer;
     ///
-    /// let layer = RejectReplaysLayer::default().safe_methods(true);
+    /// let layer = RejectReplaysLayer::default().check_safe_methods(true);
     /// ```
-    pub fn safe_methods(self, checked: bool) -> Self {
-        Self { safe_methods: checked, ..self }
+    pub fn check_safe_methods(self, checked: bool) -> Self {
+        Self { checks_safe_methods: checked, ..self }
     }
 }
 
@@ -72,7 +74,7 @@ impl Default for RejectReplaysLayer {
 
 impl<G> Clone for RejectReplaysLayer<G> {
     fn clone(&self) -> Self {
-        Self { guard: Arc::clone(&self.guard), safe_methods: self.safe_methods }
+        Self { guard: Arc::clone(&self.guard), checks_safe_methods: self.checks_safe_methods }
     }
 }
 
@@ -80,13 +82,12 @@ impl<S, G> Layer<S> for RejectReplaysLayer<G> {
     type Service = RejectReplays<S, G>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RejectReplays { inner, guard: Arc::clone(&self.guard), safe_methods: self.safe_methods }
+        RejectReplays { inner, guard: Arc::clone(&self.guard), checks_safe_methods: self.checks_safe_methods }
     }
 }
 
-/// Without the guard, which need not be `Debug`.
 impl<G> fmt::Debug for RejectReplaysLayer<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RejectReplaysLayer").field("safe_methods", &self.safe_methods).finish_non_exhaustive()
+        f.debug_struct("RejectReplaysLayer").finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
-//! A guard in memory, bounded and sharded.
+//! A guard in memory, bounded.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashSet},
     error::Error,
     fmt,
     future::{Ready, ready},
@@ -9,52 +9,53 @@ use std::{
 };
 
 use super::ReplayGuard;
-use crate::verify::VerifiedSignature;
+use crate::server::VerifiedSignature;
 
 /// Remembers signatures in the memory of one process. Clones share what they remember.
 ///
 /// The capacity defaults to 1,000,000 signatures, which take at most about 64 MB; see
 /// [`with_capacity`](Self::with_capacity). A signature is forgotten when its request can no longer pass. With the
-/// default date tolerance and upload time, a signature is held for 20 minutes, so 1,000,000 are enough for a steady 800
-/// signed unsafe requests per second; a lower [`upload_time`](crate::LogentriesVerifyLayer::upload_time) makes room for
-/// more. A full guard never forgets a signature early: new ones are answered with 503 until others expire.
+/// default date tolerance and upload duration, a signature is held for 20 minutes, so 1,000,000 are enough for a steady 800
+/// signed unsafe requests per second; a lower [`upload_duration`](crate::LogentriesVerifyLayer::upload_duration) makes room
+/// for more. A full guard never forgets a signature early: new ones are answered with 503 until others expire.
 ///
 /// It forgets everything when the process ends: a signed request can be replayed once after a restart, if its date is
-/// still accepted. Layers that share a guard need the same
-/// [`date_tolerance`](crate::LogentriesVerifyLayer::date_tolerance) and
-/// [`upload_time`](crate::LogentriesVerifyLayer::upload_time).
+/// still accepted.
 #[derive(Clone)]
 pub struct MemoryReplayGuard {
-    /// Each signature belongs to one of them, so that threads rarely wait for each other.
-    shards: Arc<[Mutex<Shard>]>,
+    capacity: usize,
+    remembered: Arc<Mutex<Remembered>>,
 }
 
-/// A share of the signatures. Everything about one signature is decided under the lock of its shard.
-struct Shard {
-    capacity: usize,
-    valid_until: HashMap<Key, u64>,
-    /// Dates that ended before this second were forgotten.
-    forgotten_before: u64,
-    /// How many entries are worth a sweep.
-    sweep_at_len: usize,
+/// The signatures by their date, in seconds since 1970. A signature covers its date, so copies share a bucket.
+#[derive(Default)]
+struct Remembered {
+    buckets: BTreeMap<u64, Bucket>,
+    len: usize,
+    /// The newest date whose signatures were forgotten.
+    forgotten: Option<u64>,
+}
+
+/// The signatures of one date.
+#[derive(Default)]
+struct Bucket {
+    digests: HashSet<Digest>,
+    /// The last second in which one of them can pass.
+    valid_until: u64,
 }
 
 /// 128 bits of a digest. Whoever wanted two equal ones would have to make 2^64 signatures, and lock out only
 /// themselves.
-type Key = [u8; 16];
+type Digest = [u8; 16];
 
 const CAPACITY: usize = 1_000_000;
-const MAX_SHARDS: usize = 64;
-/// The fewest signatures to a shard. The larger shards are, the closer they are to equally full.
-const MIN_SHARD: usize = 4_096;
-/// A shard with fewer entries is not worth sweeping.
-const MIN_SWEEP: usize = 64;
 
 /// Why a [`MemoryReplayGuard`] cannot decide whether a signature was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MemoryReplayGuardError {
     /// It has no room for the signature, and forgets none whose date is still accepted.
+    #[non_exhaustive]
     Full {
         /// How many signatures the guard may hold.
         capacity: usize,
@@ -70,25 +71,25 @@ impl MemoryReplayGuard {
     }
 
     /// Creates an empty guard for this many signatures. Nothing is allocated before it is needed: up to 64 bytes a
-    /// signature, and for a moment half as much again whenever a shard grows.
-    ///
-    /// A guard for 8,192 or more spreads them over shards that do not fill evenly, so the first 503 can come when 95 %
-    /// of the room is taken.
+    /// signature.
     ///
     /// ```
-    /// use tower_logentries_auth::replay::{MemoryReplayGuard, RejectReplaysLayer};
+    /// use tower_logentries_auth::{RejectReplaysLayer, replay::MemoryReplayGuard};
     ///
     /// let layer = RejectReplaysLayer::new(MemoryReplayGuard::with_capacity(50_000));
     /// ```
     pub fn with_capacity(signatures: usize) -> Self {
-        let count = (signatures / MIN_SHARD).clamp(1, MAX_SHARDS);
-        let shard = |n| Mutex::new(Shard::new(signatures / count + usize::from(n < signatures % count)));
-        Self { shards: (0..count).map(shard).collect() }
+        Self { capacity: signatures, remembered: Arc::default() }
+    }
+
+    /// Returns how many signatures it can hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Returns how many signatures it holds. Some of them may have a date that is no longer accepted.
     pub fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).valid_until.len()).sum()
+        self.lock().len
     }
 
     /// Returns whether it holds no signature.
@@ -96,55 +97,48 @@ impl MemoryReplayGuard {
         self.len() == 0
     }
 
-    fn capacity(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).capacity).sum()
-    }
-
-    /// Returns the shard of a digest, and what is kept of the digest there.
-    fn place(&self, digest: &[u8; 32]) -> Option<(&Mutex<Shard>, Key)> {
-        let ([low, high, ..], (_, key)) = (*digest, digest.split_last_chunk()?);
-        let shard = usize::from(u16::from_le_bytes([low, high])) % self.shards.len();
-        Some((self.shards.get(shard)?, *key))
+    /// A panic elsewhere leaves what is remembered whole.
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shard {
-    fn new(capacity: usize) -> Self {
-        Self { capacity, valid_until: HashMap::new(), forgotten_before: 0, sweep_at_len: MIN_SWEEP.min(capacity) }
+impl Remembered {
+    /// Forgets the oldest dates of which no signature can pass any more.
+    fn forget(&mut self, now: u64) {
+        while let Some(oldest) = self.buckets.first_entry().filter(|oldest| oldest.get().valid_until < now) {
+            let (date, bucket) = oldest.remove_entry();
+            self.len -= bucket.digests.len();
+            self.forgotten = self.forgotten.max(Some(date));
+        }
     }
 
-    /// Returns whether the signature is new, or `None` if there is no room for it.
-    fn record(&mut self, key: Key, valid_until: u64, now: u64) -> Result<Option<bool>, MemoryReplayGuardError> {
-        if let Some(known) = self.valid_until.get_mut(&key) {
-            *known = valid_until.max(*known);
-            return Ok(Some(false));
-        }
-        if valid_until < self.forgotten_before {
+    /// Returns whether the signature is new.
+    fn record(
+        &mut self,
+        digest: Digest,
+        date: u64,
+        valid_until: u64,
+        capacity: usize,
+    ) -> Result<bool, MemoryReplayGuardError> {
+        if self.forgotten.is_some_and(|forgotten| date <= forgotten) {
             return Err(MemoryReplayGuardError::Forgotten);
         }
-        // A full shard is swept once a second, and not for each signature that it has no room for.
-        if self.valid_until.len() >= self.sweep_at_len && self.forgotten_before < now {
-            self.sweep(now);
+        if let Some(bucket) = self.buckets.get_mut(&date)
+            && bucket.digests.contains(&digest)
+        {
+            bucket.valid_until = valid_until.max(bucket.valid_until);
+            return Ok(false);
         }
-        if self.valid_until.len() >= self.capacity {
-            return Ok(None);
+        if self.len >= capacity {
+            return Err(MemoryReplayGuardError::Full { capacity });
         }
-        self.valid_until.insert(key, valid_until);
-        Ok(Some(true))
+        let bucket = self.buckets.entry(date).or_default();
+        bucket.digests.insert(digest);
+        bucket.valid_until = valid_until.max(bucket.valid_until);
+        self.len += 1;
+        Ok(true)
     }
-
-    /// Forgets what can no longer pass. The next sweep is due at twice as many entries as are left, so that each entry
-    /// pays for a constant number of visits.
-    fn sweep(&mut self, now: u64) {
-        self.valid_until.retain(|_, valid_until| *valid_until >= now);
-        self.forgotten_before = now.max(self.forgotten_before);
-        self.sweep_at_len = (self.valid_until.len() * 2).max(MIN_SWEEP).min(self.capacity);
-    }
-}
-
-/// A panic elsewhere leaves a shard whole.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ReplayGuard for MemoryReplayGuard {
@@ -152,11 +146,13 @@ impl ReplayGuard for MemoryReplayGuard {
     type Future = Ready<Result<bool, MemoryReplayGuardError>>;
 
     fn record(&self, signature: VerifiedSignature) -> Self::Future {
-        let (now, full) = (signature.now().unwrap_or(0), || MemoryReplayGuardError::Full { capacity: self.capacity() });
-        let recorded = self
-            .place(&signature.digest())
-            .map_or(Ok(None), |(shard, key)| lock(shard).record(key, signature.valid_until_secs(), now));
-        ready(recorded.and_then(|recorded| recorded.ok_or_else(full)))
+        let digest = signature.digest();
+        let digest = *digest.first_chunk().expect("a digest has 32 bytes");
+        let mut remembered = self.lock();
+        if let Some(now) = signature.now() {
+            remembered.forget(now);
+        }
+        ready(remembered.record(digest, signature.date_secs(), signature.valid_until_secs(), self.capacity))
     }
 }
 
@@ -168,10 +164,7 @@ impl Default for MemoryReplayGuard {
 
 impl fmt::Debug for MemoryReplayGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryReplayGuard")
-            .field("capacity", &self.capacity())
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryReplayGuard").field("capacity", &self.capacity).finish_non_exhaustive()
     }
 }
 
@@ -181,7 +174,7 @@ impl fmt::Display for MemoryReplayGuardError {
             Self::Full { capacity } => write!(
                 f,
                 "the guard has no room for another signature: raise its capacity of {capacity} with \
-                 `MemoryReplayGuard::with_capacity`, or lower the date tolerance or upload time"
+                 `MemoryReplayGuard::with_capacity`, or lower the date tolerance or upload duration"
             ),
             Self::Forgotten => f.write_str(
                 "signatures of this date were forgotten, because the server's clock was ahead before it was set back",

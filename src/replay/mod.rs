@@ -1,13 +1,12 @@
 //! Rejecting replays: [`RejectReplaysLayer`] lets each signed request pass once.
 
-// `layer` is the builder; `service` and `future` run a request through it. `guard` remembers signatures, and `memory`
-// is the guard for a single process. `rejection` is why a request did not pass.
+// `layer` configures; `service` and `future` run a request through it. `guard` remembers signatures, and `memory` is the guard
+// for a single process.
 
 mod future;
 mod guard;
 mod layer;
 mod memory;
-mod rejection;
 mod service;
 
 pub use self::{
@@ -15,7 +14,5 @@ pub use self::{
     guard::ReplayGuard,
     layer::RejectReplaysLayer,
     memory::{MemoryReplayGuard, MemoryReplayGuardError},
-    rejection::ReplayRejection,
     service::RejectReplays,
 };
-pub use crate::body::ResponseBody;

@@ -7,10 +7,14 @@ use std::{
 };
 
 use http::{Request, Response};
-use tower::Service;
+use tower_service::Service;
 
-use super::{MemoryReplayGuard, ReplayGuard, ReplayRejection, ResponseFuture};
-use crate::{Access, Authenticated, body::ResponseBody, canonical, verify::VerifiedSignature};
+use super::{MemoryReplayGuard, ReplayGuard, ResponseFuture};
+use crate::{
+    Access, Identity,
+    scheme::is_safe,
+    server::{Reason, ResponseBody, VerifiedSignature},
+};
 
 /// Middleware that lets each signed request pass once.
 ///
@@ -18,20 +22,35 @@ use crate::{Access, Authenticated, body::ResponseBody, canonical, verify::Verifi
 pub struct RejectReplays<S, G = MemoryReplayGuard> {
     pub(super) inner: S,
     pub(super) guard: Arc<G>,
-    pub(super) safe_methods: bool,
+    pub(super) checks_safe_methods: bool,
 }
 
 impl<S, G> RejectReplays<S, G> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
     /// Returns the signature that has to be recorded, if there is one.
-    fn signature<ReqBody>(&self, request: &Request<ReqBody>) -> Result<Option<VerifiedSignature>, ReplayRejection> {
+    fn signature<ReqBody>(&self, request: &Request<ReqBody>) -> Result<Option<VerifiedSignature>, Reason> {
         let extensions = request.extensions();
-        let identity = extensions.get::<Authenticated>().ok_or(ReplayRejection::MissingVerifyLayer)?;
+        let identity = extensions.get::<Identity>().ok_or(Reason::MissingVerifyLayer)?;
         match extensions.get::<VerifiedSignature>() {
             // The verifying layer grants an owner's access to signatures alone.
-            None if identity.access == Access::Owner => Err(ReplayRejection::MissingVerifyLayer),
+            None if identity.access == Access::Owner => Err(Reason::MissingVerifyLayer),
             None => Ok(None),
-            Some(_) if !self.safe_methods && canonical::is_safe(request.method()) => Ok(None),
-            Some(signature) if signature.is_expired() => Err(ReplayRejection::Expired),
+            Some(_) if !self.checks_safe_methods && is_safe(request.method()) => Ok(None),
+            Some(signature) if signature.is_expired() => Err(Reason::Expired),
             Some(signature) => Ok(Some(signature.clone())),
         }
     }
@@ -39,7 +58,11 @@ impl<S, G> RejectReplays<S, G> {
 
 impl<S: Clone, G> Clone for RejectReplays<S, G> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), guard: Arc::clone(&self.guard), safe_methods: self.safe_methods }
+        Self {
+            inner: self.inner.clone(),
+            guard: Arc::clone(&self.guard),
+            checks_safe_methods: self.checks_safe_methods,
+        }
     }
 }
 
@@ -60,10 +83,10 @@ where
         let signature = match self.signature(&request) {
             Ok(Some(signature)) => signature,
             Ok(None) => return ResponseFuture::called(self.inner.call(request)),
-            Err(rejection) => {
+            Err(reason) => {
                 // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
                 self.inner = self.inner.clone();
-                return ResponseFuture::rejected(&request, rejection);
+                return ResponseFuture::rejected(&request, reason);
             }
         };
         let recording = self.guard.record(signature);
@@ -76,9 +99,6 @@ where
 
 impl<S: fmt::Debug, G> fmt::Debug for RejectReplays<S, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RejectReplays")
-            .field("inner", &self.inner)
-            .field("safe_methods", &self.safe_methods)
-            .finish_non_exhaustive()
+        f.debug_struct("RejectReplays").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

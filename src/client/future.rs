@@ -1,0 +1,113 @@
+//! The response future: reads the body if it must be signed, sends the request, and inspects the response.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{AuthError, HttpRequest, HttpResponse, skew::SkewCheck, unsigned::Unsigned};
+use crate::{BoxError, RebuildBody, body::Collect};
+
+pin_project! {
+    /// The response future of [`LogentriesAuth`](super::LogentriesAuth).
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
+    pub struct ResponseFuture<S, R, Req>
+    where
+        S: Service<Req>,
+        Req: HttpRequest,
+    {
+        #[pin]
+        state: State<S, R, Req>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, R, Req>
+    where
+        S: Service<Req>,
+        Req: HttpRequest,
+    {
+        Failed { error: Option<AuthError> },
+        Reading { #[pin] body: Collect<Req::Body>, rest: Option<Waiting<S, R, Req>> },
+        Sent { #[pin] future: S::Future, check: Option<SkewCheck> },
+    }
+}
+
+/// What waits for the body: the rest of the request, and the service that is ready for it.
+pub(super) struct Waiting<S, R, Req: HttpRequest> {
+    pub(super) service: S,
+    pub(super) rebuild: R,
+    pub(super) unsigned: Unsigned<Req::Head>,
+}
+
+impl<S, R, Req> ResponseFuture<S, R, Req>
+where
+    S: Service<Req>,
+    Req: HttpRequest,
+{
+    pub(super) fn failed(error: AuthError) -> Self {
+        Self { state: State::Failed { error: Some(error) } }
+    }
+
+    pub(super) fn reading(body: Collect<Req::Body>, rest: Waiting<S, R, Req>) -> Self {
+        Self { state: State::Reading { body, rest: Some(rest) } }
+    }
+
+    pub(super) fn sent(future: S::Future, check: Option<SkewCheck>) -> Self {
+        Self { state: State::Sent { future, check } }
+    }
+}
+
+impl<S, R, Req> Future for ResponseFuture<S, R, Req>
+where
+    Req: HttpRequest,
+    S: Service<Req>,
+    S::Response: HttpResponse,
+    S::Error: Into<BoxError>,
+    R: RebuildBody<Req::Body>,
+{
+    type Output = Result<S::Response, AuthError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Failed { error } => {
+                    return Poll::Ready(Err(error.take().expect("polled after completion")));
+                }
+                StateProj::Reading { body, rest } => {
+                    let collected = ready!(body.poll(cx));
+                    let Waiting { mut service, rebuild, unsigned } = rest.take().expect("polled after completion");
+                    let (request, check) = unsigned.sign_body(collected, &rebuild)?;
+                    let future = service.call(request);
+                    state.set(State::Sent { future, check });
+                }
+                StateProj::Sent { future, check } => {
+                    let mut response = ready!(future.poll(cx)).map_err(AuthError::service)?;
+                    if let Some(check) = check.take() {
+                        check.inspect(&mut response);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+            }
+        }
+    }
+}
+
+impl<S, R, Req> fmt::Debug for ResponseFuture<S, R, Req>
+where
+    S: Service<Req>,
+    Req: HttpRequest,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

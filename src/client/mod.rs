@@ -1,0 +1,38 @@
+//! The client's side: [`LogentriesAuthLayer`] authenticates the requests of an HTTP client.
+//!
+//! It chooses a key for each request, and signs the request if the resource requires the owner key. The
+//! [crate's page](crate) has an example.
+
+// In the order of a request: `layer` configures, `service` takes the request, which `request` abstracts over the clients'
+// types of (`reqwest` is one of them). `signer` checks its `origin` and chooses its key, `future` reads its body, `unsigned`
+// signs it with a date by the `clocks` of origins, and `skew` inspects its response. `reqwest_middleware` and `bytes` take
+// the same steps without tower.
+
+mod bytes;
+mod clocks;
+mod error;
+mod future;
+mod layer;
+pub(crate) mod origin;
+pub(crate) mod request;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
+mod service;
+mod signer;
+mod skew;
+mod unsigned;
+
+#[cfg(feature = "reqwest-middleware")]
+pub use self::reqwest_middleware::LogentriesAuthMiddleware;
+pub use self::{
+    bytes::BodyBytes,
+    error::AuthError,
+    future::ResponseFuture,
+    layer::{LogentriesAuthLayer, UntrustedOrigins},
+    origin::InvalidOrigin,
+    request::{HttpRequest, HttpResponse},
+    service::LogentriesAuth,
+    skew::ClockSkewCorrected,
+};

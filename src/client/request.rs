@@ -1,0 +1,179 @@
+//! The sealed traits over the clients' request and response types, so that one implementation serves every client.
+
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request, uri::PathAndQuery};
+use http_body::Body;
+
+use super::origin::{OriginRef, Target};
+use crate::{Access, BodyDigest, BoxError};
+
+/// A request that can be signed: [`http::Request`] and, with feature `reqwest`,
+/// [`reqwest::Request`](https://docs.rs/reqwest/0.13/reqwest/struct.Request.html).
+///
+/// This trait is sealed and has no methods to call. It is public so that code that is generic over clients can name it
+/// in its bounds:
+///
+/// ```
+/// use tower::{BoxError, Layer, Service, ServiceExt};
+/// use tower_logentries_auth::{
+///     AuthError, LogentriesAuth, LogentriesAuthLayer, RebuildFromBytes,
+///     client::{HttpRequest, HttpResponse},
+/// };
+///
+/// /// Sends a request with any client whose bodies can be made of bytes.
+/// async fn send<S, Req>(client: S, layer: &LogentriesAuthLayer, request: Req) -> Result<S::Response, AuthError>
+/// where
+///     S: Service<Req, Response: HttpResponse, Error: Into<BoxError>> + Clone,
+///     Req: HttpRequest<Body: From<bytes::Bytes>>,
+/// {
+///     let client: LogentriesAuth<S, RebuildFromBytes> = layer.layer(client);
+///     client.oneshot(request).await
+/// }
+/// ```
+#[allow(private_bounds)] // which closes its methods too
+pub trait HttpRequest: sealed::HttpRequest<<Self as HttpRequest>::Body> {
+    /// The type of the request's body.
+    type Body: Body<Error: Into<BoxError>>;
+}
+
+/// A response to a request: [`http::Response`] and, with feature `reqwest`,
+/// [`reqwest::Response`](https://docs.rs/reqwest/0.13/reqwest/struct.Response.html).
+///
+/// This trait is sealed and has no methods to call. It is public so that code that is generic over clients can name it
+/// in its bounds, as [`HttpRequest`] shows.
+#[allow(private_bounds)] // which closes its methods too
+pub trait HttpResponse: sealed::HttpResponse {}
+
+/// Private traits, so that nobody outside can call their methods, or depend on them:
+///
+/// ```compile_fail,E0599
+/// fn split<Req: tower_logentries_auth::client::HttpRequest>(request: Req) {
+///     request.split();
+/// }
+/// ```
+pub(crate) mod sealed {
+    use super::*;
+
+    pub(crate) trait HttpRequest<B>: Sized {
+        type Head: Head;
+
+        fn split(self) -> (Self::Head, B);
+        fn join(head: Self::Head, body: B) -> Self;
+    }
+
+    pub(crate) trait HttpResponse {
+        fn status(&self) -> StatusCode;
+        fn headers(&self) -> &HeaderMap;
+        fn extensions_mut(&mut self) -> &mut Extensions;
+        /// Returns whether `origin` sent this response, as far as the response knows.
+        fn is_from(&self, origin: OriginRef<'_>) -> bool;
+    }
+}
+
+/// A request without its body.
+pub(crate) trait Head {
+    fn method(&self) -> &Method;
+    /// Returns the path without its query, in exactly the bytes that are sent.
+    fn path(&self) -> &str;
+    fn target(&self) -> Target<'_>;
+    /// Removes trailing slashes from the path of the target.
+    fn trim_path(&mut self);
+    fn headers(&self) -> &HeaderMap;
+    fn headers_mut(&mut self) -> &mut HeaderMap;
+    fn overrides(&self) -> Overrides;
+}
+
+/// What the extensions of one request override.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Overrides {
+    pub(crate) access: Option<Access>,
+    pub(crate) digest: Option<BodyDigest>,
+}
+
+impl From<&Extensions> for Overrides {
+    fn from(extensions: &Extensions) -> Self {
+        Self { access: extensions.get().copied(), digest: extensions.get().copied() }
+    }
+}
+
+impl<ReqBody: Body<Error: Into<BoxError>>> HttpRequest for Request<ReqBody> {
+    type Body = ReqBody;
+}
+
+impl<ReqBody> sealed::HttpRequest<ReqBody> for Request<ReqBody> {
+    type Head = request::Parts;
+
+    fn split(self) -> (request::Parts, ReqBody) {
+        self.into_parts()
+    }
+
+    fn join(head: request::Parts, body: ReqBody) -> Self {
+        Self::from_parts(head, body)
+    }
+}
+
+impl Head for request::Parts {
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    fn target(&self) -> Target<'_> {
+        Target::of_uri(&self.uri)
+    }
+
+    fn trim_path(&mut self) {
+        let path = self.uri.path();
+        if path != "/" && path.ends_with('/') {
+            self.uri = trimmed(&self.uri);
+        }
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides::from(&self.extensions)
+    }
+}
+
+fn trimmed(uri: &Uri) -> Uri {
+    let path = match uri.path().trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
+    let target = match uri.query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.expect("a shorter path of the same characters"));
+    Uri::from_parts(parts).expect("the same parts as before")
+}
+
+impl<ResBody> HttpResponse for Response<ResBody> {}
+
+impl<ResBody> sealed::HttpResponse for Response<ResBody> {
+    fn status(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn extensions_mut(&mut self) -> &mut Extensions {
+        self.extensions_mut()
+    }
+
+    fn is_from(&self, _: OriginRef<'_>) -> bool {
+        true
+    }
+}

@@ -1,0 +1,232 @@
+//! What happens to a request before its body is read: its origin is checked, its key is chosen, and what will be signed is
+//! brought into the form in which it arrives.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
+use http_body::Body;
+
+use super::{
+    AuthError, HttpRequest, UntrustedOrigins,
+    clocks::{OriginClock, OriginClocks},
+    origin::{Origin, OriginRef, Target},
+    request::{Head, Overrides},
+    skew::SkewCheck,
+    unsigned::Unsigned,
+};
+use crate::{
+    Access, BodyDigest, CredentialsHandle, OwnerKey,
+    access::{AccessRule, Required},
+    body::Collect,
+    credentials::ChosenKey,
+    scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value},
+    trace::{self, Subject},
+};
+
+/// The configuration of a layer. Clones share the credentials and the clocks of origins.
+#[derive(Clone)]
+pub(super) struct Signer {
+    pub(super) credentials: CredentialsHandle,
+    pub(super) clocks: OriginClocks,
+    pub(super) corrects_clock_skew: bool,
+    pub(super) body_limit: usize,
+    pub(super) trusted_origins: Vec<Origin>,
+    pub(super) untrusted_origins: UntrustedOrigins,
+    pub(super) assumed_origin: Option<Origin>,
+    pub(super) access: AccessRule,
+    pub(super) default_content_type: Option<HeaderValue>,
+}
+
+/// What is left to do for a request.
+#[allow(clippy::large_enum_variant)] // a box would cost each signed body an allocation
+pub(super) enum Step<Req: HttpRequest> {
+    /// To send it, and to inspect its response.
+    Send(Req, Option<SkewCheck>),
+    /// To read its body, which has to be signed.
+    Read(Collect<Req::Body>, Unsigned<Req::Head>),
+}
+
+/// What is known of a body.
+pub(super) enum KnownBody {
+    Empty,
+    /// It was read, and has this digest.
+    Read(BodyDigest),
+    /// It was not read, and has this digest according to the request's extensions.
+    Hashed(BodyDigest),
+}
+
+impl KnownBody {
+    /// Returns `None` if the body has to be read.
+    fn of(body: &impl Body, digest: Option<BodyDigest>) -> Option<Self> {
+        if body.is_end_stream() {
+            return Some(Self::Empty);
+        }
+        // A body that claims to be empty is read, whatever a digest left over from a redirect says of it.
+        digest.filter(|_| body.size_hint().upper() != Some(0)).map(Self::Hashed)
+    }
+
+    pub(super) fn digest(&self) -> BodyDigest {
+        match self {
+            Self::Empty => BodyDigest::EMPTY,
+            Self::Read(digest) | Self::Hashed(digest) => *digest,
+        }
+    }
+}
+
+impl Signer {
+    /// Starts to authenticate a request. Whoever reads the body of [`Step::Read`] calls [`Unsigned::sign_body`] with it.
+    /// `overrides` take the place of those in the request's own extensions.
+    pub(super) fn begin<Req: HttpRequest>(
+        self: &Arc<Self>,
+        request: Req,
+        overrides: Option<Overrides>,
+    ) -> Result<Step<Req>, AuthError> {
+        let (mut head, body) = request.split();
+        let Overrides { access, digest } = overrides.unwrap_or_else(|| head.overrides());
+        let (known, len) = (KnownBody::of(&body, digest), body.size_hint().exact());
+        let Some(key) = self.prepare(&mut head, access, len)? else {
+            return Ok(Step::Send(Req::join(head, body), None));
+        };
+        let unsigned = Unsigned::new(Arc::clone(self), head, key);
+        match known {
+            Some(known) => {
+                let (head, check) = unsigned.sign(known, len)?;
+                Ok(Step::Send(Req::join(head, body), check))
+            }
+            None => Ok(Step::Read(Collect::new(body, self.body_limit), unsigned)),
+        }
+    }
+
+    /// Authenticates a request with an API key, or returns the owner key with which it has to be signed. A request to an
+    /// untrusted origin is stripped of credentials, if the layer does not reject it.
+    pub(super) fn prepare(
+        &self,
+        head: &mut impl Head,
+        access: Option<Access>,
+        body_len: Option<u64>,
+    ) -> Result<Option<OwnerKey>, AuthError> {
+        let prepared = self.choose_key(head, access, body_len);
+        prepared.inspect_err(|error| trace::not_sent(&self.subject(head), error))
+    }
+
+    fn choose_key(
+        &self,
+        head: &mut impl Head,
+        access: Option<Access>,
+        body_len: Option<u64>,
+    ) -> Result<Option<OwnerKey>, AuthError> {
+        let Some(origin) = self.check_origin(head)? else {
+            head.headers_mut().remove(X_API_KEY);
+            head.headers_mut().remove(AUTHORIZATION_API_KEY);
+            trace::credentials_stripped(&self.subject(head));
+            return Ok(None);
+        };
+        let required = match access {
+            Some(access) => Required::As(access),
+            None => self.access.required_of_client(head.method(), head.path()),
+        };
+        let key = self.credentials.choose_key(required, origin.is_platform());
+        match key.ok_or_else(|| AuthError::InsufficientAccess { required: required.strongest() })? {
+            ChosenKey::Owner(key) => {
+                self.normalize(head)?;
+                Ok(Some(key))
+            }
+            ChosenKey::Api(key) => {
+                head.headers_mut().remove(AUTHORIZATION_API_KEY);
+                head.headers_mut().try_insert(X_API_KEY, key)?;
+                trace::sending_with_api_key(&self.subject(head), &required, body_len);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Returns the trusted origin that the request goes to, or `None` if it is sent without credentials.
+    fn check_origin<'a>(&'a self, head: &'a impl Head) -> Result<Option<OriginRef<'a>>, AuthError> {
+        let origin = match self.target(head) {
+            Target::Origin(origin) => origin,
+            Target::MissingAuthority => return Err(AuthError::MissingAuthority),
+            Target::Invalid => return self.untrusted(|| AuthError::InvalidAuthority),
+        };
+        if !origin.is_https() && origin.has_rapid7_host() {
+            return self.untrusted(|| AuthError::InsecureOrigin { origin: origin.to_string() });
+        }
+        if !origin.is_rapid7() && !self.trusted_origins.iter().any(|trusted| trusted.is(origin)) {
+            return self.untrusted(|| AuthError::UntrustedOrigin { origin: origin.to_string() });
+        }
+        if !origin.agrees_with_host(head.headers()) {
+            return Err(AuthError::HostMismatch { origin: origin.to_string() });
+        }
+        Ok(Some(origin))
+    }
+
+    fn untrusted<T>(&self, error: impl FnOnce() -> AuthError) -> Result<Option<T>, AuthError> {
+        match self.untrusted_origins {
+            UntrustedOrigins::StripCredentials => Ok(None),
+            UntrustedOrigins::Reject => Err(error()),
+        }
+    }
+
+    /// Brings what will be signed into the form in which it arrives, or fails if that is impossible.
+    fn normalize(&self, head: &mut impl Head) -> Result<(), AuthError> {
+        // CONNECT is sent with an authority instead of the path that was signed (RFC 9110, section 9.3.6).
+        if !is_signable(head.method()) || *head.method() == Method::CONNECT {
+            return Err(AuthError::UnsupportedMethod { method: head.method().clone() });
+        }
+        if !head.path().starts_with('/') {
+            return Err(AuthError::MissingPath);
+        }
+        head.trim_path();
+        head.headers_mut().remove(X_API_KEY);
+        self.ensure_content_type(head.headers_mut())
+    }
+
+    fn ensure_content_type(&self, headers: &mut HeaderMap) -> Result<(), AuthError> {
+        let sent = single_value(headers, CONTENT_TYPE).map_err(|DuplicateHeader| AuthError::DuplicateContentType)?;
+        match (sent, &self.default_content_type) {
+            (Some(value), _) if arrives_as_signed(value) => Ok(()),
+            (None, Some(default)) if arrives_as_signed(default) => {
+                Ok(headers.try_insert(CONTENT_TYPE, default.clone()).map(drop)?)
+            }
+            (None, None) => Ok(()),
+            (Some(_), _) | (None, Some(_)) => Err(AuthError::InvalidContentType),
+        }
+    }
+
+    /// Returns where a request goes: where its URI says, or else the assumed origin.
+    fn target<'a>(&'a self, head: &'a impl Head) -> Target<'a> {
+        match (head.target(), &self.assumed_origin) {
+            (Target::MissingAuthority, Some(assumed)) => Target::Origin(assumed.as_ref()),
+            (target, _) => target,
+        }
+    }
+
+    /// Returns the clock of a request's origin, if it is corrected.
+    pub(super) fn clock_of(&self, head: &impl Head) -> Option<OriginClock> {
+        match self.target(head) {
+            Target::Origin(origin) if self.corrects_clock_skew => Some(self.clocks.of(origin)),
+            _ => None,
+        }
+    }
+
+    /// Returns what events say of a request.
+    pub(super) fn subject<'a, H: Head>(&'a self, head: &'a H) -> Subject<'a, impl fmt::Display + use<'a, H>> {
+        Subject { method: head.method(), path: head.path(), origin: Destination { signer: self, head } }
+    }
+}
+
+/// Where a request goes, as events show it. It is determined only where an event is recorded.
+struct Destination<'a, H> {
+    signer: &'a Signer,
+    head: &'a H,
+}
+
+impl<H: Head> fmt::Display for Destination<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.signer.target(self.head).fmt(f)
+    }
+}
+
+/// Returns whether a Content-Type arrives as it was signed: a receiver trims whitespace, and signs an empty one like none.
+fn arrives_as_signed(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| !text.is_empty() && text.trim_ascii() == text)
+}

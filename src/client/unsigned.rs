@@ -1,0 +1,112 @@
+//! What happens to a request once its body is known: it is framed, dated and signed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderValue,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
+};
+
+use super::{
+    AuthError, HttpRequest,
+    clocks::{Dated, OriginClock},
+    request::Head,
+    signer::{KnownBody, Signer},
+    skew::SkewCheck,
+};
+use crate::{
+    BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature,
+    body::{BodyError, rebuild},
+    scheme::{AUTHORIZATION_API_KEY, anticipates_body},
+    trace,
+};
+
+/// A request that has to be signed, without its body.
+pub(super) struct Unsigned<H> {
+    signer: Arc<Signer>,
+    head: H,
+    key: OwnerKey,
+}
+
+impl<H: Head> Unsigned<H> {
+    /// `key` was current when the request arrived. `head` is in the form in which it arrives.
+    pub(super) fn new(signer: Arc<Signer>, head: H, key: OwnerKey) -> Self {
+        Self { signer, head, key }
+    }
+
+    /// Signs the request around a body that was read.
+    pub(super) fn sign_body<Req: HttpRequest<Head = H>>(
+        self,
+        collected: Result<(BufferedBody, BodyDigest), BodyError>,
+        rebuild_body: &impl RebuildBody<Req::Body>,
+    ) -> Result<(Req, Option<SkewCheck>), AuthError> {
+        let rebuilt = collected.and_then(|(body, digest)| {
+            let read = if body.is_empty() { KnownBody::Empty } else { KnownBody::Read(digest) };
+            let len = body.bytes().len() as u64;
+            Ok((rebuild(rebuild_body, body)?, read, len))
+        });
+        let (body, read, len) = rebuilt.map_err(|error| self.not_sent(error.into()))?;
+        let (head, check) = self.sign(read, Some(len))?;
+        Ok((Req::join(head, body), check))
+    }
+
+    /// Signs the request with the current second as its date.
+    pub(super) fn sign(mut self, body: KnownBody, body_len: Option<u64>) -> Result<(H, Option<SkewCheck>), AuthError> {
+        let clock = self.signer.clock_of(&self.head);
+        let signed = self.set_headers(&body, clock.as_ref());
+        let (second, offset_secs) = signed.map_err(|error| self.not_sent(error))?;
+        let is_buffered = matches!(body, KnownBody::Read(_));
+        trace::sending_signed(&self.signer.subject(&self.head), self.key.id(), body_len, is_buffered, offset_secs);
+        let check = clock.map(|clock| SkewCheck { clock, signed_at: second, used: offset_secs });
+        Ok((self.head, check))
+    }
+
+    /// Returns the second in which the request was signed, and the offset that is in its date.
+    fn set_headers(&mut self, body: &KnownBody, clock: Option<&OriginClock>) -> Result<(u64, i64), AuthError> {
+        self.set_framing(body)?;
+        let dated = clock.map_or_else(|| self.signer.clocks.date(0), OriginClock::date);
+        let Dated { date, second, offset_secs } = dated.ok_or(AuthError::ClockOutOfRange)?;
+        let content_type = self.head.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        let (method, path) = (self.head.method(), self.head.path());
+        let canonical = CanonicalRequest::for_path(method, path, content_type, date.as_bytes(), body.digest());
+        let credential = credential(&self.key, self.key.sign(&canonical));
+
+        let headers = self.head.headers_mut();
+        headers.try_insert(AUTHORIZATION_API_KEY, credential)?;
+        headers.try_insert(DATE, date)?;
+        Ok((second, offset_secs))
+    }
+
+    /// Removes framing headers that no longer apply: hyper obeys what a caller set, and truncates the body. Where there is
+    /// no body, hyper sends no length either, which some servers require (RFC 9110, section 8.6).
+    fn set_framing(&mut self, body: &KnownBody) -> Result<(), AuthError> {
+        if let KnownBody::Hashed(_) = body {
+            return Ok(());
+        }
+        let has_length = matches!(body, KnownBody::Empty) && anticipates_body(self.head.method());
+        let headers = self.head.headers_mut();
+        headers.remove(TRANSFER_ENCODING);
+        headers.remove(CONTENT_LENGTH);
+        if has_length {
+            headers.try_insert(CONTENT_LENGTH, HeaderValue::from_static("0"))?;
+        }
+        Ok(())
+    }
+
+    fn not_sent(&self, error: AuthError) -> AuthError {
+        trace::not_sent(&self.signer.subject(&self.head), &error);
+        error
+    }
+}
+
+/// Builds `key-id:signature` in one allocation of exactly its size.
+fn credential(key: &OwnerKey, signature: Signature) -> HeaderValue {
+    let mut text = Vec::with_capacity(key.id().len() + 1 + Signature::LEN);
+    text.extend_from_slice(key.id().as_bytes());
+    text.push(b':');
+    text.extend_from_slice(&signature.to_base64());
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).expect("ids and base64 are visible ASCII");
+    value.set_sensitive(true);
+    value
+}

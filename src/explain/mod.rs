@@ -1,0 +1,156 @@
+//! Explaining: finds the mistakes behind an invalid signature.
+//!
+//! [`explain`] needs the owner key, [`explain_with_key_text`] its text and finds more.
+
+// `way` is one way to write a text, with its mistakes. `parts` lists the ways of each part of the canonical string, with
+// `date` and `spelling` for two of them, and `keys` those of the key. `search` combines them.
+
+mod date;
+mod keys;
+mod mistake;
+mod parts;
+mod search;
+mod spelling;
+mod way;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, Request,
+    header::{CONTENT_TYPE, DATE, HOST},
+};
+
+pub use self::mistake::Mistake;
+use self::{keys::SearchKey, search::search};
+use crate::{
+    BodyDigest, OwnerKey, Signature,
+    scheme::{AUTHORIZATION_API_KEY, single_value},
+};
+
+static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// A request as it arrived.
+pub(crate) struct Received<'a> {
+    pub(crate) method: &'a str,
+    /// The whole path with its leading slash, as `CanonicalRequest` takes it.
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) authority: Option<&'a str>,
+    /// Empty if there is none.
+    pub(crate) content_type: &'a [u8],
+    pub(crate) date: &'a [u8],
+    /// What a proxy may have taken off the path: the mounts, and the values of `X-Forwarded-Prefix`.
+    pub(crate) prefixes: Vec<&'a str>,
+    pub(crate) body: &'a [u8],
+    pub(crate) digest: BodyDigest,
+}
+
+/// Finds the common mistake, or the pair of mistakes, with which a client made an invalid signature.
+///
+/// `request` is the request as it arrived, with its whole body. The result is empty if the signature is valid, or if no
+/// common mistake explains it: then the request was changed on the way, or signed with another key. Only signatures made
+/// with `key` are explained, so the result reveals nothing to anyone without it.
+///
+/// The search is bounded: it feeds at most 512 KiB to HMACs, which suffices for all combinations of two mistakes in a usual
+/// request. It does not re-encode paths over 4 KiB. In bodies over 64 KiB it looks for neither [`Mistake::BodyNotHashedRaw`]
+/// nor [`Mistake::BodyNewline`]. The former together with another mistake is found in bodies of up to 4 KiB, and in some
+/// longer ones.
+///
+/// [`explain_rejections`](crate::LogentriesVerifyLayer::explain_rejections) explains the signatures that a layer rejects.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Method, Request};
+/// use tower_logentries_auth::{BodyDigest, CanonicalRequest, OwnerKey, explain::{Mistake, explain}};
+///
+/// let key = OwnerKey::new("key-id", "7f7c461f-2e71-4d50-8cdf-06c11ee67789")?;
+/// let date = "Thu, 17 Aug 2017 20:16:24 GMT";
+///
+/// // Signs the digest of an empty body, and sends another one.
+/// let canonical = CanonicalRequest::new(&Method::POST, "/management/accounts/7", None, date, BodyDigest::EMPTY);
+/// let request = Request::post("/management/accounts/7")
+///     .header("date", date)
+///     .header("authorization-api-key", format!("key-id:{}", key.sign(&canonical)))
+///     .body(Bytes::from("{}"))?;
+///
+/// assert_eq!(explain(&request, &key), [Mistake::BodyNotHashed]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn explain(request: &Request<Bytes>, key: &OwnerKey) -> Vec<Mistake> {
+    explain_with_keys(request, &[SearchKey::owner(key)])
+}
+
+/// Like [`explain`], but also finds the mistakes that require the text of the keys: [`Mistake::HmacSha256`],
+/// [`Mistake::KeyBytes`], [`Mistake::KeyIdAsKey`], [`Mistake::ApiKeyAsKey`] and [`Mistake::KeyLineEnd`].
+///
+/// `owner_key` is the text of the owner key. A line end after it is ignored. `api_keys` are the API keys that the client may
+/// have used instead.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use http::{Method, Request};
+/// # use tower_logentries_auth::{BodyDigest, CanonicalRequest, OwnerKey};
+/// # use tower_logentries_auth::explain::{Mistake, explain_with_key_text};
+/// let date = "Thu, 17 Aug 2017 20:16:24 GMT";
+/// let canonical = CanonicalRequest::new(&Method::GET, "/management/accounts/7", None, date, BodyDigest::EMPTY);
+/// let wrong_key = OwnerKey::new("key-id", "read-only-key")?;
+/// let request = Request::get("/management/accounts/7")
+///     .header("date", date)
+///     .header("authorization-api-key", format!("key-id:{}", wrong_key.sign(&canonical)))
+///     .body(Bytes::new())?;
+///
+/// let mistakes = explain_with_key_text(&request, "key-id", "owner-key", &["read/write-key", "read-only-key"]);
+/// assert_eq!(mistakes, [Mistake::ApiKeyAsKey]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn explain_with_key_text(
+    request: &Request<Bytes>,
+    owner_key_id: &str,
+    owner_key: &str,
+    api_keys: &[&str],
+) -> Vec<Mistake> {
+    explain_with_keys(request, &SearchKey::all(owner_key_id, owner_key, api_keys))
+}
+
+fn explain_with_keys(request: &Request<Bytes>, keys: &[SearchKey]) -> Vec<Mistake> {
+    let (signature, received) = (signature_of(request.headers()), Received::of(request));
+    received.zip(signature).map(|(received, signature)| search(&received, &signature, keys)).unwrap_or_default()
+}
+
+/// Explains a signature, which one of these keys should have made. The result is empty if one did.
+pub(crate) fn explain_signature<'a>(
+    received: &Received<'_>,
+    signature: &Signature,
+    keys: impl IntoIterator<Item = &'a OwnerKey>,
+) -> Vec<Mistake> {
+    let keys: Vec<_> = keys.into_iter().map(SearchKey::owner).collect();
+    search(received, signature.as_bytes(), &keys)
+}
+
+impl<'a> Received<'a> {
+    /// Returns `None` if a header is duplicated that must not be.
+    fn of(request: &'a Request<Bytes>) -> Option<Self> {
+        let (uri, headers) = (request.uri(), request.headers());
+        let single = |name| single_value(headers, name).ok();
+        let bytes = |name| Some(single(name)?.map(|value| value.as_bytes()).unwrap_or_default());
+        let host = single(HOST)?.and_then(|value| value.to_str().ok());
+        let prefixes = headers.get_all(&X_FORWARDED_PREFIX).iter();
+        Some(Self {
+            method: request.method().as_str(),
+            path: uri.path(),
+            query: uri.query(),
+            authority: uri.authority().map(|authority| authority.as_str()).or(host),
+            content_type: bytes(CONTENT_TYPE)?,
+            date: bytes(DATE)?,
+            prefixes: prefixes.filter_map(|value| value.to_str().ok()).collect(),
+            body: request.body(),
+            digest: BodyDigest::of(request.body()),
+        })
+    }
+}
+
+/// Returns the bytes of the signature. An HMAC-SHA256 has more than 20.
+fn signature_of(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let credential = single_value(headers, AUTHORIZATION_API_KEY).ok()??.to_str().ok()?;
+    STANDARD.decode(credential.split_once(':')?.1).ok()
+}

@@ -1,0 +1,79 @@
+//! Reading on after a rejection, and dropping what is read.
+//!
+//! Over HTTP/1, hyper closes a connection whose request was not read to its end, and the operating system then resets
+//! it: a client that is still sending loses the response. Go's `net/http` and nginx read on as well.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Buf;
+use http::{Version, header::EXPECT, request::Parts};
+use http_body::Body;
+use tokio::{
+    runtime::Handle,
+    time::{Sleep, sleep},
+};
+
+/// How many frames one poll drops before it lets other tasks run.
+const FRAMES_PER_POLL: usize = 64;
+
+/// How much of a rejected body is read, and how long that may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DrainLimits {
+    pub(super) bytes: usize,
+    pub(super) time: Duration,
+}
+
+impl Default for DrainLimits {
+    /// The time is short, so that an outer timeout does not hide the rejection.
+    fn default() -> Self {
+        Self { bytes: 64 * 1024, time: Duration::from_millis(500) }
+    }
+}
+
+/// What is left of the limits while a body is drained.
+pub(super) struct Drain {
+    bytes: usize,
+    time: Duration,
+    /// Starts when the body first has to be waited for.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Drain {
+    /// Returns `None` if the response arrives without draining, or the body is known not to end within the limit.
+    pub(super) fn start(head: &Parts, body: &impl Body, is_unread: bool, limits: DrainLimits) -> Option<Self> {
+        // Over HTTP/2 a response does not depend on the request's end. A client that waits for `100 Continue` sends
+        // nothing.
+        let arrives = head.version >= Version::HTTP_2 || is_unread && head.headers.contains_key(EXPECT);
+        let is_too_long = body.size_hint().lower() > limits.bytes as u64;
+        let drains = limits.bytes > 0 && !arrives && !is_too_long && !body.is_end_stream();
+        drains.then_some(Self { bytes: limits.bytes, time: limits.time, sleep: None })
+    }
+
+    /// Completes when the body has ended or failed, or a limit is reached.
+    pub(super) fn poll<B: Body>(&mut self, mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..FRAMES_PER_POLL {
+            let Poll::Ready(frame) = body.as_mut().poll_frame(cx) else { return self.poll_timer(cx) };
+            let Some(Ok(frame)) = frame else { return Poll::Ready(()) };
+            // An empty frame counts too, so that a body of nothing else ends.
+            let len = frame.data_ref().map_or(0, Buf::remaining).max(1);
+            match self.bytes.checked_sub(len) {
+                Some(left) => self.bytes = left,
+                None => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        self.poll_timer(cx)
+    }
+
+    /// Completes at once outside a tokio runtime.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.sleep.is_none() && Handle::try_current().is_err() {
+            return Poll::Ready(());
+        }
+        self.sleep.get_or_insert_with(|| Box::pin(sleep(self.time))).as_mut().poll(cx)
+    }
+}

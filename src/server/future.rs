@@ -1,0 +1,339 @@
+//! The response future: looks up the key, reads and verifies the body, and calls the inner service. If the request is
+//! rejected, it drains the rest of the body first.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Method, Request, Response, request::Parts};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+#[cfg(feature = "explain")]
+use super::explain::codes;
+use super::{
+    Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey,
+    drain::Drain,
+    presented::{PresentedApiKey, PresentedSignature},
+    verifier::{Accepted, UnverifiedSignature, Verifier, attach_identity},
+};
+use crate::{
+    BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody,
+    body::{BodyError, Collect, rebuild},
+    trace::{self, Computed},
+};
+
+pin_project! {
+    /// The response future of [`LogentriesVerify`](super::LogentriesVerify).
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
+    pub struct ResponseFuture<S, K, R, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+        K: KeyStore,
+    {
+        #[pin]
+        state: State<S, K, ReqBody>,
+        verifier: Arc<Verifier>,
+        rebuild: R,
+        is_head: bool,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, K, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+        K: KeyStore,
+    {
+        ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<Waiting<S, ReqBody, PresentedApiKey>> },
+        OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<Waiting<S, ReqBody, PresentedSignature>> },
+        Reading { #[pin] body: Collect<ReqBody>, unread: Option<Unread<S>>, ending: Option<Ending> },
+        Draining { #[pin] body: ReqBody, ending: Option<Ending> },
+        Called { #[pin] future: S::Future, identity: Option<Identity> },
+        Rejected { rejection: Option<Rejection> },
+    }
+}
+
+/// What waits for a key: the request, what it presented, and the service that is ready for it.
+pub(super) struct Waiting<S, ReqBody, P> {
+    pub(super) service: S,
+    pub(super) request: Request<ReqBody>,
+    pub(super) presented: P,
+}
+
+/// What waits for the body of a request.
+struct Unread<S> {
+    service: S,
+    head: Parts,
+    signature: UnverifiedSignature,
+}
+
+/// The end of a rejected request: its response, once the rest of its body was drained.
+struct Ending {
+    drain: Option<Drain>,
+    rejection: Rejection,
+}
+
+impl<S, K, R, ReqBody> ResponseFuture<S, K, R, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+    K: KeyStore,
+    ReqBody: Body,
+{
+    pub(super) fn rejected(
+        verifier: Arc<Verifier>,
+        rebuild: R,
+        request: Request<ReqBody>,
+        rejection: Rejection,
+    ) -> Self {
+        let is_head = *request.method() == Method::HEAD;
+        Self { state: State::rejected(&verifier, request, rejection), verifier, rebuild, is_head }
+    }
+
+    pub(super) fn api_key(
+        verifier: Arc<Verifier>,
+        rebuild: R,
+        lookup: K::ApiKey,
+        waiting: Waiting<S, ReqBody, PresentedApiKey>,
+    ) -> Self {
+        let is_head = *waiting.request.method() == Method::HEAD;
+        Self { state: State::ApiKey { lookup, waiting: Some(waiting) }, verifier, rebuild, is_head }
+    }
+
+    pub(super) fn owner_keys(
+        verifier: Arc<Verifier>,
+        rebuild: R,
+        lookup: K::OwnerKeys,
+        waiting: Waiting<S, ReqBody, PresentedSignature>,
+    ) -> Self {
+        let is_head = *waiting.request.method() == Method::HEAD;
+        Self { state: State::OwnerKeys { lookup, waiting: Some(waiting) }, verifier, rebuild, is_head }
+    }
+}
+
+impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    K: KeyStore,
+    R: RebuildBody<ReqBody>,
+    ReqBody: Body,
+    ReqBody::Error: Into<BoxError>,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::ApiKey { lookup, waiting } => {
+                    let stored = ready!(lookup.poll(cx));
+                    take(waiting).check(this.verifier, stored)
+                }
+                StateProj::OwnerKeys { lookup, waiting } => {
+                    let stored = ready!(lookup.poll(cx));
+                    take(waiting).check(this.verifier, stored)
+                }
+                StateProj::Reading { body, ending: ending @ Some(_), .. } => ready!(end(body.into_rest(), ending, cx)),
+                StateProj::Reading { mut body, unread, ending } => match ready!(body.as_mut().poll(cx)) {
+                    Ok(collected) => take(unread).verify(this.verifier, this.rebuild, collected),
+                    Err(error) => {
+                        *ending = Some(take(unread).reject(this.verifier, error, body));
+                        continue;
+                    }
+                },
+                StateProj::Draining { body, ending } => ready!(end(body, ending, cx)),
+                StateProj::Called { future, identity } => {
+                    return future.poll(cx).map_ok(|response| accepted_response(response, identity));
+                }
+                StateProj::Rejected { rejection } => {
+                    let rejection = take(rejection);
+                    let details = this.verifier.details(&rejection);
+                    return Poll::Ready(Ok(rejection.into_response(
+                        &details,
+                        this.verifier.clock.now(),
+                        *this.is_head,
+                    )));
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+fn take<T>(state: &mut Option<T>) -> T {
+    state.take().expect("polled after completion")
+}
+
+/// Drains the rest of a body.
+fn end<S, K, ReqBody, B: Body>(
+    body: Pin<&mut B>,
+    ending: &mut Option<Ending>,
+    cx: &mut Context<'_>,
+) -> Poll<State<S, K, ReqBody>>
+where
+    S: Service<Request<ReqBody>>,
+    K: KeyStore,
+{
+    if let Some(Ending { drain: Some(drain), .. }) = ending {
+        ready!(drain.poll(body, cx));
+    }
+    Poll::Ready(State::Rejected { rejection: Some(take(ending).rejection) })
+}
+
+fn accepted_response<ResBody>(
+    mut response: Response<ResBody>,
+    identity: &mut Option<Identity>,
+) -> Response<ResponseBody<ResBody>> {
+    if let Some(identity) = identity.take() {
+        response.extensions_mut().insert(identity);
+    }
+    response.map(ResponseBody::inner)
+}
+
+impl<S, ReqBody> Waiting<S, ReqBody, PresentedApiKey>
+where
+    S: Service<Request<ReqBody>>,
+    ReqBody: Body,
+{
+    fn check<K: KeyStore>(
+        self,
+        verifier: &Verifier,
+        stored: Result<Option<StoredApiKey>, K::Error>,
+    ) -> State<S, K, ReqBody> {
+        let Self { service, request, presented } = self;
+        let checked = match stored {
+            Ok(stored) => presented.check_access(stored),
+            Err(error) => Err(presented.rejected(Reason::key_store_unavailable(error))),
+        };
+        match checked {
+            Ok(accepted) => State::called(service, request, accepted),
+            Err(rejection) => State::rejected(verifier, request, rejection),
+        }
+    }
+}
+
+impl<S, ReqBody> Waiting<S, ReqBody, PresentedSignature>
+where
+    S: Service<Request<ReqBody>>,
+    ReqBody: Body,
+{
+    fn check<K: KeyStore>(self, verifier: &Verifier, stored: Result<Vec<OwnerKey>, K::Error>) -> State<S, K, ReqBody> {
+        let Self { service, request, presented } = self;
+        let checked = match stored {
+            Ok(keys) => presented.check_keys(keys),
+            Err(error) => Err(presented.rejected(Reason::key_store_unavailable(error))),
+        };
+        let signature = match checked {
+            Ok(signature) => signature,
+            Err(rejection) => return State::rejected(verifier, request, rejection),
+        };
+        let (head, body) = request.into_parts();
+        if !body.is_end_stream() {
+            let body = Collect::new(body, verifier.body_limit);
+            return State::Reading { body, unread: Some(Unread { service, head, signature }), ending: None };
+        }
+        let verified = verifier.verify_signature(signature, &head, &BufferedBody::default(), BodyDigest::EMPTY);
+        let request = Request::from_parts(head, body);
+        match verified {
+            Ok(accepted) => State::called(service, request, accepted),
+            Err(rejection) => State::rejected(verifier, request, rejection),
+        }
+    }
+}
+
+impl<S> Unread<S> {
+    fn verify<K: KeyStore, ReqBody>(
+        self,
+        verifier: &Verifier,
+        rebuild_body: &impl RebuildBody<ReqBody>,
+        (body, digest): (BufferedBody, BodyDigest),
+    ) -> State<S, K, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        let Self { service, head, signature } = self;
+        let key = signature.key();
+        // User code never sees a body that was not verified.
+        let verified = verifier.verify_signature(signature, &head, &body, digest).and_then(|accepted| {
+            let body = rebuild(rebuild_body, body).map_err(|error| Rejection::of_key(key, error.into()))?;
+            Ok((body, accepted))
+        });
+        match verified {
+            Ok((body, accepted)) => State::called(service, Request::from_parts(head, body), accepted),
+            Err(rejection) => {
+                log(&head, &rejection);
+                State::Rejected { rejection: Some(rejection) }
+            }
+        }
+    }
+
+    /// Rejects a request whose body could not be read.
+    fn reject<ReqBody: Body>(self, verifier: &Verifier, error: BodyError, body: Pin<&mut Collect<ReqBody>>) -> Ending {
+        // After any other error there is nothing more to read.
+        let is_too_large = matches!(error, BodyError::TooLarge { .. });
+        let rejection = Rejection::of_key(self.signature.key(), error.into());
+        log(&self.head, &rejection);
+        let is_unread = body.is_refused();
+        let drain = verifier.drain(&self.head, &*body.into_rest(), is_unread).filter(|_| is_too_large);
+        Ending { drain, rejection }
+    }
+}
+
+impl<S, K, ReqBody> State<S, K, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+    K: KeyStore,
+{
+    fn called(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
+        let identity = accepted.identity.clone();
+        let Identity { access, key_id, key_label, account } = &identity;
+        let (method, path) = (request.method(), request.uri().path());
+        trace::accepted(method, path, access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
+        attach_identity(&mut request, accepted);
+        Self::Called { future: service.call(request), identity: Some(identity) }
+    }
+
+    /// Rejects a request whose body was not read at all.
+    fn rejected(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self
+    where
+        ReqBody: Body,
+    {
+        let (head, body) = request.into_parts();
+        log(&head, &rejection);
+        let drain = verifier.drain(&head, &body, true);
+        Self::Draining { body, ending: Some(Ending { drain, rejection }) }
+    }
+}
+
+fn log(head: &Parts, rejection: &Rejection) {
+    let computed = match rejection.reason() {
+        Reason::InvalidSignature(mismatch) => Computed {
+            canonical_string: Some(mismatch.canonical_string()),
+            body_len: Some(mismatch.body_len()),
+            #[cfg(feature = "explain")]
+            mistakes: codes(mismatch),
+            #[cfg(not(feature = "explain"))]
+            mistakes: None,
+        },
+        _ => Computed::default(),
+    };
+    trace::rejected(&rejection.event(&head.method, head.uri.path()), computed);
+}
+
+impl<S, K, R, ReqBody> fmt::Debug for ResponseFuture<S, K, R, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+    K: KeyStore,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! A cache in front of a key store.
+
+use std::{
+    error::Error,
+    fmt,
+    hash::Hash,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use moka::future::Cache;
+
+use super::{KeyStore, PresentedKey, StoredApiKey};
+use crate::{ApiKeyDigest, BoxError, OwnerKey};
+
+/// A key store that caches the answers of another one, such as a database.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+///
+/// use tower_logentries_auth::{
+///     KeyStore, LogentriesVerifyLayer,
+///     server::{CachedKeyStore, PresentedKey},
+/// };
+///
+/// # async fn run(database_store: impl KeyStore<OwnerKeys: Send, ApiKey: Send> + Send + Sync + 'static) {
+/// let keys = CachedKeyStore::new(database_store)
+///     .time_to_live(Duration::from_secs(30)) // a revoked key is rejected after 30 seconds
+///     .max_capacity(100_000);
+/// let layer = LogentriesVerifyLayer::new(keys.clone());
+///
+/// // When a key is revoked in this process, at once:
+/// keys.invalidate(&PresentedKey::OwnerKeyId("key-id".into())).await;
+/// # }
+/// ```
+///
+/// Known and unknown keys are cached separately, so requests with made-up keys never evict a known one. Concurrent
+/// lookups of the same key share one lookup of the inner store. Errors are shared with them and not cached.
+///
+/// Clones share the cache. A setter starts with an empty cache, so call the setters first. See
+/// [`guide::key_stores`](crate::guide::key_stores) for how to choose the values.
+pub struct CachedKeyStore<K> {
+    store: Arc<K>,
+    settings: Settings,
+    owner_keys: Shelf<Arc<str>, Vec<OwnerKey>>,
+    api_keys: Shelf<ApiKeyDigest, StoredApiKey>,
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    time_to_live: Duration,
+    max_capacity: u64,
+    unknown_time_to_live: Duration,
+}
+
+/// The error of the inner store, shared by all who waited for one lookup.
+type SharedError = Arc<dyn Error + Send + Sync>;
+
+fn shared(error: impl Into<BoxError>) -> SharedError {
+    error.into().into()
+}
+
+impl<K> CachedKeyStore<K> {
+    /// Creates a cache in front of this store.
+    pub fn new(store: K) -> Self {
+        let settings = Settings {
+            time_to_live: Duration::from_secs(60),
+            max_capacity: 10_000,
+            unknown_time_to_live: Duration::from_secs(10),
+        };
+        Self::with_settings(Arc::new(store), settings)
+    }
+
+    fn with_settings(store: Arc<K>, settings: Settings) -> Self {
+        Self { store, settings, owner_keys: Shelf::new(settings), api_keys: Shelf::new(settings) }
+    }
+
+    /// Sets how long a known key is cached. Defaults to 60 seconds.
+    ///
+    /// A revoked key is accepted for at most this long after its lookup, unless it is [invalidated](Self::invalidate).
+    pub fn time_to_live(self, duration: Duration) -> Self {
+        Self::with_settings(self.store, Settings { time_to_live: duration, ..self.settings })
+    }
+
+    /// Sets how many known keys of each kind are cached, and as many unknown ones. Defaults to 10,000. Each takes about 700
+    /// bytes, and those used least are evicted first.
+    pub fn max_capacity(self, keys: u64) -> Self {
+        Self::with_settings(self.store, Settings { max_capacity: keys, ..self.settings })
+    }
+
+    /// Sets how long an unknown key is cached. Defaults to 10 seconds.
+    ///
+    /// A new key that was presented before it was stored is rejected for at most this long.
+    pub fn unknown_time_to_live(self, duration: Duration) -> Self {
+        Self::with_settings(self.store, Settings { unknown_time_to_live: duration, ..self.settings })
+    }
+
+    /// Removes a key from the cache, so that the next request with it looks it up again.
+    ///
+    /// Call this after the store has changed. A lookup in flight may still answer the requests that wait for it, but is
+    /// not cached. Caches in other processes are not affected.
+    pub async fn invalidate(&self, key: &PresentedKey) {
+        match key {
+            PresentedKey::OwnerKeyId(id) => self.owner_keys.invalidate(id).await,
+            PresentedKey::ApiKey(digest) => self.api_keys.invalidate(digest).await,
+        }
+    }
+
+    /// Clears the cache, for example after an account with many keys was closed.
+    pub fn invalidate_all(&self) {
+        self.owner_keys.invalidate_all();
+        self.api_keys.invalidate_all();
+    }
+}
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, SharedError>> + Send>>;
+
+impl<K> KeyStore for CachedKeyStore<K>
+where
+    K: KeyStore<OwnerKeys: Send, ApiKey: Send> + Send + Sync + 'static,
+{
+    type Error = SharedError;
+    type OwnerKeys = BoxFuture<Vec<OwnerKey>>;
+    type ApiKey = BoxFuture<Option<StoredApiKey>>;
+
+    fn owner_keys(&self, id: Arc<str>) -> Self::OwnerKeys {
+        let (store, shelf) = (Arc::clone(&self.store), self.owner_keys.clone());
+        Box::pin(async move {
+            let lookup = async {
+                let keys = store.owner_keys(Arc::clone(&id)).await.map_err(shared)?;
+                Ok(Some(keys).filter(|keys| !keys.is_empty()))
+            };
+            let found = shelf.get(&id, lookup).await?;
+            Ok(found.unwrap_or_default())
+        })
+    }
+
+    fn api_key(&self, digest: ApiKeyDigest) -> Self::ApiKey {
+        let (store, shelf) = (Arc::clone(&self.store), self.api_keys.clone());
+        Box::pin(async move { shelf.get(&digest, async { store.api_key(digest).await.map_err(shared) }).await })
+    }
+}
+
+/// The cached answers about one kind of key.
+#[derive(Clone)]
+struct Shelf<Q, V> {
+    known: Cache<Q, V>,
+    unknown: Cache<Q, ()>,
+    invalidations: Arc<AtomicU64>,
+}
+
+/// An answer that is not cached among those of known keys.
+enum NotKept {
+    Unknown,
+    Failed(SharedError),
+}
+
+impl<Q, V> Shelf<Q, V>
+where
+    Q: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn new(settings: Settings) -> Self {
+        Self {
+            known: cache(settings.max_capacity, settings.time_to_live),
+            unknown: cache(settings.max_capacity, settings.unknown_time_to_live),
+            invalidations: Arc::default(),
+        }
+    }
+
+    /// Returns a cached answer, or that of a lookup, which concurrent calls share.
+    async fn get(
+        &self,
+        key: &Q,
+        lookup: impl Future<Output = Result<Option<V>, SharedError>>,
+    ) -> Result<Option<V>, SharedError> {
+        if self.unknown.get(key).await.is_some() {
+            return Ok(None);
+        }
+        let invalidations = self.invalidations.load(Ordering::SeqCst);
+        let lookup = async {
+            match lookup.await {
+                Ok(Some(value)) => Ok(value),
+                Ok(None) => {
+                    self.unknown.insert(key.clone(), ()).await;
+                    Err(NotKept::Unknown)
+                }
+                Err(error) => Err(NotKept::Failed(error)),
+            }
+        };
+        let answer = self.known.try_get_with_by_ref(key, lookup).await;
+        if self.invalidations.load(Ordering::SeqCst) != invalidations {
+            // It may be from before the store was changed.
+            self.forget(key).await;
+        }
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(not_kept) => match &*not_kept {
+                NotKept::Unknown => Ok(None),
+                NotKept::Failed(error) => Err(Arc::clone(error)),
+            },
+        }
+    }
+
+    async fn invalidate(&self, key: &Q) {
+        self.invalidations.fetch_add(1, Ordering::SeqCst);
+        self.forget(key).await;
+    }
+
+    fn invalidate_all(&self) {
+        self.invalidations.fetch_add(1, Ordering::SeqCst);
+        self.known.invalidate_all();
+        self.unknown.invalidate_all();
+    }
+
+    async fn forget(&self, key: &Q) {
+        self.known.invalidate(key).await;
+        self.unknown.invalidate(key).await;
+    }
+}
+
+fn cache<Q, V>(capacity: u64, time_to_live: Duration) -> Cache<Q, V>
+where
+    Q: Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    // moka panics above 1,000 years.
+    let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    Cache::builder().max_capacity(capacity).time_to_live(time_to_live.min(longest)).build()
+}
+
+impl<K> Clone for CachedKeyStore<K> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            settings: self.settings,
+            owner_keys: self.owner_keys.clone(),
+            api_keys: self.api_keys.clone(),
+        }
+    }
+}
+
+impl<K> fmt::Debug for CachedKeyStore<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedKeyStore").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! The server's side: [`LogentriesVerifyLayer`] authenticates the requests to an HTTP server.
+
+// In the order of a request: `layer` configures, `service` takes the request, `presented` parses its credentials and checks
+// its `path`. `keys` are the stores, `future` looks the key up and reads the body, and `verifier` decides. A request ends up
+// with an `identity` and perhaps a `verified_signature`, or as a `rejection` with its `reason`, whose `response` may have to
+// wait for a `drain`. `mismatch` is what the verifier computed for an invalid signature, and `explain` says why it is.
+
+#[cfg_attr(not(feature = "drain"), path = "no_drain.rs")]
+mod drain;
+#[cfg(feature = "explain")]
+mod explain;
+mod future;
+mod identity;
+mod keys;
+mod layer;
+mod mismatch;
+mod path;
+mod presented;
+mod reason;
+mod rejection;
+mod response;
+mod service;
+mod verified_signature;
+mod verifier;
+
+#[cfg(feature = "explain")]
+pub use self::explain::Explain;
+#[cfg(feature = "axum")]
+pub use self::identity::MissingVerifyLayer;
+#[cfg(feature = "cache")]
+pub use self::keys::CachedKeyStore;
+pub use self::{
+    future::ResponseFuture,
+    identity::Identity,
+    keys::{DuplicateKeyError, KeyStore, KeyStoreFn, MemoryKeyStore, PresentedKey, StoredApiKey, key_store_fn},
+    layer::LogentriesVerifyLayer,
+    mismatch::SignatureMismatch,
+    reason::{Malformed, Reason},
+    rejection::Rejection,
+    response::ResponseBody,
+    service::LogentriesVerify,
+    verified_signature::VerifiedSignature,
+};

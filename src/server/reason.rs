@@ -1,0 +1,280 @@
+//! Why a request is rejected.
+
+use std::{error::Error, fmt, iter, sync::Arc};
+
+use http::StatusCode;
+use http_body_util::LengthLimitError;
+
+use super::SignatureMismatch;
+use crate::{Access, BoxError, body::BodyError};
+
+/// Why a request was rejected.
+///
+/// | reason | status | [`error_code`](super::Rejection::error_code) |
+/// |---|---|---|
+/// | `MissingCredentials`, `UnknownKey`, `InvalidSignature`, `DateOutOfTolerance`, `UploadTooSlow`, `Expired` | 401, with `WWW-Authenticate` | `unauthorized` |
+/// | `Replayed` | 401, with `WWW-Authenticate` | `replayed` |
+/// | `Forbidden` | 403 | `forbidden` |
+/// | `Malformed`, `ReadBody`, `BodyLengthMismatch`, `UnsupportedTrailers` | 400 | `bad_request` |
+/// | `BodyTooLarge` | 413 | `body_too_large` |
+/// | `KeyStoreUnavailable`, `GuardUnavailable` | 503 | `unavailable` |
+/// | `MissingVerifyLayer` | 500 | `misconfigured` |
+///
+/// `Display` is for operators. The client is told [`public_message`](super::Rejection::public_message).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The request has neither an `x-api-key` nor an `authorization-api-key` header.
+    MissingCredentials,
+    /// The key store does not know the key.
+    UnknownKey,
+    /// None of the known keys made this signature for this request.
+    InvalidSignature(SignatureMismatch),
+    /// The Date differs from the layer's clock by more than its tolerance.
+    #[non_exhaustive]
+    DateOutOfTolerance {
+        /// By how many seconds the Date is ahead of the layer's clock; negative if it is behind.
+        offset_secs: i64,
+    },
+    /// The body was complete so long after the Date that the signature is no longer accepted. See
+    /// [`upload_duration`](super::LogentriesVerifyLayer::upload_duration).
+    #[non_exhaustive]
+    UploadTooSlow {
+        /// How many seconds after the Date the body was complete, by the layer's clock.
+        elapsed_secs: u64,
+    },
+    /// The key is valid, but does not grant access to this resource.
+    #[non_exhaustive]
+    Forbidden {
+        /// The access that the resource requires.
+        required: Access,
+        /// The access that the key grants.
+        granted: Access,
+    },
+    /// The request is ambiguous, or its credentials are not well-formed.
+    Malformed(Malformed),
+    /// Reading the body failed.
+    #[non_exhaustive]
+    ReadBody {
+        /// The body's own error.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The body was shorter or longer than its size hint.
+    #[non_exhaustive]
+    BodyLengthMismatch {
+        /// How many bytes were read.
+        read: usize,
+    },
+    /// The body has trailers, and its type cannot be rebuilt with them.
+    UnsupportedTrailers,
+    /// The body is longer than the layer buffers.
+    #[non_exhaustive]
+    BodyTooLarge {
+        /// The layer's limit, in bytes, or `None` if an outer layer's [limit](http_body_util::LengthLimitError) was reached.
+        limit: Option<usize>,
+    },
+    /// The key store failed to look the key up.
+    #[non_exhaustive]
+    KeyStoreUnavailable {
+        /// The store's own error.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// A request with this signature has passed already.
+    Replayed,
+    /// The request took so long from the verifying layer to the layer that rejects replays that it would no longer pass
+    /// there. A guard may have forgotten the signature by now.
+    Expired,
+    /// The guard could not decide whether the signature was used: it is full or unreachable.
+    #[non_exhaustive]
+    GuardUnavailable {
+        /// The guard's own error.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The request did not come through a [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer): add one outside of the
+    /// layer that rejects replays.
+    MissingVerifyLayer,
+}
+
+/// What is not well-formed about a request. `Display` says what is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// The request has more than one credentials header.
+    DuplicateCredentials,
+    /// `authorization-api-key` is not an id of at most 256 bytes, a `:` and the base64 of 20 bytes.
+    Credentials,
+    /// A signed request does not have exactly one Date header in the form `Thu, 17 Aug 2017 20:16:24 GMT`.
+    Date,
+    /// A signed request has two Content-Type headers, or one that is empty or not visible ASCII.
+    ContentType,
+    /// The method of a signed request would make its canonical string ambiguous.
+    Method,
+    /// The path of a signed request ends in a slash or does not start with one; or another parser could read the path
+    /// of a request with an API key differently; or the path was rewritten after an axum router recorded the original
+    /// one.
+    Path,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl Malformed {
+    fn message(self) -> &'static str {
+        match self {
+            Self::DuplicateCredentials => "send one x-api-key or one authorization-api-key header",
+            Self::Credentials => {
+                "authorization-api-key takes a key id of at most 256 bytes, a colon and the base64 of 20 bytes"
+            }
+            Self::Date => "a signed request takes one Date header, as in Thu, 17 Aug 2017 20:16:24 GMT",
+            Self::ContentType => "a signed request takes at most one Content-Type header, of visible ASCII",
+            Self::Method => "this method cannot be signed",
+            Self::Path => {
+                "the path is ambiguous: no empty or dot segments, no encoded slashes or letters, no slash at the end of a signed one"
+            }
+        }
+    }
+}
+
+impl Reason {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::MissingCredentials
+            | Self::UnknownKey
+            | Self::InvalidSignature(_)
+            | Self::DateOutOfTolerance { .. }
+            | Self::UploadTooSlow { .. }
+            | Self::Replayed
+            | Self::Expired => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Malformed(_)
+            | Self::ReadBody { .. }
+            | Self::BodyLengthMismatch { .. }
+            | Self::UnsupportedTrailers => StatusCode::BAD_REQUEST,
+            Self::KeyStoreUnavailable { .. } | Self::GuardUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::MissingVerifyLayer => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::MissingCredentials => "missing_credentials",
+            Self::UnknownKey => "unknown_key",
+            Self::InvalidSignature(_) => "invalid_signature",
+            Self::DateOutOfTolerance { .. } => "date_out_of_tolerance",
+            Self::UploadTooSlow { .. } => "upload_too_slow",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Malformed(_) => "malformed",
+            Self::ReadBody { .. } => "read_body",
+            Self::BodyLengthMismatch { .. } => "body_length_mismatch",
+            Self::UnsupportedTrailers => "unsupported_trailers",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::KeyStoreUnavailable { .. } => "key_store_unavailable",
+            Self::Replayed => "replayed",
+            Self::Expired => "expired",
+            Self::GuardUnavailable { .. } => "guard_unavailable",
+            Self::MissingVerifyLayer => "missing_verify_layer",
+        }
+    }
+
+    pub(super) fn error_code(&self) -> &'static str {
+        match self.status() {
+            _ if matches!(self, Self::Replayed) => "replayed",
+            StatusCode::UNAUTHORIZED => "unauthorized",
+            StatusCode::FORBIDDEN => "forbidden",
+            StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            StatusCode::INTERNAL_SERVER_ERROR => "misconfigured",
+            _ => "bad_request",
+        }
+    }
+
+    pub(super) fn public_message(&self) -> &'static str {
+        match self {
+            Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
+            Self::UnknownKey | Self::InvalidSignature(_) => "the key is unknown or the signature is invalid",
+            Self::DateOutOfTolerance { .. } => "the Date is too far from the server's time",
+            Self::UploadTooSlow { .. } => "the body was complete too long after the Date",
+            Self::Forbidden { .. } => "the key does not grant access to this resource",
+            Self::Malformed(malformed) => malformed.message(),
+            Self::ReadBody { .. } => "the body could not be read",
+            Self::BodyLengthMismatch { .. } => "the length of the body contradicts its headers",
+            Self::UnsupportedTrailers => "trailers are not accepted here",
+            Self::BodyTooLarge { .. } => "the body is too large",
+            Self::KeyStoreUnavailable { .. } => "keys cannot be looked up at the moment",
+            Self::Replayed => "a request with this signature was received before: sign it again, with another date",
+            Self::Expired => "the Date expired before the request was complete: sign it again",
+            Self::GuardUnavailable { .. } => "replays cannot be distinguished from new requests at the moment",
+            Self::MissingVerifyLayer => {
+                "requests are checked for replays but not authenticated: add LogentriesVerifyLayer outside RejectReplaysLayer"
+            }
+        }
+    }
+
+    pub(super) fn key_store_unavailable(error: impl Into<BoxError>) -> Self {
+        Self::KeyStoreUnavailable { source: error.into().into() }
+    }
+
+    pub(crate) fn guard_unavailable(error: impl Into<BoxError>) -> Self {
+        Self::GuardUnavailable { source: error.into().into() }
+    }
+
+    pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::ReadBody { source } | Self::KeyStoreUnavailable { source } | Self::GuardUnavailable { source } => {
+                Some(&**source)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Malformed> for Reason {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<BodyError> for Reason {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { limit } => Self::BodyTooLarge { limit: Some(limit) },
+            BodyError::Read(source) if is_length_limit(&*source) => Self::BodyTooLarge { limit: None },
+            BodyError::Read(source) => Self::ReadBody { source: source.into() },
+            BodyError::LengthMismatch { read } => Self::BodyLengthMismatch { read },
+            BodyError::UnsupportedTrailers => Self::UnsupportedTrailers,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKey => f.write_str("the key is unknown"),
+            Self::InvalidSignature(_) => f.write_str("the signature is invalid"),
+            Self::DateOutOfTolerance { offset_secs } => {
+                let direction = if *offset_secs < 0 { "behind" } else { "ahead of" };
+                write!(f, "the Date is {} seconds {direction} the server's clock", offset_secs.unsigned_abs())
+            }
+            Self::UploadTooSlow { elapsed_secs } => {
+                write!(f, "the body was complete {elapsed_secs} seconds after the Date")
+            }
+            Self::Forbidden { required, granted } => {
+                write!(f, "the key grants {granted} access, the resource requires {required}")
+            }
+            Self::BodyLengthMismatch { read } => {
+                write!(f, "the body had {read} bytes, which contradicts its size hint")
+            }
+            Self::BodyTooLarge { limit: Some(limit) } => write!(f, "the body is longer than {limit} bytes"),
+            reason => f.write_str(reason.public_message()),
+        }
+    }
+}
+
+/// Returns whether a body failed because an outer layer limits its length.
+fn is_length_limit(error: &(dyn Error + 'static)) -> bool {
+    iter::successors(Some(error), |&error| error.source()).any(|error| error.is::<LengthLimitError>())
+}

@@ -1,0 +1,94 @@
+//! The service: checks what can be checked at once, and starts to look up the key.
+
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{KeyStore, ResponseBody, ResponseFuture, future::Waiting, presented::Presented, verifier::Verifier};
+use crate::{BoxError, RebuildBody, RebuildFromBytes};
+
+/// Middleware that authenticates requests before they reach the inner service.
+///
+/// Created and configured by [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer).
+pub struct LogentriesVerify<S, K, R = RebuildFromBytes> {
+    pub(super) inner: S,
+    pub(super) keys: Arc<K>,
+    pub(super) verifier: Arc<Verifier>,
+    pub(super) rebuild: R,
+}
+
+impl<S, K, R> LogentriesVerify<S, K, R> {
+    /// Returns a reference to the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns a mutable reference to the inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Returns the inner service.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: Clone, K, R: Clone> Clone for LogentriesVerify<S, K, R> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            keys: Arc::clone(&self.keys),
+            verifier: Arc::clone(&self.verifier),
+            rebuild: self.rebuild.clone(),
+        }
+    }
+}
+
+impl<S, K, R, ReqBody, ResBody> Service<Request<ReqBody>> for LogentriesVerify<S, K, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    K: KeyStore,
+    R: RebuildBody<ReqBody> + Clone,
+    ReqBody: Body,
+    ReqBody::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, K, R, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        // The clone is not ready: the request takes the service that is. If it is rejected, that gives up the readiness which
+        // `poll_ready` reserved, such as a permit.
+        let clone = self.inner.clone();
+        let service = mem::replace(&mut self.inner, clone);
+        let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
+        match Presented::parse(&self.verifier, &request) {
+            Ok(Presented::ApiKey(presented)) => {
+                let lookup = self.keys.api_key(presented.digest);
+                ResponseFuture::api_key(verifier, rebuild, lookup, Waiting { service, request, presented })
+            }
+            Ok(Presented::Signature(presented)) => {
+                let lookup = self.keys.owner_keys(Arc::clone(&presented.id));
+                ResponseFuture::owner_keys(verifier, rebuild, lookup, Waiting { service, request, presented })
+            }
+            Err(rejection) => ResponseFuture::rejected(verifier, rebuild, request, rejection),
+        }
+    }
+}
+
+impl<S: fmt::Debug, K, R> fmt::Debug for LogentriesVerify<S, K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogentriesVerify").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
