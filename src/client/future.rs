@@ -1,7 +1,6 @@
 //! The response future: reads the body if it must be signed, sends the request, and inspects the response.
 
 use std::{
-    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -102,12 +101,4 @@ where
     }
 }
 
-impl<S, R, Req> fmt::Debug for ResponseFuture<S, R, Req>
-where
-    S: Service<Req>,
-    Req: HttpRequest,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(ResponseFuture<S: Service<Req>, R, Req: HttpRequest>);

@@ -1,6 +1,6 @@
 //! The layer, which configures the client's side.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use http::{HeaderValue, Method, Request};
 use tower_layer::Layer;
@@ -357,8 +357,4 @@ impl<S, R: Clone> Layer<S> for LogentriesAuthLayer<R> {
     }
 }
 
-impl<R> fmt::Debug for LogentriesAuthLayer<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesAuthLayer").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesAuthLayer<R>);

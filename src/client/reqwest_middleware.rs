@@ -1,6 +1,6 @@
 //! The layer as middleware for a [`reqwest_middleware`] client.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use http::Extensions;
 use reqwest::{Request, Response};
@@ -88,8 +88,4 @@ impl<R: RebuildBody<reqwest::Body> + Send + Sync + 'static> Middleware for Logen
     }
 }
 
-impl<R> fmt::Debug for LogentriesAuthMiddleware<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesAuthMiddleware").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesAuthMiddleware<R>);

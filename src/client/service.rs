@@ -1,7 +1,7 @@
 //! The service: sends a request at once, or has its future read the body first.
 
 use std::{
-    fmt, mem,
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -77,8 +77,4 @@ where
     }
 }
 
-impl<S: fmt::Debug, R> fmt::Debug for LogentriesAuth<S, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesAuth").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesAuth<S, R>);

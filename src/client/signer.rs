@@ -20,7 +20,7 @@ use crate::{
     body::Collect,
     credentials::ChosenKey,
     scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value},
-    trace::{self, Subject},
+    trace::{self, Sent, Subject},
 };
 
 /// The configuration of a layer. Clones share the credentials and the clocks of origins.
@@ -118,7 +118,8 @@ impl Signer {
         let Some(origin) = self.check_origin(head)? else {
             head.headers_mut().remove(X_API_KEY);
             head.headers_mut().remove(AUTHORIZATION_API_KEY);
-            trace::credentials_stripped(&self.subject(head));
+            let sent = Sent { access: None, key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
+            trace::sending(&self.subject(head), sent, "sending request without credentials to untrusted origin");
             return Ok(None);
         };
         let required = match access {
@@ -134,7 +135,10 @@ impl Signer {
             ChosenKey::Api(key) => {
                 head.headers_mut().remove(AUTHORIZATION_API_KEY);
                 head.headers_mut().try_insert(X_API_KEY, key)?;
-                trace::sending_with_api_key(&self.subject(head), &required, body_len);
+                let access: &dyn fmt::Display = &required;
+                let sent =
+                    Sent { access: Some(access), key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
+                trace::sending(&self.subject(head), sent, "sending request with API key");
                 Ok(None)
             }
         }

@@ -16,10 +16,10 @@ use super::{
     skew::SkewCheck,
 };
 use crate::{
-    BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature,
+    Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature,
     body::{BodyError, rebuild},
     scheme::{AUTHORIZATION_API_KEY, anticipates_body},
-    trace,
+    trace::{self, Sent},
 };
 
 /// A request that has to be signed, without its body.
@@ -56,8 +56,14 @@ impl<H: Head> Unsigned<H> {
         let clock = self.signer.clock_of(&self.head);
         let signed = self.set_headers(&body, clock.as_ref());
         let (second, offset_secs) = signed.map_err(|error| self.not_sent(error))?;
-        let is_buffered = matches!(body, KnownBody::Read(_));
-        trace::sending_signed(&self.signer.subject(&self.head), self.key.id(), body_len, is_buffered, offset_secs);
+        let sent = Sent {
+            access: Some(&Access::Owner),
+            key_id: Some(self.key.id()),
+            body_len,
+            is_buffered: matches!(body, KnownBody::Read(_)),
+            clock_offset_secs: Some(offset_secs),
+        };
+        trace::sending(&self.signer.subject(&self.head), sent, "sending signed request");
         let check = clock.map(|clock| SkewCheck { clock, signed_at: second, used: offset_secs });
         Ok((self.head, check))
     }

@@ -1,7 +1,6 @@
 //! The response future: records the signature, then calls the inner service.
 
 use std::{
-    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -119,12 +118,4 @@ where
     }
 }
 
-impl<S, G, ReqBody> fmt::Debug for ResponseFuture<S, G, ReqBody>
-where
-    S: Service<Request<ReqBody>>,
-    G: ReplayGuard,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(ResponseFuture<S: Service<Request<ReqBody>>, G: ReplayGuard, ReqBody>);

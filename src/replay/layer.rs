@@ -1,6 +1,6 @@
 //! The layer, which configures the guard and what is checked.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use tower_layer::Layer;
 
@@ -86,8 +86,4 @@ impl<S, G> Layer<S> for RejectReplaysLayer<G> {
     }
 }
 
-impl<G> fmt::Debug for RejectReplaysLayer<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RejectReplaysLayer").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(RejectReplaysLayer<G>);

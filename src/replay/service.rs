@@ -1,7 +1,7 @@
 //! The service: decides what has to be recorded, and starts to record it.
 
 use std::{
-    fmt, mem,
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -97,8 +97,4 @@ where
     }
 }
 
-impl<S: fmt::Debug, G> fmt::Debug for RejectReplays<S, G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RejectReplays").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(RejectReplays<S, G>);

@@ -222,11 +222,11 @@ impl LogentriesRetryPolicy {
             Ok(wait) => {
                 self.progress.retries += 1;
                 self.progress.waited += wait;
-                trace::retrying(subject, status, self.progress.retries, wait, failure.reason());
+                trace::failed(subject, status, Some((self.progress.retries, wait)), failure.reason());
                 Some(RetryDelay::new(wait))
             }
             Err(reason) => {
-                trace::not_retried(subject, status, reason);
+                trace::failed(subject, status, None, reason);
                 None
             }
         }
@@ -302,7 +302,7 @@ impl<Res: HttpResponse, E: AttemptError> Policy<reqwest::Request, Res, E> for Lo
         }
         let clone = request.try_clone();
         if clone.is_none() {
-            trace::not_retryable(&subject(request));
+            trace::failed(&subject(request), None, None, "its body is a stream, which cannot be cloned");
         }
         clone
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     BodyDigest, BufferedBody, OwnerKey, Signature,
-    explain::{Mistake, Received, explain_signature},
+    explain::{Received, explain_signature},
     trace,
 };
 
@@ -68,9 +68,4 @@ impl Verifier {
             _ => String::new(),
         }
     }
-}
-
-/// Returns the codes of the mistakes, if they were searched for.
-pub(super) fn codes(mismatch: &SignatureMismatch) -> Option<Vec<&'static str>> {
-    Some(mismatch.explanation()?.iter().map(|mistake: &Mistake| mistake.code()).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Access, OwnerKey};
+use crate::{Access, OwnerKey, trace};
 
 /// The identity of an authenticated request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the
 /// request's extensions.
@@ -58,6 +58,12 @@ impl Identity {
             key_label: key.shared_label().cloned(),
             account: key.shared_account().cloned(),
         }
+    }
+
+    /// Returns what an event says of this identity.
+    pub(super) fn event(&self) -> trace::Key<'_> {
+        let Self { access, key_id, key_label, account } = self;
+        trace::Key { access, id: key_id.as_deref(), label: key_label.as_deref(), account: account.as_deref() }
     }
 
     /// Sets the account that the key belongs to.

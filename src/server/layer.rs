@@ -1,7 +1,6 @@
 //! The layer, which configures the server's side.
 
 use std::{
-    fmt,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -357,8 +356,4 @@ impl<S, K, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
     }
 }
 
-impl<K, R> fmt::Debug for LogentriesVerifyLayer<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesVerifyLayer").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesVerifyLayer<K, R>);

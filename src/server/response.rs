@@ -1,7 +1,6 @@
 //! The responses of the layers on the server's side: the inner service's, or the JSON of a rejection.
 
 use std::{
-    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -134,11 +133,4 @@ impl<ResBody: Default> Default for ResponseBody<ResBody> {
     }
 }
 
-impl<ResBody> fmt::Debug for ResponseBody<ResBody> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Inner { .. } => "ResponseBody(inner)",
-            Kind::Rejection { .. } => "ResponseBody(rejection)",
-        })
-    }
-}
+crate::text::opaque_debug!(ResponseBody<ResBody>);

@@ -1,16 +1,21 @@
 //! The service: checks what can be checked at once, and starts to look up the key.
 
 use std::{
-    fmt, mem,
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{KeyStore, ResponseBody, ResponseFuture, future::Waiting, presented::Presented, verifier::Verifier};
+use super::{
+    KeyStore, ResponseBody, ResponseFuture,
+    future::{State, Waiting},
+    presented::Presented,
+    verifier::Verifier,
+};
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests before they reach the inner service.
@@ -56,8 +61,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     K: KeyStore,
     R: RebuildBody<ReqBody> + Clone,
-    ReqBody: Body,
-    ReqBody::Error: Into<BoxError>,
+    ReqBody: Body<Error: Into<BoxError>>,
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
@@ -73,22 +77,20 @@ where
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
-        match Presented::parse(&self.verifier, &request) {
+        let is_head = *request.method() == Method::HEAD;
+        let state = match Presented::parse(&verifier, &request) {
             Ok(Presented::ApiKey(presented)) => {
                 let lookup = self.keys.api_key(presented.digest);
-                ResponseFuture::api_key(verifier, rebuild, lookup, Waiting { service, request, presented })
+                State::ApiKey { lookup, waiting: Some(Waiting { service, request, presented }) }
             }
             Ok(Presented::Signature(presented)) => {
                 let lookup = self.keys.owner_keys(Arc::clone(&presented.id));
-                ResponseFuture::owner_keys(verifier, rebuild, lookup, Waiting { service, request, presented })
+                State::OwnerKeys { lookup, waiting: Some(Waiting { service, request, presented }) }
             }
-            Err(rejection) => ResponseFuture::rejected(verifier, rebuild, request, rejection),
-        }
+            Err(rejection) => State::rejected(&verifier, request, rejection),
+        };
+        ResponseFuture { state, verifier, rebuild, is_head }
     }
 }
 
-impl<S: fmt::Debug, K, R> fmt::Debug for LogentriesVerify<S, K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesVerify").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesVerify<S, K, R>);

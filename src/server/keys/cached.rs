@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    fmt,
     hash::Hash,
     pin::Pin,
     sync::{
@@ -244,8 +243,4 @@ impl<K> Clone for CachedKeyStore<K> {
     }
 }
 
-impl<K> fmt::Debug for CachedKeyStore<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachedKeyStore").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(CachedKeyStore<K>);

@@ -172,11 +172,7 @@ impl KeyStore for MemoryKeyStore {
     }
 }
 
-impl fmt::Debug for MemoryKeyStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryKeyStore").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(MemoryKeyStore);
 
 /// Error of [`MemoryKeyStore`]: a key, or the id of an owner key, belongs to another account.
 #[derive(Debug, Clone, PartialEq, Eq)]
