@@ -65,10 +65,7 @@ impl<B: Body> Collect<B> {
     }
 }
 
-impl<B: Body> Future for Collect<B>
-where
-    B::Error: Into<BoxError>,
-{
+impl<B: Body<Error: Into<BoxError>>> Future for Collect<B> {
     type Output = Result<(BufferedBody, BodyDigest), BodyError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -253,10 +253,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// let client = layer.layer(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesAuthLayer<F>
-    where
-        F: Fn(BufferedBody) -> B,
-    {
+    pub fn rebuild_body<F: Fn(BufferedBody) -> B, B>(self, rebuild: F) -> LogentriesAuthLayer<F> {
         LogentriesAuthLayer { signer: self.signer, rebuild }
     }
 

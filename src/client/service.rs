@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::{
     AuthError, HttpRequest, HttpResponse, ResponseFuture,
-    future::Waiting,
+    future::{State, Waiting},
     signer::{Signer, Step},
 };
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
@@ -60,20 +60,19 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        match self.signer.begin(request, None) {
-            Ok(Step::Send(request, check)) => ResponseFuture::sent(self.inner.call(request), check),
+        // The clone is not ready: the request takes the service that is. If it fails, that gives up the readiness which
+        // `poll_ready` reserved, such as a permit.
+        let clone = self.inner.clone();
+        let mut service = mem::replace(&mut self.inner, clone);
+        let state = match self.signer.begin(request, None) {
+            Ok(Step::Send(request, check)) => State::Sent { future: service.call(request), check },
             Ok(Step::Read(body, unsigned)) => {
-                // The clone is not ready: the request takes the service that is.
-                let clone = self.inner.clone();
-                let service = mem::replace(&mut self.inner, clone);
-                ResponseFuture::reading(body, Waiting { service, rebuild: self.rebuild.clone(), unsigned })
+                let rebuild = self.rebuild.clone();
+                State::Reading { body, rest: Some(Waiting { service, rebuild, unsigned }) }
             }
-            Err(error) => {
-                // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
-                self.inner = self.inner.clone();
-                ResponseFuture::failed(error)
-            }
-        }
+            Err(error) => State::Failed { error: Some(error) },
+        };
+        ResponseFuture { state }
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{MemoryReplayGuard, ReplayGuard, ResponseFuture};
+use super::{
+    MemoryReplayGuard, ReplayGuard, ResponseFuture,
+    future::{Rejected, State},
+};
 use crate::{
     Access, Identity,
     scheme::is_safe,
@@ -80,20 +83,18 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let signature = match self.signature(&request) {
-            Ok(Some(signature)) => signature,
-            Ok(None) => return ResponseFuture::called(self.inner.call(request)),
-            Err(reason) => {
-                // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
-                self.inner = self.inner.clone();
-                return ResponseFuture::rejected(&request, reason);
-            }
-        };
-        let recording = self.guard.record(signature);
-        // The clone is not ready: the request takes the service that is.
+        // The clone is not ready: the request takes the service that is. If it is rejected, that gives up the readiness which
+        // `poll_ready` reserved, such as a permit.
         let clone = self.inner.clone();
-        let service = mem::replace(&mut self.inner, clone);
-        ResponseFuture::recording(recording, service, request)
+        let mut service = mem::replace(&mut self.inner, clone);
+        let state = match self.signature(&request) {
+            Ok(Some(signature)) => {
+                State::Recording { recording: self.guard.record(signature), rest: Some((service, request)) }
+            }
+            Ok(None) => State::Called { future: service.call(request) },
+            Err(reason) => State::Rejected { rejected: Some(Rejected::new(&request, reason)) },
+        };
+        ResponseFuture { state }
     }
 }
 

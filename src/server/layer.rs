@@ -327,10 +327,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     ///     .service(service_fn(async |_: Request<BoxBody<Bytes, Infallible>>| Ok::<_, Infallible>(Response::new(()))));
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesVerifyLayer<K, F>
-    where
-        F: Fn(BufferedBody) -> B,
-    {
+    pub fn rebuild_body<F: Fn(BufferedBody) -> B, B>(self, rebuild: F) -> LogentriesVerifyLayer<K, F> {
         let Self { keys, verifier, rebuild: _ } = self;
         LogentriesVerifyLayer { keys, verifier, rebuild }
     }
