@@ -5,7 +5,8 @@
 //! functions are empty.
 #![cfg_attr(not(feature = "tracing"), allow(dead_code, unused_variables))]
 
-use std::{error::Error, fmt, iter};
+use std::error::Error;
+use std::{fmt, iter};
 
 use fmt::Display;
 use http::{Method, StatusCode};

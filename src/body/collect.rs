@@ -1,10 +1,8 @@
 //! The future that reads a body to its end, hashes it as it arrives, and holds it to a limit.
 
-use std::{
-    mem,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;

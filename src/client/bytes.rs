@@ -5,12 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 
-use super::{
-    AuthError,
-    request::{Head, Overrides},
-    signer::{KnownBody, Signer},
-    unsigned::Unsigned,
-};
+use super::AuthError;
+use super::request::{Head, Overrides};
+use super::signer::{KnownBody, Signer};
+use super::unsigned::Unsigned;
 use crate::BodyDigest;
 
 /// A request body in memory, for [`LogentriesAuthLayer::authenticate`](super::LogentriesAuthLayer::authenticate).

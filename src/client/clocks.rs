@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use http::HeaderValue;
 
 use super::origin::{Origin, OriginRef};
-use crate::{clock::Clock, scheme::format_date, trace};
+use crate::clock::Clock;
+use crate::scheme::format_date;
+use crate::trace;
 
 /// How many origins' clocks are kept: more than any program needs, unless it lets its users name regions.
 const MAX_ORIGINS: usize = 64;

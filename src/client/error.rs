@@ -1,10 +1,13 @@
 //! Why a request could not be sent, or got no response.
 
-use std::{error::Error, fmt};
+use std::error::Error;
+use std::fmt;
 
-use http::{Method, header::MaxSizeReached};
+use http::Method;
+use http::header::MaxSizeReached;
 
-use crate::{Access, BoxError, body::BodyError};
+use crate::body::BodyError;
+use crate::{Access, BoxError};
 
 /// The error of [`LogentriesAuth`](super::LogentriesAuth). Every variant except [`AuthError::Service`] means that
 /// nothing was sent.

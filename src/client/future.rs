@@ -1,15 +1,16 @@
 //! The response future: reads the body if it must be signed, sends the request, and inspects the response.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{AuthError, HttpRequest, HttpResponse, skew::SkewCheck, unsigned::Unsigned};
-use crate::{BoxError, RebuildBody, body::Collect};
+use super::skew::SkewCheck;
+use super::unsigned::Unsigned;
+use super::{AuthError, HttpRequest, HttpResponse};
+use crate::body::Collect;
+use crate::{BoxError, RebuildBody};
 
 pin_project! {
     /// The response future of [`LogentriesAuth`](super::LogentriesAuth).

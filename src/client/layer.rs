@@ -1,16 +1,19 @@
 //! The layer, which configures the client's side.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request};
 use tower_layer::Layer;
 
-use super::{
-    AuthError, BodyBytes, InvalidOrigin, LogentriesAuth, clocks::OriginClocks, origin::Origin, signer::Signer,
-};
-use crate::{
-    Access, BufferedBody, CredentialsHandle, RebuildFromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock,
-};
+use super::clocks::OriginClocks;
+use super::origin::Origin;
+use super::signer::Signer;
+use super::{AuthError, BodyBytes, InvalidOrigin, LogentriesAuth};
+use crate::access::AccessRule;
+use crate::body::DEFAULT_LIMIT;
+use crate::clock::Clock;
+use crate::{Access, BufferedBody, CredentialsHandle, RebuildFromBytes};
 
 /// Layer that authenticates requests to the Logentries REST API.
 ///

@@ -1,8 +1,11 @@
 //! Where a request goes: scheme, host and port. Credentials go to trusted origins alone.
 
-use std::{fmt, net::Ipv6Addr};
+use std::fmt;
+use std::net::Ipv6Addr;
 
-use http::{HeaderMap, Uri, header::HOST, uri::Authority};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, Uri};
 
 /// Rapid7's hosts: this one, and one label of a region before either of the others; over https, on its default port.
 const GLOBAL: &str = "rest.logentries.com";

@@ -1,6 +1,7 @@
 //! The sealed traits over the clients' request and response types, so that one implementation serves every client.
 
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request, uri::PathAndQuery};
+use http::uri::PathAndQuery;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request};
 use http_body::Body;
 
 use super::origin::{OriginRef, Target};

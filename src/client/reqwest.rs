@@ -3,10 +3,8 @@
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, Url};
 
-use super::{
-    origin::{OriginRef, Target},
-    request::{Head, HttpRequest, HttpResponse, Overrides, sealed},
-};
+use super::origin::{OriginRef, Target};
+use super::request::{Head, HttpRequest, HttpResponse, Overrides, sealed};
 
 impl HttpRequest for Request {
     type Body = Body;

@@ -6,12 +6,10 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::{
-    AuthError, LogentriesAuthLayer,
-    request::Overrides,
-    signer::{Signer, Step},
-    skew::SkewCheck,
-};
+use super::request::Overrides;
+use super::signer::{Signer, Step};
+use super::skew::SkewCheck;
+use super::{AuthError, LogentriesAuthLayer};
 use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates every request of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware).

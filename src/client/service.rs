@@ -1,18 +1,14 @@
 //! The service: sends a request at once, or has its future read the body first.
 
-use std::{
-    mem,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::{
-    AuthError, HttpRequest, HttpResponse, ResponseFuture,
-    future::{State, Waiting},
-    signer::{Signer, Step},
-};
+use super::future::{State, Waiting};
+use super::signer::{Signer, Step};
+use super::{AuthError, HttpRequest, HttpResponse, ResponseFuture};
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests with an API key or the owner's signature.

@@ -1,27 +1,25 @@
 //! What happens to a request before its body is read: its origin is checked, its key is chosen, and what will be signed is
 //! brought into the form in which it arrives.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
 use http_body::Body;
 
-use super::{
-    AuthError, HttpRequest, UntrustedOrigins,
-    clocks::{OriginClock, OriginClocks},
-    origin::{Origin, OriginRef, Target},
-    request::{Head, Overrides},
-    skew::SkewCheck,
-    unsigned::Unsigned,
-};
-use crate::{
-    Access, BodyDigest, CredentialsHandle, OwnerKey,
-    access::{AccessRule, Required},
-    body::Collect,
-    credentials::ChosenKey,
-    scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value},
-    trace::{self, Sent, Subject},
-};
+use super::clocks::{OriginClock, OriginClocks};
+use super::origin::{Origin, OriginRef, Target};
+use super::request::{Head, Overrides};
+use super::skew::SkewCheck;
+use super::unsigned::Unsigned;
+use super::{AuthError, HttpRequest, UntrustedOrigins};
+use crate::access::{AccessRule, Required};
+use crate::body::Collect;
+use crate::credentials::ChosenKey;
+use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value};
+use crate::trace::{self, Sent, Subject};
+use crate::{Access, BodyDigest, CredentialsHandle, OwnerKey};
 
 /// The configuration of a layer. Clones share the credentials and the clocks of origins.
 #[derive(Clone)]

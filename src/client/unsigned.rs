@@ -3,24 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{
-    HeaderValue,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
-};
+use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 
-use super::{
-    AuthError, HttpRequest,
-    clocks::{Dated, OriginClock},
-    request::Head,
-    signer::{KnownBody, Signer},
-    skew::SkewCheck,
-};
-use crate::{
-    Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature,
-    body::{BodyError, rebuild},
-    scheme::{AUTHORIZATION_API_KEY, anticipates_body},
-    trace::{self, Sent},
-};
+use super::clocks::{Dated, OriginClock};
+use super::request::Head;
+use super::signer::{KnownBody, Signer};
+use super::skew::SkewCheck;
+use super::{AuthError, HttpRequest};
+use crate::body::{BodyError, rebuild};
+use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
+use crate::trace::{self, Sent};
+use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature};
 
 /// A request that has to be signed, without its body.
 pub(super) struct Unsigned<H> {

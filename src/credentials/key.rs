@@ -1,6 +1,7 @@
 //! The owner key, of which only the keyed HMAC is kept.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 #[cfg(feature = "explain")]
 use hmac::Hmac;

@@ -1,20 +1,15 @@
 //! The response future: records the signature, then calls the inner service.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::ReplayGuard;
-use crate::{
-    Rejection,
-    server::{PresentedKey, Reason, ResponseBody, VerifiedSignature},
-    trace,
-};
+use crate::server::{PresentedKey, Reason, ResponseBody, VerifiedSignature};
+use crate::{Rejection, trace};
 
 pin_project! {
     /// The response future of [`RejectReplays`](super::RejectReplays).

@@ -1,23 +1,17 @@
 //! The service: decides what has to be recorded, and starts to record it.
 
-use std::{
-    mem,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{
-    MemoryReplayGuard, ReplayGuard, ResponseFuture,
-    future::{Rejected, State},
-};
-use crate::{
-    Access, Identity,
-    scheme::is_safe,
-    server::{Reason, ResponseBody, VerifiedSignature},
-};
+use super::future::{Rejected, State};
+use super::{MemoryReplayGuard, ReplayGuard, ResponseFuture};
+use crate::scheme::is_safe;
+use crate::server::{Reason, ResponseBody, VerifiedSignature};
+use crate::{Access, Identity};
 
 /// Middleware that lets each signed request pass once.
 ///

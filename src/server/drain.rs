@@ -3,19 +3,17 @@
 //! Over HTTP/1, hyper closes a connection whose request was not read to its end, and the operating system then resets
 //! it: a client that is still sending loses the response. Go's `net/http` and nginx read on as well.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Buf;
-use http::{Version, header::EXPECT, request::Parts};
+use http::Version;
+use http::header::EXPECT;
+use http::request::Parts;
 use http_body::Body;
-use tokio::{
-    runtime::Handle,
-    time::{Sleep, sleep},
-};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep};
 
 /// How many frames one poll drops before it lets other tasks run.
 const FRAMES_PER_POLL: usize = 64;

@@ -1,28 +1,23 @@
 //! The response future: looks up the key, reads and verifies the body, and calls the inner service. If the request is
 //! rejected, it drains the rest of the body first.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, request::Parts};
+use http::request::Parts;
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{
-    Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey,
-    drain::Drain,
-    presented::{PresentedApiKey, PresentedSignature},
-    verifier::{Accepted, UnverifiedSignature, Verifier, attach_identity},
-};
-use crate::{
-    BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody,
-    body::{BodyError, Collect, rebuild},
-    trace::{self, Computed},
-};
+use super::drain::Drain;
+use super::presented::{PresentedApiKey, PresentedSignature};
+use super::verifier::{Accepted, UnverifiedSignature, Verifier, attach_identity};
+use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
+use crate::body::{BodyError, Collect, rebuild};
+use crate::trace::{self, Computed};
+use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody};
 
 pin_project! {
     /// The response future of [`LogentriesVerify`](super::LogentriesVerify).

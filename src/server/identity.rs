@@ -83,13 +83,13 @@ pub struct MissingVerifyLayer {}
 
 #[cfg(feature = "axum")]
 mod extractor {
-    use std::{error::Error, fmt};
+    use std::error::Error;
+    use std::fmt;
 
-    use axum::{
-        extract::FromRequestParts,
-        response::{IntoResponse, Response},
-    };
-    use http::{StatusCode, request::Parts};
+    use axum::extract::FromRequestParts;
+    use axum::response::{IntoResponse, Response};
+    use http::StatusCode;
+    use http::request::Parts;
 
     use super::{Identity, MissingVerifyLayer};
 

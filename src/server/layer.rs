@@ -1,19 +1,21 @@
 //! The layer, which configures the server's side.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use http::Method;
 use tower_layer::Layer;
 
 #[cfg(feature = "explain")]
 use super::Explain;
+use super::LogentriesVerify;
 #[cfg(feature = "drain")]
 use super::drain::DrainLimits;
-use super::{LogentriesVerify, verifier::Verifier};
-use crate::{Access, BufferedBody, RebuildFromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock};
+use super::verifier::Verifier;
+use crate::access::AccessRule;
+use crate::body::DEFAULT_LIMIT;
+use crate::clock::Clock;
+use crate::{Access, BufferedBody, RebuildFromBytes};
 
 /// Layer that authenticates requests with an API key or signature before they reach the inner service.
 ///

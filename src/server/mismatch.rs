@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::CanonicalRequest;
 #[cfg(feature = "explain")]
 use crate::explain::Mistake;
-use crate::{CanonicalRequest, trace::Computed};
+use crate::trace::Computed;
 
 /// What the verifier computed for a request whose signature is invalid.
 ///

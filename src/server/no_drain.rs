@@ -1,10 +1,8 @@
 //! Without feature `drain` nothing is read after a rejection: without a timer, a client that stops sending would never be
 //! answered.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// What never happens.
 pub(super) enum Drain {}

@@ -1,12 +1,15 @@
 //! Why a request is rejected.
 
-use std::{error::Error, fmt, iter, sync::Arc};
+use std::error::Error;
+use std::sync::Arc;
+use std::{fmt, iter};
 
 use http::StatusCode;
 use http_body_util::LengthLimitError;
 
 use super::SignatureMismatch;
-use crate::{Access, BoxError, body::BodyError};
+use crate::body::BodyError;
+use crate::{Access, BoxError};
 
 /// Why a request was rejected.
 ///

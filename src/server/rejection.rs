@@ -1,10 +1,13 @@
 //! A rejected request: why, by which key, and what the client learns.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 
 use http::{Method, Response, StatusCode};
 
-use super::{Identity, Malformed, PresentedKey, Reason, ResponseBody, response::json_response};
+use super::response::json_response;
+use super::{Identity, Malformed, PresentedKey, Reason, ResponseBody};
 use crate::trace::Rejected;
 
 /// Why a request was rejected. It is in the extensions of the response, for logs, metrics and error formats of your own.

@@ -1,21 +1,17 @@
 //! The service: checks what can be checked at once, and starts to look up the key.
 
-use std::{
-    mem,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{
-    KeyStore, ResponseBody, ResponseFuture,
-    future::{State, Waiting},
-    presented::Presented,
-    verifier::Verifier,
-};
+use super::future::{State, Waiting};
+use super::presented::Presented;
+use super::verifier::Verifier;
+use super::{KeyStore, ResponseBody, ResponseFuture};
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests before they reach the inner service.

@@ -1,31 +1,26 @@
 //! What is decided about a request once its key was looked up: whether the key grants access, and whether it made the
 //! signature.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::{
-    HeaderValue, Request,
-    header::{CONTENT_TYPE, DATE},
-    request::Parts,
-};
+use http::header::{CONTENT_TYPE, DATE};
+use http::request::Parts;
+use http::{HeaderValue, Request};
 use http_body::Body;
 
 #[cfg(feature = "explain")]
 use super::Explain;
+use super::drain::Drain;
 #[cfg(feature = "drain")]
 use super::drain::DrainLimits;
-use super::{
-    Identity, PresentedKey, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature,
-    drain::Drain,
-    path::whole_path,
-    presented::{PresentedApiKey, PresentedSignature},
-};
-use crate::{
-    BodyDigest, BufferedBody, CanonicalRequest, OwnerKey,
-    access::AccessRule,
-    clock::Clock,
-    scheme::{AUTHORIZATION_API_KEY, X_API_KEY},
-};
+use super::path::whole_path;
+use super::presented::{PresentedApiKey, PresentedSignature};
+use super::{Identity, PresentedKey, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature};
+use crate::access::AccessRule;
+use crate::clock::Clock;
+use crate::scheme::{AUTHORIZATION_API_KEY, X_API_KEY};
+use crate::{BodyDigest, BufferedBody, CanonicalRequest, OwnerKey};
 
 /// The configuration of a layer.
 #[derive(Clone)]

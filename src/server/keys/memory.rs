@@ -1,12 +1,10 @@
 //! A key store of many accounts, in memory.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    fmt,
-    future::{Ready, ready},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{KeyStore, StoredApiKey};
 use crate::{ApiKeyDigest, Credentials, OwnerKey};
