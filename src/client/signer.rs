@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use http_body::Body;
 
 use super::clocks::{OriginClock, OriginClocks};
-use super::origin::{Origin, OriginRef, Target};
+use super::origin::{Origin, Target};
 use super::request::{Head, Overrides};
 use super::skew::SkewCheck;
 use super::unsigned::Unsigned;
@@ -28,9 +28,9 @@ pub(super) struct Signer {
     pub(super) clocks: OriginClocks,
     pub(super) corrects_clock_skew: bool,
     pub(super) body_limit: usize,
-    pub(super) trusted_origins: Vec<Origin>,
+    pub(super) trusted_origins: Vec<Origin<'static>>,
     pub(super) untrusted_origins: UntrustedOrigins,
-    pub(super) assumed_origin: Option<Origin>,
+    pub(super) assumed_origin: Option<Origin<'static>>,
     pub(super) access: AccessRule,
     pub(super) default_content_type: Option<HeaderValue>,
 }
@@ -143,16 +143,16 @@ impl Signer {
     }
 
     /// Returns the trusted origin that the request goes to, or `None` if it is sent without credentials.
-    fn check_origin<'a>(&'a self, head: &'a impl Head) -> Result<Option<OriginRef<'a>>, AuthError> {
+    fn check_origin<'a>(&'a self, head: &'a impl Head) -> Result<Option<Origin<'a>>, AuthError> {
         let origin = match self.target(head) {
             Target::Origin(origin) => origin,
             Target::MissingAuthority => return Err(AuthError::MissingAuthority),
             Target::Invalid => return self.untrusted(|| AuthError::InvalidAuthority),
         };
-        if !origin.is_https() && origin.has_rapid7_host() {
+        if origin.is_insecure() {
             return self.untrusted(|| AuthError::InsecureOrigin { origin: origin.to_string() });
         }
-        if !origin.is_rapid7() && !self.trusted_origins.iter().any(|trusted| trusted.is(origin)) {
+        if !origin.is_rapid7() && !self.trusted_origins.contains(&origin) {
             return self.untrusted(|| AuthError::UntrustedOrigin { origin: origin.to_string() });
         }
         if !origin.agrees_with_host(head.headers()) {
@@ -205,7 +205,7 @@ impl Signer {
     /// Returns the clock of a request's origin, if it is corrected.
     pub(super) fn clock_of(&self, head: &impl Head) -> Option<OriginClock> {
         match self.target(head) {
-            Target::Origin(origin) if self.corrects_clock_skew => Some(self.clocks.of(origin)),
+            Target::Origin(origin) if self.corrects_clock_skew => Some(self.clocks.of(&origin)),
             _ => None,
         }
     }

@@ -1,7 +1,6 @@
 //! The service: decides what has to be recorded, and starts to record it.
 
 use std::mem;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -16,9 +15,10 @@ use crate::{Access, Identity};
 /// Middleware that lets each signed request pass once.
 ///
 /// Created and configured by [`RejectReplaysLayer`](super::RejectReplaysLayer).
+#[derive(Clone)]
 pub struct RejectReplays<S, G = MemoryReplayGuard> {
     pub(super) inner: S,
-    pub(super) guard: Arc<G>,
+    pub(super) guard: G,
     pub(super) checks_safe_methods: bool,
 }
 
@@ -49,16 +49,6 @@ impl<S, G> RejectReplays<S, G> {
             Some(_) if !self.checks_safe_methods && is_safe(request.method()) => Ok(None),
             Some(signature) if signature.is_expired() => Err(Reason::Expired),
             Some(signature) => Ok(Some(signature.clone())),
-        }
-    }
-}
-
-impl<S: Clone, G> Clone for RejectReplays<S, G> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            guard: Arc::clone(&self.guard),
-            checks_safe_methods: self.checks_safe_methods,
         }
     }
 }

@@ -199,7 +199,8 @@ impl<S> Unread<S> {
         let rejection = Rejection::of_key(self.signature.key(), error.into());
         log(&self.head, &rejection);
         let is_unread = body.is_refused();
-        let drain = verifier.drain(&self.head, &*body.into_rest(), is_unread).filter(|_| is_too_large);
+        let drain =
+            Drain::start(&self.head, &*body.into_rest(), is_unread, verifier.drain_limits).filter(|_| is_too_large);
         Ending { drain, rejection }
     }
 }
@@ -219,7 +220,7 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
     {
         let (head, body) = request.into_parts();
         log(&head, &rejection);
-        let drain = verifier.drain(&head, &body, true);
+        let drain = Drain::start(&head, &body, true, verifier.drain_limits);
         Self::Draining { body, ending: Some(Ending { drain, rejection }) }
     }
 }

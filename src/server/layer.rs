@@ -9,7 +9,6 @@ use tower_layer::Layer;
 #[cfg(feature = "explain")]
 use super::Explain;
 use super::LogentriesVerify;
-#[cfg(feature = "drain")]
 use super::drain::DrainLimits;
 use super::verifier::Verifier;
 use crate::access::AccessRule;
@@ -66,9 +65,10 @@ use crate::{Access, BufferedBody, RebuildFromBytes};
 ///     .layer(LogentriesVerifyLayer::new(keys)); // routes added below this line are not behind it
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct LogentriesVerifyLayer<K, R = RebuildFromBytes> {
-    keys: Arc<K>,
+    keys: K,
     verifier: Arc<Verifier>,
     rebuild: R,
 }
@@ -78,7 +78,6 @@ impl<K> LogentriesVerifyLayer<K> {
     pub fn new(keys: K) -> Self {
         let verifier = Verifier {
             body_limit: DEFAULT_LIMIT,
-            #[cfg(feature = "drain")]
             drain_limits: DrainLimits::default(),
             date_tolerance: Duration::from_secs(5 * 60),
             upload_duration: Duration::from_secs(15 * 60),
@@ -88,7 +87,7 @@ impl<K> LogentriesVerifyLayer<K> {
             explain: None,
             clock: Clock::default(),
         };
-        Self { keys: Arc::new(keys), verifier: Arc::new(verifier), rebuild: RebuildFromBytes }
+        Self { keys, verifier: Arc::new(verifier), rebuild: RebuildFromBytes }
     }
 }
 
@@ -340,13 +339,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     }
 }
 
-impl<K, R: Clone> Clone for LogentriesVerifyLayer<K, R> {
-    fn clone(&self) -> Self {
-        Self { keys: Arc::clone(&self.keys), verifier: Arc::clone(&self.verifier), rebuild: self.rebuild.clone() }
-    }
-}
-
-impl<S, K, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
+impl<S, K: Clone, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
     type Service = LogentriesVerify<S, K, R>;
 
     fn layer(&self, inner: S) -> Self::Service {

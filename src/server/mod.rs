@@ -5,7 +5,6 @@
 // with an `identity` and perhaps a `verified_signature`, or as a `rejection` with its `reason`, whose `response` may have to
 // wait for a `drain`. `mismatch` is what the verifier computed for an invalid signature, and `explain` says why it is.
 
-#[cfg_attr(not(feature = "drain"), path = "no_drain.rs")]
 mod drain;
 #[cfg(feature = "explain")]
 mod explain;
@@ -27,8 +26,6 @@ mod verifier;
 pub use self::explain::Explain;
 pub use self::future::ResponseFuture;
 pub use self::identity::Identity;
-#[cfg(feature = "axum")]
-pub use self::identity::MissingVerifyLayer;
 #[cfg(feature = "cache")]
 pub use self::keys::CachedKeyStore;
 pub use self::keys::{

@@ -168,3 +168,11 @@ impl Error for Rejection {
         self.reason().source()
     }
 }
+
+/// The response without a date, because no layer's clock is known.
+#[cfg(feature = "axum")]
+impl axum::response::IntoResponse for Rejection {
+    fn into_response(self) -> axum::response::Response {
+        self.into_response("", None, false).map(axum::body::Body::new::<ResponseBody<axum::body::Body>>)
+    }
+}

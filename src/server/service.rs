@@ -17,9 +17,10 @@ use crate::{BoxError, RebuildBody, RebuildFromBytes};
 /// Middleware that authenticates requests before they reach the inner service.
 ///
 /// Created and configured by [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer).
+#[derive(Clone)]
 pub struct LogentriesVerify<S, K, R = RebuildFromBytes> {
     pub(super) inner: S,
-    pub(super) keys: Arc<K>,
+    pub(super) keys: K,
     pub(super) verifier: Arc<Verifier>,
     pub(super) rebuild: R,
 }
@@ -38,17 +39,6 @@ impl<S, K, R> LogentriesVerify<S, K, R> {
     /// Returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
-    }
-}
-
-impl<S: Clone, K, R: Clone> Clone for LogentriesVerify<S, K, R> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            keys: Arc::clone(&self.keys),
-            verifier: Arc::clone(&self.verifier),
-            rebuild: self.rebuild.clone(),
-        }
     }
 }
 

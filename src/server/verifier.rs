@@ -7,12 +7,9 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, DATE};
 use http::request::Parts;
 use http::{HeaderValue, Request};
-use http_body::Body;
 
 #[cfg(feature = "explain")]
 use super::Explain;
-use super::drain::Drain;
-#[cfg(feature = "drain")]
 use super::drain::DrainLimits;
 use super::path::whole_path;
 use super::presented::{PresentedApiKey, PresentedSignature};
@@ -26,7 +23,6 @@ use crate::{BodyDigest, BufferedBody, CanonicalRequest, OwnerKey};
 #[derive(Clone)]
 pub(super) struct Verifier {
     pub(super) body_limit: usize,
-    #[cfg(feature = "drain")]
     pub(super) drain_limits: DrainLimits,
     pub(super) date_tolerance: Duration,
     pub(super) upload_duration: Duration,
@@ -85,15 +81,6 @@ impl Verifier {
         let PresentedSignature { id, signature, date } = presented;
         let signature = VerifiedSignature::by_clock(self.clock.clone(), id, signature, date, valid_until);
         Ok(Accepted { identity, signature: Some(signature) })
-    }
-
-    /// Returns how to read on after a rejection, if the response would not arrive otherwise.
-    #[cfg_attr(not(feature = "drain"), expect(unused_variables, clippy::unused_self))]
-    pub(super) fn drain(&self, head: &Parts, body: &impl Body, is_unread: bool) -> Option<Drain> {
-        #[cfg(feature = "drain")]
-        return Drain::start(head, body, is_unread, self.drain_limits);
-        #[cfg(not(feature = "drain"))]
-        None
     }
 
     /// Returns what the JSON of a response says beside the code and the message of a rejection: nothing.
