@@ -22,6 +22,7 @@ const FRAMES_PER_POLL: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DrainLimits {
     pub(super) bytes: usize,
+    #[cfg_attr(not(feature = "drain"), allow(dead_code))]
     pub(super) time: Duration,
 }
 
