@@ -122,7 +122,7 @@ pub(crate) fn explain_signature<'a>(
     keys: impl IntoIterator<Item = &'a OwnerKey>,
 ) -> Vec<Mistake> {
     let keys: Vec<_> = keys.into_iter().map(SearchKey::owner).collect();
-    search(received, signature.as_bytes(), &keys)
+    search(received, &signature.bytes, &keys)
 }
 
 impl<'a> Received<'a> {
