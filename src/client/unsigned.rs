@@ -11,7 +11,7 @@ use super::request::Head;
 use super::signer::{KnownBody, Signer};
 use super::skew::SkewCheck;
 use super::{AuthError, HttpRequest};
-use crate::body::{BodyError, rebuild};
+use crate::body::BodyError;
 use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
 use crate::trace::{self, Sent};
 use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature};
@@ -38,7 +38,7 @@ impl<H: Head> Unsigned<H> {
         let rebuilt = collected.and_then(|(body, digest)| {
             let read = if body.is_empty() { KnownBody::Empty } else { KnownBody::Read(digest) };
             let len = body.bytes().len() as u64;
-            Ok((rebuild(rebuild_body, body)?, read, len))
+            Ok((rebuild_body.rebuild(body)?, read, len))
         });
         let (body, read, len) = rebuilt.map_err(|error| self.not_sent(error.into()))?;
         let (head, check) = self.sign(read, Some(len))?;

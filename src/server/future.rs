@@ -15,7 +15,7 @@ use super::drain::Drain;
 use super::presented::{PresentedApiKey, PresentedSignature};
 use super::verifier::{Accepted, UnverifiedSignature, Verifier, attach_identity};
 use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
-use crate::body::{BodyError, Collect, rebuild};
+use crate::body::{BodyError, Collect};
 use crate::trace::{self, Computed};
 use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody};
 
@@ -180,7 +180,7 @@ impl<S> Unread<S> {
         let key = signature.key();
         // User code never sees a body that was not verified.
         let verified = verifier.verify_signature(signature, &head, &body, digest).and_then(|accepted| {
-            let body = rebuild(rebuild_body, body).map_err(|error| Rejection::of_key(key, error.into()))?;
+            let body = rebuild_body.rebuild(body).map_err(|error| Rejection::of_key(key, error.into()))?;
             Ok((body, accepted))
         });
         match verified {
