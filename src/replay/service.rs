@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::future::{Rejected, State};
+use super::future::State;
 use super::{MemoryReplayGuard, ReplayGuard, ResponseFuture};
 use crate::scheme::is_safe;
 use crate::server::{Reason, ResponseBody, VerifiedSignature};
@@ -76,7 +76,7 @@ where
                 State::Recording { recording: self.guard.record(signature), rest: Some((service, request)) }
             }
             Ok(None) => State::Called { future: service.call(request) },
-            Err(reason) => State::Rejected { rejected: Some(Rejected::new(&request, reason)) },
+            Err(reason) => State::rejected(&request, reason),
         };
         ResponseFuture { state }
     }
