@@ -18,7 +18,7 @@ use crate::access::{AccessRule, Required};
 use crate::body::Collect;
 use crate::credentials::ChosenKey;
 use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value};
-use crate::trace::{self, Sent, Subject};
+use crate::trace::{self, Subject};
 use crate::{Access, BodyDigest, CredentialsHandle, OwnerKey};
 
 /// The configuration of a layer. Clones share the credentials and the clocks of origins.
@@ -116,8 +116,7 @@ impl Signer {
         let Some(origin) = self.check_origin(head)? else {
             head.headers_mut().remove(X_API_KEY);
             head.headers_mut().remove(AUTHORIZATION_API_KEY);
-            let sent = Sent { access: None, key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
-            trace::sending(&self.subject(head), sent, "sending request without credentials to untrusted origin");
+            trace::sending(&self.subject(head), None, None, body_len, false);
             return Ok(None);
         };
         let required = match access {
@@ -133,10 +132,7 @@ impl Signer {
             ChosenKey::Api(key) => {
                 head.headers_mut().remove(AUTHORIZATION_API_KEY);
                 head.headers_mut().try_insert(X_API_KEY, key)?;
-                let access: &dyn fmt::Display = &required;
-                let sent =
-                    Sent { access: Some(access), key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
-                trace::sending(&self.subject(head), sent, "sending request with API key");
+                trace::sending(&self.subject(head), Some(&required), None, body_len, false);
                 Ok(None)
             }
         }

@@ -13,8 +13,7 @@ use super::skew::SkewCheck;
 use super::{AuthError, HttpRequest};
 use crate::body::BodyError;
 use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
-use crate::trace::{self, Sent};
-use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature};
+use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature, trace};
 
 /// A request that has to be signed, without its body.
 pub(super) struct Unsigned<H> {
@@ -50,14 +49,8 @@ impl<H: Head> Unsigned<H> {
         let clock = self.signer.clock_of(&self.head);
         let signed = self.set_headers(&body, clock.as_ref());
         let (second, offset_secs) = signed.map_err(|error| self.not_sent(error))?;
-        let sent = Sent {
-            access: Some(&Access::Owner),
-            key_id: Some(self.key.id()),
-            body_len,
-            is_buffered: matches!(body, KnownBody::Read(_)),
-            clock_offset_secs: Some(offset_secs),
-        };
-        trace::sending(&self.signer.subject(&self.head), sent, "sending signed request");
+        let (signed, is_buffered) = (Some((self.key.id(), offset_secs)), matches!(body, KnownBody::Read(_)));
+        trace::sending(&self.signer.subject(&self.head), Some(&Access::Owner), signed, body_len, is_buffered);
         let check = clock.map(|clock| SkewCheck { clock, signed_at: second, used: offset_secs });
         Ok((self.head, check))
     }

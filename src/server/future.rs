@@ -16,8 +16,7 @@ use super::presented::{PresentedApiKey, PresentedSignature};
 use super::verifier::{Accepted, UnverifiedSignature, Verifier, attach_identity};
 use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
 use crate::body::{BodyError, Collect};
-use crate::trace::{self, Computed};
-use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody};
+use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody, trace};
 
 pin_project! {
     /// The response future of [`LogentriesVerify`](super::LogentriesVerify).
@@ -208,7 +207,7 @@ impl<S> Unread<S> {
 impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
     fn called(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
         let identity = accepted.identity.clone();
-        trace::accepted(request.method(), request.uri().path(), &identity.event());
+        identity.log(request.method(), request.uri().path());
         attach_identity(&mut request, accepted);
         Self::Called { future: service.call(request), identity: Some(identity) }
     }
@@ -226,11 +225,11 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
 }
 
 fn log(head: &Parts, rejection: &Rejection) {
-    let computed = match rejection.reason() {
-        Reason::InvalidSignature(mismatch) => mismatch.event(),
-        _ => Computed::default(),
-    };
-    trace::rejected(&rejection.event(&head.method, head.uri.path()), computed);
+    let request = rejection.event(&head.method, head.uri.path());
+    match rejection.reason() {
+        Reason::InvalidSignature(mismatch) => mismatch.log(&request),
+        _ => trace::rejected(&request, None, None, None),
+    }
 }
 
 crate::text::opaque_debug!(ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody>);
