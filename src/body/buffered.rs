@@ -27,6 +27,8 @@ use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 /// let client = ServiceBuilder::new()
 ///     .layer(layer.rebuild_body(BufferedBody::boxed))
 ///     .service(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
+/// # fn check<S: tower::Service<http::Request<BoxBody<Bytes, BoxError>>>>(_: S) {}
+/// # check(client);
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
 ///
