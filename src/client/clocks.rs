@@ -35,13 +35,6 @@ struct Kept {
     refusals: u8,
 }
 
-/// The clock of the origin that a request goes to.
-#[derive(Clone)]
-pub(super) struct OriginClock {
-    origin: Arc<Origin<'static>>,
-    clocks: OriginClocks,
-}
-
 /// What a request is dated with.
 pub(super) struct Dated {
     pub(super) date: HeaderValue,
@@ -56,9 +49,10 @@ impl OriginClocks {
         Self { ours, kept: Arc::default() }
     }
 
-    pub(super) fn of(&self, origin: &Origin<'_>) -> OriginClock {
+    /// Returns the origin as it is kept, or a copy of one that is not.
+    pub(super) fn kept_origin(&self, origin: &Origin<'_>) -> Arc<Origin<'static>> {
         let kept = self.find(origin, |kept| Arc::clone(&kept.origin));
-        OriginClock { origin: kept.unwrap_or_else(|| Arc::new(origin.clone().into_owned())), clocks: self.clone() }
+        kept.unwrap_or_else(|| Arc::new(origin.as_ref().into_owned()))
     }
 
     /// Returns the offset in use for `origin`, in seconds.
@@ -73,39 +67,18 @@ impl OriginClocks {
         Some(Dated { date, second, offset_secs })
     }
 
-    fn find<T>(&self, origin: &Origin<'_>, read: impl FnOnce(&Kept) -> T) -> Option<T> {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|kept| *kept.origin == *origin).map(read)
-    }
-}
-
-impl OriginClock {
-    pub(super) fn origin(&self) -> &Origin<'static> {
-        &self.origin
-    }
-
-    /// Returns the second in which the layer's clock is.
-    pub(super) fn now(&self) -> Option<u64> {
-        self.clocks.ours.now()
-    }
-
-    /// Returns the date to send, unless that is out of range.
-    pub(super) fn date(&self) -> Option<Dated> {
-        self.clocks.date(self.clocks.offset_secs(self.origin()))
-    }
-
     /// Records that a request dated with the offset `used` was accepted.
-    pub(super) fn accepted(&self, used: i64) {
-        let is_known = |kept: &Kept| kept.refusals == 0 || kept.offset_secs != used;
-        if !self.clocks.find(self.origin(), is_known).unwrap_or(false) {
-            self.change(used, |kept| kept.refusals = 0);
+    pub(super) fn accepted(&self, origin: &Arc<Origin<'static>>, used: i64) {
+        let is_recorded = |kept: &Kept| kept.refusals == 0 || kept.offset_secs != used;
+        if !self.find(origin, is_recorded).unwrap_or(false) {
+            self.change(origin, used, |kept| kept.refusals = 0);
         }
     }
 
     /// Counts the refusal of a request dated with the offset `used`, by a server whose clock is `measured` seconds ahead.
-    /// Returns the offset in use if it is another one, and the server's clock agrees with it.
-    pub(super) fn refused(&self, used: i64, measured: i64) -> Option<i64> {
-        let in_use = self.clocks.offset_secs(self.origin());
+    /// Returns the offset in use if another attempt with it is worthwhile.
+    pub(super) fn refused(&self, origin: &Arc<Origin<'static>>, used: i64, measured: i64) -> Option<i64> {
+        let in_use = self.offset_secs(origin);
         if in_use != used {
             // It was adopted while this request was in flight.
             return (measured.abs_diff(in_use) <= MIN_SKEW).then_some(in_use);
@@ -113,30 +86,31 @@ impl OriginClock {
         if measured.abs_diff(used) <= MIN_SKEW || measured.unsigned_abs() > MAX_SKEW {
             return None;
         }
-        let adopted = self.change(used, |kept| {
+        let is_adopted = self.change(origin, used, |kept| {
             kept.refusals += 1;
-            if kept.refusals < REFUSALS {
-                return None;
+            if kept.refusals == REFUSALS {
+                (kept.offset_secs, kept.refusals) = (measured, FIRST_REFUSALS);
             }
-            (kept.offset_secs, kept.refusals) = (measured, FIRST_REFUSALS);
-            Some(measured)
-        })??;
-        trace::clock_skew_corrected(&*self.origin, adopted);
-        Some(adopted)
+            kept.offset_secs == measured
+        })?;
+        if is_adopted {
+            trace::clock_skew_corrected(&**origin, measured);
+        }
+        is_adopted.then_some(measured)
     }
 
-    /// Changes what is kept of this origin, if the offset `used` is in use. A new origin takes a place, if there is one.
-    fn change<T>(&self, used: i64, change: impl FnOnce(&mut Kept) -> T) -> Option<T> {
-        let mut all = self.clocks.kept.write().unwrap_or_else(PoisonError::into_inner);
-        let at = match all.iter().position(|kept| *kept.origin == *self.origin) {
-            Some(at) => at,
-            None if all.len() == MAX_ORIGINS => return None,
-            None => {
-                all.push(Kept { origin: Arc::clone(&self.origin), offset_secs: 0, refusals: FIRST_REFUSALS });
-                all.len() - 1
-            }
-        };
-        let kept = all.get_mut(at)?;
-        (kept.offset_secs == used).then(|| change(kept))
+    fn find<T>(&self, origin: &Origin<'_>, read: impl FnOnce(&Kept) -> T) -> Option<T> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find(|kept| *kept.origin == *origin).map(read)
+    }
+
+    /// Changes what is kept of an origin, if the offset `used` is in use. A new origin takes a place, if there is one.
+    fn change<T>(&self, origin: &Arc<Origin<'static>>, used: i64, change: impl FnOnce(&mut Kept) -> T) -> Option<T> {
+        let mut all = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let at = all.iter().position(|kept| kept.origin == *origin).unwrap_or(all.len());
+        if at == all.len() && at < MAX_ORIGINS {
+            all.push(Kept { origin: Arc::clone(origin), offset_secs: 0, refusals: FIRST_REFUSALS });
+        }
+        all.get_mut(at).filter(|kept| kept.offset_secs == used).map(change)
     }
 }

@@ -1,15 +1,19 @@
 //! Clock skew: what the response to a signed request says about the origin's clock.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use http::header::AGE;
 
 use super::HttpResponse;
-use super::clocks::{MIN_SKEW, OriginClock};
+use super::clocks::{MIN_SKEW, OriginClocks};
+use super::origin::Origin;
 use crate::scheme::date_of;
 
 /// Inspects the response to one signed request for a refusal that clock skew explains.
 pub(super) struct SkewCheck {
-    pub(super) clock: OriginClock,
+    pub(super) clocks: OriginClocks,
+    pub(super) origin: Arc<Origin<'static>>,
     /// When the request was signed, by the layer's clock.
     pub(super) signed_at: u64,
     /// The offset that is in its date.
@@ -19,11 +23,11 @@ pub(super) struct SkewCheck {
 impl SkewCheck {
     pub(super) fn inspect<T: HttpResponse>(self, response: &mut T) {
         match response.status() {
-            status if status.is_success() || status.is_redirection() => self.clock.accepted(self.used),
+            status if status.is_success() || status.is_redirection() => self.clocks.accepted(&self.origin, self.used),
             // The service answers a wrong signature with 404 on some resources.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                 if let Some(measured) = self.measure(response)
-                    && let Some(offset_secs) = self.clock.refused(self.used, measured)
+                    && let Some(offset_secs) = self.clocks.refused(&self.origin, self.used, measured)
                 {
                     response.extensions_mut().insert(ClockSkewCorrected { offset_secs });
                 }
@@ -34,11 +38,11 @@ impl SkewCheck {
 
     /// Returns by how many seconds the server's clock is ahead of the layer's, if the response tells.
     fn measure<T: HttpResponse>(&self, response: &T) -> Option<i64> {
-        let now = self.clock.now()?;
+        let now = self.clocks.ours.now()?;
         // A response with an Age comes from a cache. One that was polled late may have been dated long before.
         if response.headers().contains_key(AGE)
             || now.abs_diff(self.signed_at) > MIN_SKEW
-            || !response.is_from(self.clock.origin())
+            || !response.is_from(&self.origin)
         {
             return None;
         }
