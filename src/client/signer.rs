@@ -8,10 +8,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body::Body;
 
-use super::clocks::{Dated, OriginClocks};
 use super::origin::{Origin, Target};
 use super::request::{Head, Overrides};
-use super::skew::SkewCheck;
+use super::skew::{Dated, OriginClocks, SkewCheck};
 use super::unsigned::Unsigned;
 use super::{AuthError, HttpRequest, UntrustedOrigins};
 use crate::access::{AccessRule, Required};

@@ -6,10 +6,9 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 
-use super::clocks::Dated;
 use super::request::Head;
 use super::signer::{KnownBody, Signer};
-use super::skew::SkewCheck;
+use super::skew::{Dated, SkewCheck};
 use super::{AuthError, HttpRequest};
 use crate::body::{BodyError, rebuild};
 use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
