@@ -11,17 +11,16 @@ use crate::scheme::trim_slashes;
 /// from there down, or nothing.
 type Row = (&'static str, Methods, &'static [&'static str], Required, &'static str);
 
-#[derive(Clone, Copy)]
-enum Methods {
-    Reads,
-    ReadsAndOptions,
-    Post,
-    Delete,
-    Others,
-    Any,
-}
+/// Whether a row is about a method.
+type Methods = fn(&Method) -> bool;
 
-use Methods::{Any, Delete, Others, Post, Reads, ReadsAndOptions};
+const READS: Methods = reads;
+const READS_AND_OPTIONS: Methods = |method| reads(method) || *method == Method::OPTIONS;
+const POST: Methods = |method| *method == Method::POST;
+const DELETE: Methods = |method| *method == Method::DELETE;
+const OTHERS: Methods = |method| !reads(method);
+const ANY: Methods = |_| true;
+
 use Required::{Open, OwnerOrOpen};
 
 const READ_ONLY: Required = Required::As(Access::ReadOnly);
@@ -29,31 +28,31 @@ const READ_WRITE: Required = Required::As(Access::ReadWrite);
 const OWNER: Required = Required::As(Access::Owner);
 
 const TABLE: &[Row] = &[
-    ("management", Reads, LOGS, READ_ONLY, "[OpenAPI], [client]"),
-    ("management", Any, LOGS, READ_WRITE, "[OpenAPI], [client]"),
-    ("management", Reads, &["accounts/{id}/users"], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
-    ("management", Any, &["accounts/{id}"], OWNER, "[guide], [GetAccount]"),
-    ("management", Any, &["accounts/{id}/users/**", "accounts/{id}/owners/**"], OWNER, "[guide], [client]"),
-    ("management", ReadsAndOptions, &["accounts/{id}/apikeys/**"], READ_WRITE, "[client]"),
-    ("management", Any, &["accounts/{id}/apikeys/**"], OWNER, "[client]"),
-    ("management", Any, &["accounts/{id}/teams/**"], READ_WRITE, "[client]"),
-    ("management", Any, &["accounts/{id}/**"], OWNER, "none: the safe reading"),
-    ("management", Reads, &["actions", "actions/{id}/targets"], READ_ONLY, "[OpenAPI]"),
-    ("management", Reads, &["actions/{id}"], Open, "[OpenAPI]: read/write, where its list is read-only"),
-    ("management", Reads, &["tags/**"], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
-    ("management", Others, &["actions/**", "tags/**"], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
-    ("management", Any, &["archiving/**"], READ_WRITE, "[OpenAPI]"),
-    ("management", Reads, &["organizations/apikeys"], READ_WRITE, "[get-api-key]"),
-    ("query", Post, &["logs", "live/logs"], READ_ONLY, "[post-query], [OpenAPI]"),
-    ("query", Reads, &["**"], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
-    ("query", Any, &["**"], READ_WRITE, "[OpenAPI], [client]"),
-    ("audit", Post, &["query/logs"], READ_ONLY, "[OpenAPI]"),
-    ("audit", Reads, &["**"], READ_ONLY, "[OpenAPI]"),
-    ("exports", Reads, &["**"], READ_ONLY, "[OpenAPI]"),
-    ("exports", Delete, &["{id}"], READ_WRITE, "[OpenAPI]"),
-    ("search-stats", Reads, &["**"], READ_ONLY, "[OpenAPI]"),
-    ("usage", Reads, &["**"], READ_WRITE, "[get-account-usage], [get-logs-usage]"),
-    ("download", Reads, &["logs", "logs/{ids}"], Open, "read/write: [get-download-log]; read-only: [OpenAPI]"),
+    ("management", READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
+    ("management", ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
+    ("management", READS, &["accounts/{id}/users"], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
+    ("management", ANY, &["accounts/{id}"], OWNER, "[guide], [GetAccount]"),
+    ("management", ANY, &["accounts/{id}/users/**", "accounts/{id}/owners/**"], OWNER, "[guide], [client]"),
+    ("management", READS_AND_OPTIONS, &["accounts/{id}/apikeys/**"], READ_WRITE, "[client]"),
+    ("management", ANY, &["accounts/{id}/apikeys/**"], OWNER, "[client]"),
+    ("management", ANY, &["accounts/{id}/teams/**"], READ_WRITE, "[client]"),
+    ("management", ANY, &["accounts/{id}/**"], OWNER, "none: the safe reading"),
+    ("management", READS, &["actions", "actions/{id}/targets"], READ_ONLY, "[OpenAPI]"),
+    ("management", READS, &["actions/{id}"], Open, "[OpenAPI]: read/write, where its list is read-only"),
+    ("management", READS, &["tags/**"], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
+    ("management", OTHERS, &["actions/**", "tags/**"], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
+    ("management", ANY, &["archiving/**"], READ_WRITE, "[OpenAPI]"),
+    ("management", READS, &["organizations/apikeys"], READ_WRITE, "[get-api-key]"),
+    ("query", POST, &["logs", "live/logs"], READ_ONLY, "[post-query], [OpenAPI]"),
+    ("query", READS, &["**"], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
+    ("query", ANY, &["**"], READ_WRITE, "[OpenAPI], [client]"),
+    ("audit", POST, &["query/logs"], READ_ONLY, "[OpenAPI]"),
+    ("audit", READS, &["**"], READ_ONLY, "[OpenAPI]"),
+    ("exports", READS, &["**"], READ_ONLY, "[OpenAPI]"),
+    ("exports", DELETE, &["{id}"], READ_WRITE, "[OpenAPI]"),
+    ("search-stats", READS, &["**"], READ_ONLY, "[OpenAPI]"),
+    ("usage", READS, &["**"], READ_WRITE, "[get-account-usage], [get-logs-usage]"),
+    ("download", READS, &["logs", "logs/{ids}"], Open, "read/write: [get-download-log]; read-only: [OpenAPI]"),
 ];
 
 const LOGS: &[&str] = &["logs/**", "logsets/**", "labels/**", "metrics/**", "targets/**"];
@@ -62,23 +61,8 @@ const LOGS: &[&str] = &["logs/**", "logsets/**", "labels/**", "metrics/**", "tar
 pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
     let (first, below) = resource.split_once('/').unwrap_or((resource, ""));
     let mut rows = TABLE.iter().filter(|(root, ..)| root.eq_ignore_ascii_case(first));
-    rows.find(|(_, methods, patterns, ..)| {
-        methods.include(method) && patterns.iter().any(|pattern| matches(pattern, below))
-    })
-    .map(|(_, _, _, required, _)| *required)
-}
-
-impl Methods {
-    fn include(self, method: &Method) -> bool {
-        match self {
-            Self::Reads => reads(method),
-            Self::ReadsAndOptions => reads(method) || *method == Method::OPTIONS,
-            Self::Post => *method == Method::POST,
-            Self::Delete => *method == Method::DELETE,
-            Self::Others => !reads(method),
-            Self::Any => true,
-        }
-    }
+    rows.find(|(_, methods, patterns, ..)| methods(method) && patterns.iter().any(|pattern| matches(pattern, below)))
+        .map(|(_, _, _, required, _)| *required)
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -179,13 +163,13 @@ mod tests {
     }
 
     fn methods_text(methods: Methods) -> &'static str {
-        match methods {
-            Reads => "`GET`, `HEAD`",
-            ReadsAndOptions => "`GET`, `HEAD`, `OPTIONS`",
-            Post => "`POST`",
-            Delete => "`DELETE`",
-            Others => "any but `GET` and `HEAD`",
-            Any => "any other",
+        match [Method::GET, Method::OPTIONS, Method::POST, Method::DELETE].map(|method| methods(&method)) {
+            [true, false, false, false] => "`GET`, `HEAD`",
+            [true, true, false, false] => "`GET`, `HEAD`, `OPTIONS`",
+            [false, false, true, false] => "`POST`",
+            [false, false, false, true] => "`DELETE`",
+            [false, true, true, true] => "any but `GET` and `HEAD`",
+            _ => "any other",
         }
     }
 
