@@ -3,8 +3,7 @@
 use std::iter;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::{ApiKeyDigest, ChosenKey, Credentials, OwnerKey};
-use crate::Access;
+use super::{ChosenKey, Credentials};
 use crate::access::Required;
 
 /// The credentials of layers, which can be replaced at run time. Clones share them.
@@ -72,20 +71,11 @@ impl CredentialsHandle {
     }
 
     pub(crate) fn choose_key(&self, required: Required, is_platform: bool) -> Option<ChosenKey> {
-        self.read().first()?.choose_key(required, is_platform)
+        self.accepted().first()?.choose_key(required, is_platform)
     }
 
-    /// Returns the accepted owner keys with this id.
-    pub(crate) fn accepted_owner_keys(&self, id: &str) -> Vec<OwnerKey> {
-        self.read().iter().filter_map(Credentials::owner_key).filter(|key| key.id() == id).cloned().collect()
-    }
-
-    /// Returns the access that an API key grants, if it is accepted.
-    pub(crate) fn accepted_api_key(&self, digest: ApiKeyDigest) -> Option<Access> {
-        self.read().iter().find_map(|credentials| credentials.granted_to(digest))
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Vec<Credentials>> {
+    /// Locks the accepted credentials, of which the first are sent.
+    pub(crate) fn accepted(&self) -> RwLockReadGuard<'_, Vec<Credentials>> {
         self.accepted.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

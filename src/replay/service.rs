@@ -23,20 +23,7 @@ pub struct RejectReplays<S, G = MemoryReplayGuard> {
 }
 
 impl<S, G> RejectReplays<S, G> {
-    /// Returns a reference to the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Returns a mutable reference to the inner service.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    crate::text::inner_accessors!();
 
     /// Returns the signature that has to be recorded, if there is one.
     fn signature<ReqBody>(&self, request: &Request<ReqBody>) -> Result<Option<VerifiedSignature>, Reason> {

@@ -78,11 +78,14 @@ impl KeyStore for CredentialsHandle {
     type ApiKey = Ready<Result<Option<StoredApiKey>, Infallible>>;
 
     fn owner_keys(&self, id: Arc<str>) -> Self::OwnerKeys {
-        ready(Ok(self.accepted_owner_keys(&id)))
+        let accepted = self.accepted();
+        let keys = accepted.iter().filter_map(Credentials::owner_key).filter(|key| key.id() == &*id);
+        ready(Ok(keys.cloned().collect()))
     }
 
     fn api_key(&self, digest: ApiKeyDigest) -> Self::ApiKey {
-        ready(Ok(self.accepted_api_key(digest).map(StoredApiKey::new)))
+        let granted = self.accepted().iter().find_map(|credentials| credentials.granted_to(digest));
+        ready(Ok(granted.map(StoredApiKey::new)))
     }
 }
 
