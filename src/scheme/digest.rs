@@ -3,8 +3,6 @@
 use std::io::{self, Read};
 use std::{fmt, str};
 
-#[cfg(feature = "explain")]
-use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
 use super::signature::encode;
@@ -65,14 +63,6 @@ impl BodyDigest {
     /// Creates a digest from the 32 bytes of a SHA-256 that was computed elsewhere.
     pub fn from_sha256(sha256: [u8; 32]) -> Self {
         Self { base64: encode(&sha256) }
-    }
-
-    /// Returns the 32 bytes of the SHA-256.
-    #[cfg(feature = "explain")]
-    pub(crate) fn to_sha256(self) -> [u8; 32] {
-        let mut sha256 = [0; 33];
-        STANDARD.decode_slice(self.base64, &mut sha256).expect("the base64 of 32 bytes");
-        *sha256.first_chunk().expect("33 bytes")
     }
 
     /// Returns the base64 text that is signed.
