@@ -18,16 +18,20 @@ use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 ///
 /// ```
 /// use bytes::Bytes;
+/// use http::Request;
 /// use http_body_util::combinators::BoxBody;
 /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-/// use tower::{BoxError, ServiceBuilder};
+/// use tower::{BoxError, ServiceBuilder, ServiceExt};
 /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuthLayer};
 ///
+/// # async fn run(request: Request<BoxBody<Bytes, BoxError>>) -> Result<(), BoxError> {
 /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?);
 /// let client = ServiceBuilder::new()
 ///     .layer(layer.rebuild_body(BufferedBody::boxed))
 ///     .service(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
-/// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+/// let response = client.oneshot(request).await?;
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// A body that arrived in one chunk is not copied. Several are copied into one.

@@ -97,16 +97,21 @@ impl AuthError {
     ///
     /// ```
     /// use bytes::Bytes;
+    /// use http::Request;
     /// use http_body_util::Full;
     /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-    /// use tower::ServiceBuilder;
+    /// use tower::{ServiceBuilder, ServiceExt};
     /// use tower_logentries_auth::{AuthError, Credentials, LogentriesAuthLayer};
     ///
+    /// # async fn run(request: Request<Full<Bytes>>) -> Result<(), AuthError> {
     /// let layer = Credentials::from_env().ok().map(LogentriesAuthLayer::new);
     /// let client = ServiceBuilder::new()
     ///     .map_err(AuthError::service)
     ///     .option_layer(layer)
     ///     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+    /// let response = client.oneshot(request).await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn service(error: impl Into<BoxError>) -> Self {
         match error.into().downcast() {

@@ -247,14 +247,18 @@ impl<R> LogentriesAuthLayer<R> {
     ///
     /// ```
     /// use bytes::Bytes;
+    /// use http::Request;
     /// use http_body_util::combinators::BoxBody;
     /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-    /// use tower::{BoxError, Layer};
+    /// use tower::{BoxError, Layer, ServiceExt};
     /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuthLayer};
     ///
+    /// # async fn run(request: Request<BoxBody<Bytes, BoxError>>) -> Result<(), BoxError> {
     /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).rebuild_body(BufferedBody::boxed);
-    /// let client = layer.layer(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
-    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// let client = layer.layer(Client::builder(TokioExecutor::new()).build_http());
+    /// let response = client.oneshot(request).await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn rebuild_body<F: Fn(BufferedBody) -> B, B>(self, rebuild: F) -> LogentriesAuthLayer<F> {
         LogentriesAuthLayer { signer: self.signer, rebuild }
