@@ -59,7 +59,7 @@
 //!
 //! [`Access::documented`] has the full table with its sources. For resources of your own, set a rule with
 //! [`access`](LogentriesAuthLayer::access) on both layers, or add an [`Access`] to the extensions of a request.
-//! [`Credentials`] says which customer holds which keys, and [`LogentriesAuthLayer::new`] to which hosts they are sent.
+//! [`Credentials`] says which customer holds which keys, and to which hosts they are sent.
 //!
 //! # Where the layers go
 //!

@@ -58,13 +58,8 @@ pub enum UntrustedOrigins {
 }
 
 impl LogentriesAuthLayer {
-    /// Creates a layer that sends these credentials to Rapid7's hosts, and to no other:
-    ///
-    /// - `https://rest.logentries.com`
-    /// - `https://{region}.rest.logs.insight.rapid7.com`
-    /// - `https://{region}.api.insight.rapid7.com`
-    ///
-    /// [`trust_origin`](Self::trust_origin) adds others.
+    /// Creates a layer that sends these credentials to Rapid7's hosts over https, as the table of
+    /// [`Credentials`](crate::Credentials) lists them, and to no other. [`trust_origin`](Self::trust_origin) adds others.
     ///
     /// ```
     /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};

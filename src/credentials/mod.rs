@@ -27,8 +27,9 @@ use crate::access::Required;
 /// | who came to the Insight platform | a [platform](Self::platform) key alone: a user or an organization key | `https://{region}.api.insight.rapid7.com/log_search`, or the host of the row above |
 ///
 /// Rapid7 describes them in its overviews of the [log API] and of the [platform]. A platform key is sent as `x-api-key`
-/// wherever an API key suffices. It does not sign: accounts and users require an owner key. [`from_env`](Self::from_env) has
-/// the environment variables, and [`LogentriesAuthLayer::new`](crate::LogentriesAuthLayer::new) the hosts that are trusted.
+/// wherever an API key suffices. It does not sign: accounts and users require an owner key. A layer sends keys to these hosts
+/// over https, and to no other unless it is [trusted](crate::LogentriesAuthLayer::trust_origin). [`from_env`](Self::from_env)
+/// has the environment variables.
 ///
 /// ```
 /// use tower_logentries_auth::Credentials;
