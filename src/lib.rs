@@ -27,7 +27,7 @@
 //! ```
 //!
 //! The layer guarantees [what it sends, and where](LogentriesAuthLayer#guarantees). Body types that are not `From<Bytes>`, such
-//! as `BoxBody`, need [one more line](LogentriesAuthLayer::rebuild_body). Clients that are no tower services call
+//! as `BoxBody`, need [one setter](LogentriesAuthLayer::rebuild_body). Clients that are no tower services call
 //! [`authenticate`](LogentriesAuthLayer::authenticate).
 //!
 //! # Server
@@ -64,14 +64,14 @@
 //! # Where the layers go
 //!
 //! ```text
-//! client                                        server
-//!   Timeout                                       SensitiveHeaders
-//!   FollowRedirect   each hop is signed           Trace
-//!   Retry            each attempt is signed       MapResponse        reads Identity and Rejection
-//!   limits, Buffer                                Cors, Timeout, BodyLimit
-//!   LogentriesAuth   signs                        LogentriesVerify   verifies
-//!   Trace            sees what is sent            RejectReplays
-//!   client           must not follow redirects    router
+//! client                                      server
+//!   Timeout                                     SensitiveHeaders
+//!   FollowRedirect   each hop is signed         Trace
+//!   Retry            each attempt is signed     MapResponse        logs and counts
+//!   limits, Buffer                              Cors, Timeout, BodyLimit
+//!   LogentriesAuth   signs                      LogentriesVerify   verifies
+//!   Trace            sees what is sent          RejectReplays
+//!   client           follows no redirects       router
 //! ```
 //!
 //! [`guide::stacks`] has both in one `ServiceBuilder`, and says why. A signed request on its way:
