@@ -1,9 +1,9 @@
 //! A body that was read into memory.
 
 use std::convert::Infallible;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::{fmt, mem};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -18,20 +18,18 @@ use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 ///
 /// ```
 /// use bytes::Bytes;
-/// use http::Request;
 /// use http_body_util::combinators::BoxBody;
 /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-/// use tower::{BoxError, ServiceBuilder, ServiceExt};
+/// use tower::{BoxError, ServiceBuilder};
 /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuthLayer};
 ///
-/// # async fn run(request: Request<BoxBody<Bytes, BoxError>>) -> Result<(), BoxError> {
 /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?);
 /// let client = ServiceBuilder::new()
 ///     .layer(layer.rebuild_body(BufferedBody::boxed))
 ///     .service(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
-/// let response = client.oneshot(request).await?;
-/// # Ok(())
-/// # }
+/// # fn check<S: tower::Service<http::Request<BoxBody<Bytes, BoxError>>>>(_: S) {}
+/// # check(client);
+/// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
 ///
 /// A body that arrived in one chunk is not copied. Several are copied into one.
@@ -123,11 +121,4 @@ impl From<BufferedBody> for Bytes {
     }
 }
 
-impl fmt::Debug for BufferedBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferedBody")
-            .field("len", &self.bytes.len())
-            .field("trailers", &self.trailers.is_some())
-            .finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(BufferedBody);
