@@ -1,4 +1,4 @@
-//! The worked example of the crate page: its values are those of the vectors, and each of its recipes sends that request.
+//! The worked example of the guide: its values are those of the vectors, and each of its recipes sends that request.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
 use super::vectors::Vector;
 use crate::support::{SIGNED_AT, at, server};
 
-const PAGE: &str = include_str!("../../../src/guide/worked_example.md");
+const PAGE: &str = include_str!("../../../src/guide/signing.md");
 
 /// The only code block in this language.
 fn block(language: &str) -> &'static str {
