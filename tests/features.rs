@@ -65,7 +65,7 @@ async fn axum_handlers_extract_who_authenticated() {
 #[cfg(feature = "cache")]
 #[tokio::test]
 async fn cached_store_answers_again() {
-    use tower_logentries_auth::verify::CachedKeyStore;
+    use tower_logentries_auth::server::CachedKeyStore;
 
     let layer = LogentriesVerifyLayer::new(CachedKeyStore::new(credentials()));
     let (origin, sign) = serve(Router::new().fallback(|| async {}).layer(layer)).await;

@@ -11,10 +11,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn, util::BoxCloneService};
 use tower_logentries_auth::{
-    AuthError,
+    AuthError, LogentriesAuth,
     replay::{RejectReplays, RejectReplaysLayer},
-    sign::LogentriesAuth,
-    verify::VerifiedSignature,
+    server::VerifiedSignature,
 };
 use tower_test::mock::{self, Handle, Mock, Spawn};
 

@@ -1,15 +1,18 @@
-//! The signing layer, a file a guarantee or setter.
+//! The client's side, a file a guarantee, setter or kind of client.
 
+mod access;
+mod accounts;
 mod assume_origin;
-mod connection_header;
-mod distinct_signatures;
+mod authenticate;
+mod clocks;
+mod early_answers;
 mod errors;
-mod explicit_access;
-mod handles;
+mod events;
 mod headers;
 mod origins;
 mod properties;
+mod redirects;
 mod repeated_attempts;
+mod reqwest_clients;
 mod reqwest_requests;
-mod retry;
-mod skew;
+mod tower_layers;

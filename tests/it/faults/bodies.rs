@@ -63,8 +63,8 @@ async fn faulty_body_is_not_signed() {
                 assert!(whole_error(&error).contains("the disk is gone"), "{error:?}");
             }
             ("stalls", None) => {}
-            ("ends early", Some(Err(AuthError::BodyLengthMismatch { read: 5 }))) => {}
-            ("goes on", Some(Err(AuthError::BodyLengthMismatch { read: 13 }))) => {}
+            ("ends early", Some(Err(AuthError::BodyLengthMismatch { read: 5, .. }))) => {}
+            ("goes on", Some(Err(AuthError::BodyLengthMismatch { read: 13, .. }))) => {}
             other => panic!("{other:?}"),
         }
         assert_eq!(received, 1, "{what}: the good one alone arrives");
