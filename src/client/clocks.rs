@@ -4,8 +4,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderValue;
 
-use super::origin::{Origin, OriginRef};
-use crate::{clock::Clock, scheme::format_date, trace};
+use super::origin::Origin;
+use crate::clock::Clock;
+use crate::scheme::format_date;
+use crate::trace;
 
 /// How many origins' clocks are kept: more than any program needs, unless it lets its users name regions.
 const MAX_ORIGINS: usize = 64;
@@ -27,7 +29,7 @@ pub(super) struct OriginClocks {
 
 /// What is known of one origin's clock.
 struct Kept {
-    origin: Arc<Origin>,
+    origin: Arc<Origin<'static>>,
     offset_secs: i64,
     /// How many requests were refused for their date since one was accepted.
     refusals: u8,
@@ -36,7 +38,7 @@ struct Kept {
 /// The clock of the origin that a request goes to.
 #[derive(Clone)]
 pub(super) struct OriginClock {
-    origin: Arc<Origin>,
+    origin: Arc<Origin<'static>>,
     clocks: OriginClocks,
 }
 
@@ -54,13 +56,13 @@ impl OriginClocks {
         Self { ours, kept: Arc::default() }
     }
 
-    pub(super) fn of(&self, origin: OriginRef<'_>) -> OriginClock {
+    pub(super) fn of(&self, origin: &Origin<'_>) -> OriginClock {
         let kept = self.find(origin, |kept| Arc::clone(&kept.origin));
-        OriginClock { origin: kept.unwrap_or_else(|| Arc::new(origin.to_origin())), clocks: self.clone() }
+        OriginClock { origin: kept.unwrap_or_else(|| Arc::new(origin.clone().into_owned())), clocks: self.clone() }
     }
 
     /// Returns the offset in use for `origin`, in seconds.
-    pub(super) fn offset_secs(&self, origin: OriginRef<'_>) -> i64 {
+    pub(super) fn offset_secs(&self, origin: &Origin<'_>) -> i64 {
         self.find(origin, |kept| kept.offset_secs).unwrap_or(0)
     }
 
@@ -71,15 +73,15 @@ impl OriginClocks {
         Some(Dated { date, second, offset_secs })
     }
 
-    fn find<T>(&self, origin: OriginRef<'_>, read: impl FnOnce(&Kept) -> T) -> Option<T> {
+    fn find<T>(&self, origin: &Origin<'_>, read: impl FnOnce(&Kept) -> T) -> Option<T> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|kept| kept.origin.is(origin)).map(read)
+        kept.iter().find(|kept| *kept.origin == *origin).map(read)
     }
 }
 
 impl OriginClock {
-    pub(super) fn origin(&self) -> OriginRef<'_> {
-        self.origin.as_ref().as_ref()
+    pub(super) fn origin(&self) -> &Origin<'static> {
+        &self.origin
     }
 
     /// Returns the second in which the layer's clock is.
@@ -119,14 +121,14 @@ impl OriginClock {
             (kept.offset_secs, kept.refusals) = (measured, FIRST_REFUSALS);
             Some(measured)
         })??;
-        trace::clock_skew_corrected(&self.origin(), adopted);
+        trace::clock_skew_corrected(&*self.origin, adopted);
         Some(adopted)
     }
 
     /// Changes what is kept of this origin, if the offset `used` is in use. A new origin takes a place, if there is one.
     fn change<T>(&self, used: i64, change: impl FnOnce(&mut Kept) -> T) -> Option<T> {
         let mut all = self.clocks.kept.write().unwrap_or_else(PoisonError::into_inner);
-        let at = match all.iter().position(|kept| kept.origin.is(self.origin())) {
+        let at = match all.iter().position(|kept| *kept.origin == *self.origin) {
             Some(at) => at,
             None if all.len() == MAX_ORIGINS => return None,
             None => {

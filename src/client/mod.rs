@@ -24,15 +24,13 @@ mod signer;
 mod skew;
 mod unsigned;
 
+pub use self::bytes::BodyBytes;
+pub use self::error::AuthError;
+pub use self::future::ResponseFuture;
+pub use self::layer::{LogentriesAuthLayer, UntrustedOrigins};
+pub use self::origin::InvalidOrigin;
+pub use self::request::{HttpRequest, HttpResponse};
 #[cfg(feature = "reqwest-middleware")]
 pub use self::reqwest_middleware::LogentriesAuthMiddleware;
-pub use self::{
-    bytes::BodyBytes,
-    error::AuthError,
-    future::ResponseFuture,
-    layer::{LogentriesAuthLayer, UntrustedOrigins},
-    origin::InvalidOrigin,
-    request::{HttpRequest, HttpResponse},
-    service::LogentriesAuth,
-    skew::ClockSkewCorrected,
-};
+pub use self::service::LogentriesAuth;
+pub use self::skew::ClockSkewCorrected;

@@ -1,11 +1,10 @@
 //! Clock skew: what the response to a signed request says about the origin's clock.
 
-use http::{StatusCode, header::AGE};
+use http::StatusCode;
+use http::header::AGE;
 
-use super::{
-    HttpResponse,
-    clocks::{MIN_SKEW, OriginClock},
-};
+use super::HttpResponse;
+use super::clocks::{MIN_SKEW, OriginClock};
 use crate::scheme::date_of;
 
 /// Inspects the response to one signed request for a refusal that clock skew explains.

@@ -3,24 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{
-    HeaderValue,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING},
-};
+use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 
-use super::{
-    AuthError, HttpRequest,
-    clocks::{Dated, OriginClock},
-    request::Head,
-    signer::{KnownBody, Signer},
-    skew::SkewCheck,
-};
-use crate::{
-    BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature,
-    body::{BodyError, rebuild},
-    scheme::{AUTHORIZATION_API_KEY, anticipates_body},
-    trace,
-};
+use super::clocks::{Dated, OriginClock};
+use super::request::Head;
+use super::signer::{KnownBody, Signer};
+use super::skew::SkewCheck;
+use super::{AuthError, HttpRequest};
+use crate::body::{BodyError, rebuild};
+use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
+use crate::trace::{self, Sent};
+use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature};
 
 /// A request that has to be signed, without its body.
 pub(super) struct Unsigned<H> {
@@ -56,8 +50,14 @@ impl<H: Head> Unsigned<H> {
         let clock = self.signer.clock_of(&self.head);
         let signed = self.set_headers(&body, clock.as_ref());
         let (second, offset_secs) = signed.map_err(|error| self.not_sent(error))?;
-        let is_buffered = matches!(body, KnownBody::Read(_));
-        trace::sending_signed(&self.signer.subject(&self.head), self.key.id(), body_len, is_buffered, offset_secs);
+        let sent = Sent {
+            access: Some(&Access::Owner),
+            key_id: Some(self.key.id()),
+            body_len,
+            is_buffered: matches!(body, KnownBody::Read(_)),
+            clock_offset_secs: Some(offset_secs),
+        };
+        trace::sending(&self.signer.subject(&self.head), sent, "sending signed request");
         let check = clock.map(|clock| SkewCheck { clock, signed_at: second, used: offset_secs });
         Ok((self.head, check))
     }

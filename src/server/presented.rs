@@ -5,20 +5,14 @@
 
 use std::sync::Arc;
 
-use http::{
-    HeaderMap, Method, Request,
-    header::{CONTENT_TYPE, DATE},
-};
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderMap, Method, Request};
 
-use super::{
-    Malformed, PresentedKey, Reason, Rejection,
-    path::{Form, is_end_of, whole_path},
-    verifier::Verifier,
-};
-use crate::{
-    Access, ApiKeyDigest, Signature,
-    scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, parse_date, single_value},
-};
+use super::path::{Form, is_end_of, whole_path};
+use super::verifier::Verifier;
+use super::{Malformed, PresentedKey, Reason, Rejection};
+use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, parse_date, single_value};
+use crate::{Access, ApiKeyDigest, Signature};
 
 /// The credentials of a well-formed request.
 pub(super) enum Presented {

@@ -1,12 +1,15 @@
 //! Why a request is rejected.
 
-use std::{error::Error, fmt, iter, sync::Arc};
+use std::error::Error;
+use std::sync::Arc;
+use std::{fmt, iter};
 
 use http::StatusCode;
 use http_body_util::LengthLimitError;
 
 use super::SignatureMismatch;
-use crate::{Access, BoxError, body::BodyError};
+use crate::body::BodyError;
+use crate::{Access, BoxError};
 
 /// Why a request was rejected.
 ///
@@ -140,43 +143,48 @@ impl Malformed {
 
 impl Reason {
     pub(super) fn status(&self) -> StatusCode {
-        match self {
-            Self::MissingCredentials
-            | Self::UnknownKey
-            | Self::InvalidSignature(_)
-            | Self::DateOutOfTolerance { .. }
-            | Self::UploadTooSlow { .. }
-            | Self::Replayed
-            | Self::Expired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Malformed(_)
-            | Self::ReadBody { .. }
-            | Self::BodyLengthMismatch { .. }
-            | Self::UnsupportedTrailers => StatusCode::BAD_REQUEST,
-            Self::KeyStoreUnavailable { .. } | Self::GuardUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::MissingVerifyLayer => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.facts().0
     }
 
     pub(super) fn kind(&self) -> &'static str {
+        self.facts().1
+    }
+
+    pub(super) fn public_message(&self) -> &'static str {
+        self.facts().2
+    }
+
+    /// Returns the status, the kind, and what the client is told.
+    fn facts(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        const MISMATCH: &str = "the key is unknown or the signature is invalid";
+        const UNVERIFIED: &str = "requests are not authenticated here: add LogentriesVerifyLayer outside";
+        const REPLAYED: &str = "a request with this signature was received before: sign it again, with another date";
         match self {
-            Self::MissingCredentials => "missing_credentials",
-            Self::UnknownKey => "unknown_key",
-            Self::InvalidSignature(_) => "invalid_signature",
-            Self::DateOutOfTolerance { .. } => "date_out_of_tolerance",
-            Self::UploadTooSlow { .. } => "upload_too_slow",
-            Self::Forbidden { .. } => "forbidden",
-            Self::Malformed(_) => "malformed",
-            Self::ReadBody { .. } => "read_body",
-            Self::BodyLengthMismatch { .. } => "body_length_mismatch",
-            Self::UnsupportedTrailers => "unsupported_trailers",
-            Self::BodyTooLarge { .. } => "body_too_large",
-            Self::KeyStoreUnavailable { .. } => "key_store_unavailable",
-            Self::Replayed => "replayed",
-            Self::Expired => "expired",
-            Self::GuardUnavailable { .. } => "guard_unavailable",
-            Self::MissingVerifyLayer => "missing_verify_layer",
+            Self::MissingCredentials => {
+                (S::UNAUTHORIZED, "missing_credentials", "send x-api-key, or authorization-api-key")
+            }
+            Self::UnknownKey => (S::UNAUTHORIZED, "unknown_key", MISMATCH),
+            Self::InvalidSignature(_) => (S::UNAUTHORIZED, "invalid_signature", MISMATCH),
+            Self::DateOutOfTolerance { .. } => {
+                (S::UNAUTHORIZED, "date_out_of_tolerance", "the Date is off the server's clock")
+            }
+            Self::UploadTooSlow { .. } => (S::UNAUTHORIZED, "upload_too_slow", "the body came too long after the Date"),
+            Self::Forbidden { .. } => (S::FORBIDDEN, "forbidden", "the key does not grant access to this resource"),
+            Self::Malformed(malformed) => (S::BAD_REQUEST, "malformed", malformed.message()),
+            Self::ReadBody { .. } => (S::BAD_REQUEST, "read_body", "the body could not be read"),
+            Self::BodyLengthMismatch { .. } => (S::BAD_REQUEST, "body_length_mismatch", "the body's length is wrong"),
+            Self::UnsupportedTrailers => (S::BAD_REQUEST, "unsupported_trailers", "trailers are not accepted here"),
+            Self::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large"),
+            Self::KeyStoreUnavailable { .. } => {
+                (S::SERVICE_UNAVAILABLE, "key_store_unavailable", "keys cannot be looked up")
+            }
+            Self::Replayed => (S::UNAUTHORIZED, "replayed", REPLAYED),
+            Self::Expired => (S::UNAUTHORIZED, "expired", "the Date expired before the request was complete"),
+            Self::GuardUnavailable { .. } => {
+                (S::SERVICE_UNAVAILABLE, "guard_unavailable", "replays cannot be told apart")
+            }
+            Self::MissingVerifyLayer => (S::INTERNAL_SERVER_ERROR, "missing_verify_layer", UNVERIFIED),
         }
     }
 
@@ -189,28 +197,6 @@ impl Reason {
             StatusCode::SERVICE_UNAVAILABLE => "unavailable",
             StatusCode::INTERNAL_SERVER_ERROR => "misconfigured",
             _ => "bad_request",
-        }
-    }
-
-    pub(super) fn public_message(&self) -> &'static str {
-        match self {
-            Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
-            Self::UnknownKey | Self::InvalidSignature(_) => "the key is unknown or the signature is invalid",
-            Self::DateOutOfTolerance { .. } => "the Date is too far from the server's time",
-            Self::UploadTooSlow { .. } => "the body was complete too long after the Date",
-            Self::Forbidden { .. } => "the key does not grant access to this resource",
-            Self::Malformed(malformed) => malformed.message(),
-            Self::ReadBody { .. } => "the body could not be read",
-            Self::BodyLengthMismatch { .. } => "the length of the body contradicts its headers",
-            Self::UnsupportedTrailers => "trailers are not accepted here",
-            Self::BodyTooLarge { .. } => "the body is too large",
-            Self::KeyStoreUnavailable { .. } => "keys cannot be looked up at the moment",
-            Self::Replayed => "a request with this signature was received before: sign it again, with another date",
-            Self::Expired => "the Date expired before the request was complete: sign it again",
-            Self::GuardUnavailable { .. } => "replays cannot be distinguished from new requests at the moment",
-            Self::MissingVerifyLayer => {
-                "requests are checked for replays but not authenticated: add LogentriesVerifyLayer outside RejectReplaysLayer"
-            }
         }
     }
 

@@ -1,10 +1,13 @@
 //! A rejected request: why, by which key, and what the client learns.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 
 use http::{Method, Response, StatusCode};
 
-use super::{Identity, Malformed, PresentedKey, Reason, ResponseBody, response::json_response};
+use super::response::json_response;
+use super::{Identity, Malformed, PresentedKey, Reason, ResponseBody};
 use crate::trace::Rejected;
 
 /// Why a request was rejected. It is in the extensions of the response, for logs, metrics and error formats of your own.
@@ -163,5 +166,13 @@ impl fmt::Debug for Rejection {
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.reason().source()
+    }
+}
+
+/// The response without a date, because no layer's clock is known.
+#[cfg(feature = "axum")]
+impl axum::response::IntoResponse for Rejection {
+    fn into_response(self) -> axum::response::Response {
+        self.into_response("", None, false).map(axum::body::Body::new::<ResponseBody<axum::body::Body>>)
     }
 }

@@ -1,37 +1,28 @@
 //! What is decided about a request once its key was looked up: whether the key grants access, and whether it made the
 //! signature.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::{
-    HeaderValue, Request,
-    header::{CONTENT_TYPE, DATE},
-    request::Parts,
-};
-use http_body::Body;
+use http::header::{CONTENT_TYPE, DATE};
+use http::request::Parts;
+use http::{HeaderValue, Request};
 
 #[cfg(feature = "explain")]
 use super::Explain;
-#[cfg(feature = "drain")]
 use super::drain::DrainLimits;
-use super::{
-    Identity, PresentedKey, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature,
-    drain::Drain,
-    path::whole_path,
-    presented::{PresentedApiKey, PresentedSignature},
-};
-use crate::{
-    BodyDigest, BufferedBody, CanonicalRequest, OwnerKey,
-    access::AccessRule,
-    clock::Clock,
-    scheme::{AUTHORIZATION_API_KEY, X_API_KEY},
-};
+use super::path::whole_path;
+use super::presented::{PresentedApiKey, PresentedSignature};
+use super::{Identity, PresentedKey, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature};
+use crate::access::AccessRule;
+use crate::clock::Clock;
+use crate::scheme::{AUTHORIZATION_API_KEY, X_API_KEY};
+use crate::{BodyDigest, BufferedBody, CanonicalRequest, OwnerKey};
 
 /// The configuration of a layer.
 #[derive(Clone)]
 pub(super) struct Verifier {
     pub(super) body_limit: usize,
-    #[cfg(feature = "drain")]
     pub(super) drain_limits: DrainLimits,
     pub(super) date_tolerance: Duration,
     pub(super) upload_duration: Duration,
@@ -90,15 +81,6 @@ impl Verifier {
         let PresentedSignature { id, signature, date } = presented;
         let signature = VerifiedSignature::by_clock(self.clock.clone(), id, signature, date, valid_until);
         Ok(Accepted { identity, signature: Some(signature) })
-    }
-
-    /// Returns how to read on after a rejection, if the response would not arrive otherwise.
-    #[cfg_attr(not(feature = "drain"), expect(unused_variables, clippy::unused_self))]
-    pub(super) fn drain(&self, head: &Parts, body: &impl Body, is_unread: bool) -> Option<Drain> {
-        #[cfg(feature = "drain")]
-        return Drain::start(head, body, is_unread, self.drain_limits);
-        #[cfg(not(feature = "drain"))]
-        None
     }
 
     /// Returns what the JSON of a response says beside the code and the message of a rejection: nothing.
