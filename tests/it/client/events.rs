@@ -62,11 +62,11 @@ async fn each_request_is_one_debug_event() {
     };
     let keyed = |size| format!("{} access=read/write {size}", to("POST", TEAMS, ORIGIN));
     let requests = [
-        (post(USERS, ""), signed("body_len=0 buffered=false")),
-        (post(USERS, "four"), signed("body_len=4 buffered=true")),
-        (hashed, signed("body_len=4 buffered=false")),
-        (post(TEAMS, "four"), keyed("body_len=4 buffered=false")),
-        (post(TEAMS, unsized_body), keyed("buffered=false")),
+        (post(USERS, ""), signed("body_len=0 is_buffered=false")),
+        (post(USERS, "four"), signed("body_len=4 is_buffered=true")),
+        (hashed, signed("body_len=4 is_buffered=false")),
+        (post(TEAMS, "four"), keyed("body_len=4 is_buffered=false")),
+        (post(TEAMS, unsized_body), keyed("is_buffered=false")),
         (foreign, to("GET", USERS, "https://example.com")),
     ];
     for (request, fields) in requests {
