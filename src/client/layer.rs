@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use http::{HeaderValue, Method, Request};
 use tower_layer::Layer;
 
-use super::clocks::OriginClocks;
 use super::origin::Origin;
 use super::signer::Signer;
+use super::skew::OriginClocks;
 use super::{AuthError, BodyBytes, InvalidOrigin, LogentriesAuth};
 use crate::access::AccessRule;
 use crate::body::DEFAULT_LIMIT;

@@ -66,7 +66,9 @@ pub(crate) mod sealed {
         fn headers(&self) -> &HeaderMap;
         fn extensions_mut(&mut self) -> &mut Extensions;
         /// Returns whether `origin` sent this response, as far as the response knows.
-        fn is_from(&self, origin: &Origin<'_>) -> bool;
+        fn is_from(&self, _: &Origin<'_>) -> bool {
+            true
+        }
     }
 }
 
@@ -80,7 +82,11 @@ pub(crate) trait Head {
     fn trim_path(&mut self);
     fn headers(&self) -> &HeaderMap;
     fn headers_mut(&mut self) -> &mut HeaderMap;
-    fn overrides(&self) -> Overrides;
+
+    /// Returns what the request's extensions override, if its type has any.
+    fn overrides(&self) -> Overrides {
+        Overrides::default()
+    }
 }
 
 /// What the extensions of one request override.
@@ -172,9 +178,5 @@ impl<ResBody> sealed::HttpResponse for Response<ResBody> {
 
     fn extensions_mut(&mut self) -> &mut Extensions {
         self.extensions_mut()
-    }
-
-    fn is_from(&self, _: &Origin<'_>) -> bool {
-        true
     }
 }
