@@ -327,7 +327,7 @@ fn fill(guard: &MemoryReplayGuard, second: u64, signatures: usize) {
 
 #[test]
 fn a_replay_guard_takes_about_64_bytes_a_signature() {
-    // Nearly the worst case: a guard of one shard, whose table has just doubled.
+    // Nearly the worst case: a table that has just doubled.
     let signatures = 7_200;
     let guard = MemoryReplayGuard::with_capacity(signatures);
     let first = measure(|| fill(&guard, 1_000_000, signatures));

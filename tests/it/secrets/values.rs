@@ -58,6 +58,10 @@ pub(super) async fn debug_and_display() -> String {
             &debug!(LogentriesAuthMiddleware::new(credentials()), LogentriesAuthMiddleware::from(layer_for(ORIGIN)));
     }
     for request in requests(ORIGIN) {
+        let in_memory = Request::from_parts(request.into_parts().0, BODY);
+        text += &debug!(layer_for(ORIGIN).clock(at(SIGNED_AT)).authenticate(in_memory).unwrap());
+    }
+    for request in requests(ORIGIN) {
         text += &futures(request).await;
     }
     text
