@@ -3,23 +3,14 @@
 
 mod support;
 
-mod access;
-mod access_table;
 mod body;
-mod canonical;
+mod client;
 mod credentials;
-mod replay;
-mod sign;
-mod verify;
+mod examples;
+mod scheme;
 
 // Both layers.
 mod auto_traits;
-mod readiness;
-mod round_trip;
-mod secrets;
-mod texts;
-
-// The layers in use.
-mod clients;
 mod faults;
-mod operations;
+mod readiness;
+mod secrets;

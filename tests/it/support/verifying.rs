@@ -98,7 +98,7 @@ pub(crate) fn verifier_with<K>(keys: K) -> LogentriesVerifyLayer<K> {
 }
 
 /// The request as the service behind `layer` got it, or why it did not.
-pub(crate) async fn present<K: KeyStore>(
+pub(crate) async fn present<K: KeyStore + Clone>(
     layer: &LogentriesVerifyLayer<K>,
     request: Request<Body>,
 ) -> Result<Request<Bytes>, Rejection> {

@@ -5,16 +5,13 @@ use http::{HeaderValue, Method, Request, header::HOST};
 use http_body_util::{BodyExt, Full};
 use tower_logentries_auth::{
     Access, AuthError,
-    sign::{InvalidOrigin, UntrustedOrigins},
+    client::{InvalidOrigin, UntrustedOrigins},
 };
 
-use crate::{
-    support::{
-        LOGS, USERS, assert_no_secrets, hosts,
-        inner::{RAPID7, key_of, pass, to_rapid7},
-        layer, whole_error,
-    },
-    texts,
+use crate::support::{
+    LOGS, USERS, hosts,
+    inner::{RAPID7, key_of, pass, to_rapid7},
+    layer, whole_error,
 };
 
 fn to(origin: &str) -> Request<Full<Bytes>> {
@@ -40,7 +37,7 @@ fn canonical(origin: &str) -> String {
 async fn other_origins_get_no_credentials() {
     for origin in hosts::UNTRUSTED {
         let error = pass(&hosts::layer(), to(origin)).await.unwrap_err();
-        let AuthError::UntrustedOrigin { origin: named } = error else { panic!("{origin}: {error}") };
+        let AuthError::UntrustedOrigin { origin: named, .. } = error else { panic!("{origin}: {error}") };
         assert_eq!(named, canonical(origin));
     }
 }
@@ -49,7 +46,7 @@ async fn other_origins_get_no_credentials() {
 async fn plain_http_is_an_error_of_its_own() {
     for origin in hosts::INSECURE {
         let error = pass(&hosts::layer(), to(origin)).await.unwrap_err();
-        let AuthError::InsecureOrigin { origin: named } = error else { panic!("{origin}: {error}") };
+        let AuthError::InsecureOrigin { origin: named, .. } = error else { panic!("{origin}: {error}") };
         assert_eq!(named, canonical(origin));
         assert!(layer().trust_origin(origin).is_err(), "{origin}");
     }
@@ -175,7 +172,7 @@ async fn host_header_mismatch_fails() {
     for &host in others {
         for hosts in [&[host][..], &[right, host], &[host, right]] {
             let error = key_under_hosts(hosts).await.unwrap_err();
-            assert!(matches!(&error, AuthError::HostMismatch { origin } if origin == RAPID7), "{hosts:?}: {error}");
+            assert!(matches!(&error, AuthError::HostMismatch { origin, .. } if origin == RAPID7), "{hosts:?}: {error}");
         }
     }
 }
@@ -188,26 +185,26 @@ const NO_ORIGINS: &[&str] = &[
     " ",
     "/",
     "*",
-    "pass.example",
-    "pass.example:443",
-    "//pass.example",
-    "/pass",
+    "secret.example",
+    "secret.example:443",
+    "//secret.example",
+    "/secret",
     "https://",
-    "https:///pass",
-    "https://pass.example/path",
-    "https://pass.example//",
-    "https://pass.example?query",
-    "https://user:pass@example.com",
-    "https://pass@example.com",
-    "https://pass.example:",
-    "https://pass.example:65536",
-    "https://pass.example:pass",
-    "https://pass example",
+    "https:///secret",
+    "https://secret.example/path",
+    "https://secret.example//",
+    "https://secret.example?query",
+    "https://user:secret@example.com",
+    "https://secret@example.com",
+    "https://secret.example:",
+    "https://secret.example:65536",
+    "https://secret.example:secret",
+    "https://secret example",
     "https://päss.example",
     "https://[::1",
-    "ftp://pass.example",
-    "https//pass.example",
-    "https://pass.example#pass",
+    "ftp://secret.example",
+    "https//secret.example",
+    "https://secret.example#secret",
 ];
 
 #[test]
@@ -220,17 +217,43 @@ fn invalid_origin_fails_without_being_repeated() {
     for text in NO_ORIGINS {
         for set in setters {
             let error = set(text).unwrap_or_else(|| panic!("{text:?} was taken for an origin"));
-            assert_eq!(error.to_string(), texts::NOT_AN_ORIGIN, "{text:?}");
-            let without_message = whole_error(&error).replace(texts::NOT_AN_ORIGIN, "");
-            assert!(!without_message.contains("pass"), "{without_message}");
+            assert!(!whole_error(&error).contains("secret"), "{error:?}");
         }
     }
 }
 
-#[test]
-fn debug_shows_trusted_origins_and_hides_keys() {
-    let layer = layer().trust_origin("http://127.0.0.1:8080").unwrap();
-    let debug = format!("{layer:?}");
-    assert!(debug.contains("http://127.0.0.1:8080"), "{debug}");
-    assert_no_secrets(&format!("{debug} {layer:#?} {:?}", layer.credentials_handle()));
+#[tokio::test]
+async fn ipv6_addresses_compare_by_value() {
+    let spellings = ["[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0001]", "[0:0::1]", "[::0.0.0.1]"];
+    let others = ["[::2]", "[::ffff:127.0.0.1]", "127.0.0.1", "localhost"];
+    for trusted in spellings {
+        let layer = layer().trust_origin(&format!("http://{trusted}:8080")).unwrap();
+        for host in spellings {
+            let mut request = to(&format!("http://{host}:8080"));
+            assert_eq!(key_of(&pass(&layer, request.clone()).await.unwrap()), Some(Access::ReadOnly), "{host}");
+            request.headers_mut().insert(HOST, format!("{trusted}:8080").parse().unwrap());
+            assert!(pass(&layer, request).await.is_ok(), "{host} as {trusted}");
+            assert!(pass(&layer, to(&format!("http://{host}:8081"))).await.is_err());
+        }
+        for host in others {
+            assert!(pass(&layer, to(&format!("http://{host}:8080"))).await.is_err(), "{host}");
+        }
+    }
+}
+
+/// reqwest's URLs have each address in its shortest form, whatever was written.
+#[tokio::test]
+async fn ipv6_address_in_a_long_spelling_is_trusted_with_reqwest() {
+    use tower::{Layer, ServiceExt, service_fn};
+
+    let origin = "http://[0:0:0:0:0:0:0:1]:8080";
+    let layer = layer().trust_origin(origin).unwrap();
+    let keys = service_fn(async |request: reqwest::Request| {
+        let key = request.headers()["x-api-key"].to_str().unwrap().to_owned();
+        Ok::<_, std::convert::Infallible>(http::Response::new(key))
+    });
+    let request = reqwest::Request::new(Method::GET, format!("{origin}{LOGS}").parse().unwrap());
+    assert_eq!(request.url().host_str(), Some("[::1]"));
+    let response = layer.layer(keys).oneshot(request).await.unwrap();
+    assert_eq!(response.body(), crate::support::READ_ONLY_KEY);
 }

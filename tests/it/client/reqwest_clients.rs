@@ -9,11 +9,11 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tower::{Layer, Service, ServiceExt};
 use tower_logentries_auth::{
     Access, AuthError, BodyDigest, Credentials, LogentriesAuthLayer, LogentriesAuthMiddleware, LogentriesVerifyLayer,
-    sign::{ClockSkewCorrected, UntrustedOrigins},
+    client::{ClockSkewCorrected, UntrustedOrigins},
 };
 
 use crate::support::{
-    LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at, cases,
+    LOGS, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at, cases,
     clients::{all_ways, auth_error, builder},
     credentials, layer_for,
     server::{record, refused_port, serve},
@@ -79,7 +79,7 @@ async fn every_kind_of_body_is_signed() {
 #[tokio::test]
 async fn normalized_url_is_signed() {
     let (origin, recording) = record().await;
-    let layer = layer_for(&origin).access(|_, _| Access::Owner);
+    let layer = layer_for(&origin).access(|_, _| Some(Access::Owner));
     for (way, mut client) in all_ways(&layer, http()) {
         for (path, arrives) in [
             ("", "/"),
@@ -104,7 +104,7 @@ async fn normalized_url_is_signed() {
 fn any_url_arrives_as_signed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (origin, recording) = runtime.block_on(record());
-    let layer = layer_for(&origin).access(|_, _| Access::Owner);
+    let layer = layer_for(&origin).access(|_, _| Some(Access::Owner));
     let client = layer.layer(http());
     proptest!(cases(128), |(path in "(/[!-~é ]{0,6}){1,4}")| {
         let url: Url = format!("{origin}{path}").parse()?;
@@ -304,19 +304,10 @@ mod middleware {
 
         let error = client.post(format!("{origin}{USERS}")).body("abcd").send().await.unwrap_err();
         let reqwest_middleware::Error::Middleware(error) = error else { panic!("{error:?}") };
-        assert!(matches!(error.downcast_ref(), Some(AuthError::BodyTooLarge { limit: 3 })), "{error:?}");
+        assert!(matches!(error.downcast_ref(), Some(AuthError::BodyTooLarge { limit: 3, .. })), "{error:?}");
 
         handle.replace(Credentials::read_only("another-key").unwrap());
         client.get(format!("{origin}{LOGS}")).send().await.unwrap();
         assert_eq!(recording.only().header("x-api-key"), Some("another-key"));
-    }
-
-    #[tokio::test]
-    async fn debug_hides_keys() {
-        let middleware = LogentriesAuthMiddleware::from(layer_for("http://127.0.0.1:1"));
-        let shown = format!("{middleware:?} {:?}", client(layer_for("http://127.0.0.1:1")));
-        for key in [OWNER_KEY, READ_WRITE_KEY, READ_ONLY_KEY] {
-            assert!(!shown.contains(key), "{shown}");
-        }
     }
 }

@@ -55,6 +55,6 @@ async fn assumed_origin_is_not_trusted() {
     let layer = layer().assume_origin(&origin).unwrap();
     let client = layer.layer(connect(&origin).await);
     let refused = client.oneshot(request(USERS, "rest.logentries.com")).await.unwrap_err();
-    assert!(matches!(&refused, AuthError::UntrustedOrigin { origin: named } if *named == origin), "{refused}");
+    assert!(matches!(&refused, AuthError::UntrustedOrigin { origin: named, .. } if *named == origin), "{refused}");
     assert!(recording.take().is_empty());
 }

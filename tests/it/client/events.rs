@@ -1,4 +1,4 @@
-//! The events of feature `tracing`.
+//! The client's events of feature `tracing`: their target, level and fields.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceBuilder, ServiceExt, retry::RetryLayer, service_fn};
 use tower_logentries_auth::{
-    AuthError, BodyDigest, LogentriesRetryPolicy, LogentriesVerifyLayer, sign::UntrustedOrigins,
+    AuthError, BodyDigest, LogentriesRetryPolicy, LogentriesVerifyLayer, client::UntrustedOrigins,
 };
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -24,10 +24,17 @@ use crate::support::{
 const ORIGIN: &str = "http://localhost";
 const ID: &str = KEY_ID;
 
-/// What this crate logged, one event per line, with its target below the crate.
+/// What this crate logged, one event a line, with its target below the crate.
 fn ours(log: &str) -> Vec<String> {
     let mine = log.lines().filter(|line| line.contains("tower_logentries_auth::"));
     mine.map(|line| line.replace("tower_logentries_auth::", "").trim().to_owned()).collect()
+}
+
+/// Asserts that there was one event, of this level and target and with these fields at its end.
+#[track_caller]
+fn assert_one(events: &[String], start: &str, fields: &str) {
+    let [event] = events else { panic!("{events:?}") };
+    assert!(event.starts_with(start) && event.contains(fields), "{event:?} has not {fields:?}");
 }
 
 /// What the signing layer logs of one request, and its error if it fails.
@@ -51,20 +58,19 @@ async fn each_request_is_one_debug_event() {
     let to = |method, path, origin| format!("method={method} path=\"{path}\" origin={origin}");
     let signed = |size| {
         let to = to("POST", USERS, ORIGIN);
-        format!("sending signed request {to} access=owner key_id=\"{ID}\" {size} clock_offset_secs=0")
+        format!("{to} access=owner key_id=\"{ID}\" {size} clock_offset_secs=0")
     };
-    let keyed = |size| format!("sending request with API key {} access=read/write {size}", to("POST", TEAMS, ORIGIN));
-    let stripped = to("GET", USERS, "https://example.com");
+    let keyed = |size| format!("{} access=read/write {size}", to("POST", TEAMS, ORIGIN));
     let requests = [
-        (post(USERS, ""), signed("body_len=0 buffered=false")),
-        (post(USERS, "four"), signed("body_len=4 buffered=true")),
-        (hashed, signed("body_len=4 buffered=false")),
-        (post(TEAMS, "four"), keyed("body_len=4 buffered=false")),
-        (post(TEAMS, unsized_body), keyed("buffered=false")),
-        (foreign, format!("sending request without credentials to untrusted origin {stripped}")),
+        (post(USERS, ""), signed("body_len=0 is_buffered=false")),
+        (post(USERS, "four"), signed("body_len=4 is_buffered=true")),
+        (hashed, signed("body_len=4 is_buffered=false")),
+        (post(TEAMS, "four"), keyed("body_len=4 is_buffered=false")),
+        (post(TEAMS, unsized_body), keyed("is_buffered=false")),
+        (foreign, to("GET", USERS, "https://example.com")),
     ];
-    for (request, told) in requests {
-        assert_eq!(of_sending(request).await.0, [format!("DEBUG sign: {told}")]);
+    for (request, fields) in requests {
+        assert_one(&of_sending(request).await.0, "DEBUG client: ", &fields);
     }
 }
 
@@ -74,10 +80,10 @@ async fn failures_before_sending_are_warnings() {
     let asterisk = Request::options("*").body(Body::empty()).unwrap();
     for (request, head) in [
         (post(USERS, failing), "method=POST path=\"/management/accounts/acme/users\" origin=http://localhost"),
-        (asterisk, "method=OPTIONS path=\"*\""),
+        (asterisk, "method=OPTIONS path=\"*\" origin=unknown"),
     ] {
         let (told, error) = of_sending(request).await;
-        assert_eq!(told, [format!("WARN sign: request not sent {head} error={}", chain(&error.unwrap()))]);
+        assert_one(&told, "WARN client: ", &format!("{head} error={}", chain(&error.unwrap())));
     }
 }
 
@@ -88,32 +94,7 @@ async fn failures_of_reqwest_requests_name_what_was_not_sent() {
     *request.body_mut() = Some("four".into());
     let (result, log) = Log::of(client.oneshot(request)).await;
     let head = "method=POST path=\"/management/accounts/acme/users\" origin=http://localhost";
-    let told = format!("WARN sign: request not sent {head} error={}", chain(&result.unwrap_err()));
-    assert_eq!(ours(&log), [told]);
-}
-
-/// What the verifying layer logs of one request.
-async fn of_receiving(request: Request<Body>) -> Vec<String> {
-    let layer = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT));
-    let server = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
-    let (_, log) = Log::of(layer.layer(server).oneshot(request)).await;
-    ours(&log)
-}
-
-#[tokio::test]
-async fn verification_is_one_debug_event() {
-    let with = |name: &str, value: &str| Request::get(LOGS).header(name, value).body(Body::empty()).unwrap();
-    let accepted = of_receiving(with("x-api-key", crate::support::READ_ONLY_KEY)).await;
-    assert_eq!(accepted, ["DEBUG verify: request accepted method=GET path=\"/management/logs\" access=read-only"]);
-    let unknown = of_receiving(with("x-api-key", "unknown")).await;
-    assert_eq!(
-        unknown,
-        ["DEBUG verify: request rejected method=GET path=\"/management/logs\" status=401 kind=\"unknown_key\" \
-          rejection=the key is unknown"]
-    );
-    let malformed = of_receiving(with("authorization-api-key", "no colon")).await;
-    assert_eq!(malformed.len(), 1);
-    assert!(malformed[0].starts_with("DEBUG") && malformed[0].contains("status=400"), "{malformed:?}");
+    assert_one(&ours(&log), "WARN client: ", &format!("{head} error={}", chain(&result.unwrap_err())));
 }
 
 #[tokio::test]
@@ -132,7 +113,7 @@ async fn skew_corrections_are_warnings() {
     let told = ours(&log);
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].ends_with("clock_offset_secs=0"), "{told:?}");
-    assert_eq!(told[1], "WARN sign: clock skew corrected origin=http://localhost clock_offset_secs=1200");
+    assert_one(&told[1..2], "WARN client: ", "origin=http://localhost clock_offset_secs=1200");
     assert!(told[2].ends_with("clock_offset_secs=1200"), "{told:?}");
 }
 
@@ -187,19 +168,15 @@ async fn of_retrying(status: u16, retry_after: &'static str) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn retry_names_the_request_its_origin_and_the_status() {
     let told = of_retrying(503, "0").await;
-    let retries = told.iter().filter(|event| event.contains("will be retried")).count();
-    assert_eq!(retries, 2, "{told:?}");
-    let start =
-        format!("DEBUG sign: request will be retried method=PUT path=\"{LOGS}\" origin={ORIGIN} status=503 retry=");
-    assert!(told.iter().any(|event| event.starts_with(&start)), "{told:?}");
+    let retries: Vec<_> = told.into_iter().filter(|event| event.starts_with("DEBUG retry: ")).collect();
+    let fields = |n| format!("method=PUT path=\"{LOGS}\" origin={ORIGIN} status=503 retry={n} wait=");
+    assert_one(&retries[..1], "DEBUG retry: ", &fields(1));
+    assert_one(&retries[1..], "DEBUG retry: ", &fields(2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn retry_that_is_not_worth_the_wait_says_so() {
     let told = of_retrying(429, "86400").await;
-    let expected = format!(
-        "DEBUG sign: request will not be retried method=PUT path=\"{LOGS}\" origin={ORIGIN} status=429 \
-         reason=\"it would wait for too long\""
-    );
-    assert_eq!(told.last(), Some(&expected), "{told:?}");
+    let fields = format!("method=PUT path=\"{LOGS}\" origin={ORIGIN} status=429 reason=");
+    assert_one(&told[told.len() - 1..], "DEBUG retry: ", &fields);
 }

@@ -59,7 +59,7 @@ async fn every_client_sees_the_answer_of_a_server_that_closes_lingering() {
     for (uploader, status) in Uploader::HTTP1.into_iter().zip([401, 403, 413, 401]) {
         let status = StatusCode::from_u16(status).unwrap();
         let origin = closing_lingering(status).await;
-        let lost = uploader.lost_answers(200, |body| upload(&origin, body), LEN, status).await;
+        let lost = uploader.lost_answers(50, |body| upload(&origin, body), LEN, status).await;
         assert_eq!(lost, 0, "{uploader:?}");
     }
 }
@@ -67,7 +67,7 @@ async fn every_client_sees_the_answer_of_a_server_that_closes_lingering() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http2_no_early_answer_is_lost() {
     let origin = server::verifier(verifier().drain_rejected(0)).await;
-    let lost = Uploader::Http2.lost_answers(200, |body| upload(&origin, body), LEN, StatusCode::UNAUTHORIZED).await;
+    let lost = Uploader::Http2.lost_answers(50, |body| upload(&origin, body), LEN, StatusCode::UNAUTHORIZED).await;
     assert_eq!(lost, 0);
 }
 
@@ -77,13 +77,14 @@ async fn over_http2_no_early_answer_is_lost() {
 async fn small_signed_request_first_has_the_clock_corrected_for_an_upload() {
     let origin = server::verifier(verifier().clock(at(SIGNED_AT + 3600)).drain_rejected(0)).await;
     let http = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let client = layer_for(&origin).clock(at(SIGNED_AT)).layer(http);
+    let layer = layer_for(&origin).clock(at(SIGNED_AT));
+    let client = layer.layer(http);
     let send = async |method, body: Vec<u8>| {
         let url = format!("{origin}{USERS}");
         let request = Request::builder().method(method).uri(url).body(Full::from(body)).unwrap();
         with_timeout(client.clone().oneshot(request)).await.unwrap().status().as_u16()
     };
     assert_eq!(send(Method::GET, Vec::new()).await, 401);
-    assert_eq!(client.clock_offset_secs(&origin).unwrap(), 3600);
+    assert_eq!(layer.clock_offset_secs(&origin).unwrap(), 3600);
     assert_eq!(send(Method::POST, vec![b'u'; LEN]).await, 200);
 }

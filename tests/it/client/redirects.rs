@@ -18,7 +18,7 @@ use tower_http::follow_redirect::{
     policy::{PolicyExt, Standard, clone_body_fn},
 };
 use tower_logentries_auth::{
-    AuthError, BodyDigest, LogentriesAuthLayer, LogentriesAuthMiddleware, sign::UntrustedOrigins,
+    AuthError, BodyDigest, LogentriesAuthLayer, LogentriesAuthMiddleware, client::UntrustedOrigins,
 };
 
 use crate::support::{

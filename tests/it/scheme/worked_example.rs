@@ -78,34 +78,20 @@ async fn sends_the_vector(recipe: &str, program: &str, option: &str) {
     assert_eq!(received.body, vector.body());
 }
 
-/// Returns whether all of these programs are installed, and prints which is not.
-async fn are_installed(programs: &[(&str, &str)]) -> bool {
-    for (program, option) in programs {
-        if Command::new(program).arg(option).output().await.is_err() {
-            eprintln!("skipped: {program} is not installed");
-            return false;
-        }
-    }
-    true
-}
-
 #[tokio::test]
+#[ignore = "needs sh, openssl and curl"]
 async fn recipe_for_openssl_and_curl_sends_the_vector() {
-    if are_installed(&[("sh", "-c"), ("openssl", "version"), ("curl", "--version")]).await {
-        sends_the_vector(block("sh"), "sh", "-c").await;
-    }
+    sends_the_vector(block("sh"), "sh", "-c").await;
 }
 
 #[tokio::test]
+#[ignore = "needs python3"]
 async fn recipe_for_python_sends_the_vector() {
-    if are_installed(&[("python3", "--version")]).await {
-        sends_the_vector(block("python"), "python3", "-c").await;
-    }
+    sends_the_vector(block("python"), "python3", "-c").await;
 }
 
 #[tokio::test]
+#[ignore = "needs node"]
 async fn recipe_for_node_sends_the_vector() {
-    if are_installed(&[("node", "--version")]).await {
-        sends_the_vector(block("js"), "node", "-e").await;
-    }
+    sends_the_vector(block("js"), "node", "-e").await;
 }

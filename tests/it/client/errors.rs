@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::body::Body;
-use http::{Method, Request, request};
+use http::{Request, request};
 use tower_logentries_auth::{Access, AuthError, Credentials, LogentriesAuthLayer};
 
 use crate::support::{
@@ -17,17 +17,27 @@ use crate::support::{
     layer, whole_error,
 };
 
-/// A request that fails, and the error that it fails with.
+/// A request that fails, and whether an error is the one that it fails with.
 struct Failure {
     layer: LogentriesAuthLayer,
     request: Request<Body>,
-    error: AuthError,
+    is_expected: fn(&AuthError) -> bool,
+}
+
+/// A pattern of an error.
+macro_rules! error {
+    ($pattern:pat $(if $guard:expr)?) => {
+        |error: &AuthError| {
+            use AuthError::*;
+            matches!(error, $pattern $(if $guard)?)
+        }
+    };
 }
 
 /// A request with this head fails. It would be signed for Rapid7 but for what the head changes.
-fn fails(error: AuthError, head: impl FnOnce(request::Builder) -> request::Builder) -> Failure {
+fn fails(is_expected: fn(&AuthError) -> bool, head: impl FnOnce(request::Builder) -> request::Builder) -> Failure {
     let request = head(Request::post(format!("{RAPID7}{USERS}"))).body(Body::empty()).unwrap();
-    Failure { layer: layer().body_limit(8), request, error }
+    Failure { layer: layer().body_limit(8), request, is_expected }
 }
 
 impl Failure {
@@ -41,44 +51,42 @@ impl Failure {
 }
 
 fn failures_of_the_destination() -> Vec<Failure> {
-    let origin = |origin: &str| origin.to_owned();
     vec![
-        fails(AuthError::UntrustedOrigin { origin: origin("http://example.com:8080") }, |head| {
+        fails(error!(UntrustedOrigin { origin, .. } if origin == "http://example.com:8080"), |head| {
             head.uri("http://example.com:8080/")
         }),
-        fails(AuthError::InsecureOrigin { origin: origin("http://rest.logentries.com") }, |head| {
+        fails(error!(InsecureOrigin { origin, .. } if origin == "http://rest.logentries.com"), |head| {
             head.uri("http://rest.logentries.com/")
         }),
-        fails(AuthError::InvalidAuthority, |head| head.uri("https://user@rest.logentries.com/")),
-        fails(AuthError::MissingAuthority, |head| head.uri("/")),
-        fails(AuthError::HostMismatch { origin: origin(RAPID7) }, |head| head.header("host", "example.com")),
-        fails(AuthError::InsufficientAccess { required: Access::Owner }, |head| head)
+        fails(error!(InvalidAuthority), |head| head.uri("https://user@rest.logentries.com/")),
+        fails(error!(MissingAuthority), |head| head.uri("/")),
+        fails(error!(HostMismatch { origin, .. } if origin == RAPID7), |head| head.header("host", "example.com")),
+        fails(error!(InsufficientAccess { required: Access::Owner, .. }), |head| head)
             .with_layer(|_| LogentriesAuthLayer::new(Credentials::read_only(READ_ONLY_KEY).unwrap())),
     ]
 }
 
 fn failures_of_the_head() -> Vec<Failure> {
-    let purge = Method::from_bytes(b"PURGE").unwrap();
     vec![
-        fails(AuthError::UnsupportedMethod { method: purge.clone() }, |head| head.method(purge)),
-        fails(AuthError::MissingPath, |head| head.method("OPTIONS").uri("*").extension(Access::Owner))
+        fails(error!(UnsupportedMethod { method, .. } if method == "PURGE"), |head| head.method("PURGE")),
+        fails(error!(MissingPath), |head| head.method("OPTIONS").uri("*").extension(Access::Owner))
             .with_layer(|layer| layer.assume_origin(RAPID7).unwrap()),
-        fails(AuthError::DuplicateContentType, |head| {
+        fails(error!(DuplicateContentType), |head| {
             head.header("content-type", "text/plain").header("content-type", "text/plain")
         }),
-        fails(AuthError::InvalidContentType, |head| head.header("content-type", "text/plain; charset=ü")),
-        fails(AuthError::ClockOutOfRange, |head| head)
+        fails(error!(InvalidContentType), |head| head.header("content-type", "text/plain; charset=ü")),
+        fails(error!(ClockOutOfRange), |head| head)
             .with_layer(|layer| layer.clock(|| SystemTime::UNIX_EPOCH - Duration::from_secs(1))),
     ]
 }
 
 fn failures_of_the_body() -> Vec<Failure> {
     vec![
-        fails(AuthError::BodyTooLarge { limit: 8 }, |head| head)
+        fails(error!(BodyTooLarge { limit: 8, .. }), |head| head)
             .of_body(Scripted::new([Act::Data(b"a body"), Act::Data(b" too long")])),
-        fails(AuthError::BodyLengthMismatch { read: 6 }, |head| head)
+        fails(error!(BodyLengthMismatch { read: 6, .. }), |head| head)
             .of_body(Scripted::new([Act::Data(b"a body")]).claiming(7)),
-        fails(AuthError::UnsupportedTrailers, |head| head)
+        fails(error!(UnsupportedTrailers), |head| head)
             .of_body(Scripted::new([Act::Data(b"a body"), Act::Trailers(trailers())]))
             .with_layer(|layer| layer.body_limit(256)),
     ]
@@ -87,9 +95,9 @@ fn failures_of_the_body() -> Vec<Failure> {
 #[tokio::test]
 async fn error_of_each_failure() {
     let failures = [failures_of_the_destination(), failures_of_the_head(), failures_of_the_body()];
-    for Failure { layer, request, error: expected } in failures.into_iter().flatten() {
+    for Failure { layer, request, is_expected } in failures.into_iter().flatten() {
         let error = pass(&layer, request).await.unwrap_err();
-        assert_eq!(format!("{error:?}"), format!("{expected:?}"));
+        assert!(is_expected(&error), "{error:?}");
         assert!(error.source().is_none(), "{error:?}");
         assert_no_secrets(&whole_error(&error));
     }
