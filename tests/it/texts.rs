@@ -7,7 +7,7 @@ use tower::BoxError;
 use tower_logentries_auth::{
     Access, AuthError, Credentials, CredentialsError, Rejection, Signature,
     replay::{MemoryReplayGuardError, ReplayRejection},
-    verify::{MalformedRequest, MemoryKeyStore, MissingVerifyLayer},
+    server::{Malformed, MemoryKeyStore, MissingVerifyLayer},
 };
 
 use crate::support::{
@@ -180,7 +180,7 @@ async fn rejection() {
         (Rejection::UnknownKey, "the key is unknown"),
         (present(&verifier(), forged.request()).await.unwrap_err(), "the signature is invalid"),
         (forbidden, "the key grants read-only access, the resource requires owner"),
-        (MalformedRequest::Path.into(), path),
+        (Malformed::Path.into(), path),
         (Rejection::ReadBody { source: Arc::from(cause()) }, "the body could not be read"),
         (Rejection::BodyLengthMismatch { read: 6 }, "the body had 6 bytes, which contradicts its size hint"),
         (Rejection::UnsupportedTrailers, "trailers are not accepted here"),

@@ -4,7 +4,7 @@ use axum::{Router, body::Body, routing::post};
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tower_logentries_auth::replay::{RejectReplaysLayer, ReplayRejection};
+use tower_logentries_auth::replay::RejectReplaysLayer;
 
 use super::{outcome, send};
 use crate::support::{

@@ -8,7 +8,7 @@ use tower_logentries_auth::{
     replay::{
         MemoryReplayGuard, MemoryReplayGuardError, RejectReplays, RejectReplaysLayer, ReplayRejection, ResponseBody,
     },
-    verify::VerifiedSignature,
+    server::VerifiedSignature,
 };
 
 use super::send;

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
     replay::{MemoryReplayGuard, RejectReplaysLayer, ReplayRejection},
-    verify::VerifiedSignature,
+    server::VerifiedSignature,
 };
 
 use super::{outcome, send, verifier_of};

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tower::ServiceBuilder;
 use tower_logentries_auth::{
     KeyStore, Rejection,
-    verify::{PresentedKey, ResponseBody},
+    server::{PresentedKey, ResponseBody},
 };
 
 use crate::support::{

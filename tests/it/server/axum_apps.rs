@@ -17,8 +17,8 @@ use tower_http::{
     trace::TraceLayer,
 };
 use tower_logentries_auth::{
-    Access, Authenticated, Rejection,
-    verify::{MissingVerifyLayer, ResponseBody},
+    Access, Identity, Rejection,
+    server::{MissingVerifyLayer, ResponseBody},
 };
 
 use crate::support::{
@@ -46,7 +46,7 @@ async fn signed_status(origin: &str, draft: TestRequest<'_>) -> u16 {
     send(draft.request_to(origin)).await.status().as_u16()
 }
 
-async fn tell(who: Authenticated) -> String {
+async fn tell(who: Identity) -> String {
     format!("{} by {:?}", who.access, who.key_id)
 }
 

@@ -12,8 +12,8 @@ use http::{Request, StatusCode};
 use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
 use tower_logentries_auth::{
-    Access, ApiKey, ApiKeyDigest, Authenticated, Credentials, KeyStore, LogentriesVerifyLayer, OwnerKey, Rejection,
-    verify::{MemoryKeyStore, PresentedKey, StoredKey},
+    Access, ApiKey, ApiKeyDigest, Identity, Credentials, KeyStore, LogentriesVerifyLayer, OwnerKey, Rejection,
+    server::{MemoryKeyStore, PresentedKey, StoredKey},
 };
 
 use crate::support::{
@@ -27,7 +27,7 @@ use crate::support::{
 async fn sender<K: KeyStore>(
     layer: &LogentriesVerifyLayer<K>,
     request: Request<Body>,
-) -> Result<Authenticated, Rejection> {
+) -> Result<Identity, Rejection> {
     present(layer, request).await.map(|request| request.extensions().get().cloned().unwrap())
 }
 
@@ -65,10 +65,10 @@ async fn owner_key_inserted_again_is_kept_once() {
 async fn credentials_name_no_principal() {
     let by_owner = sender(&verifier(), TestRequest::CREATE.request()).await.unwrap();
     assert_eq!((by_owner.access, by_owner.key_id.as_deref()), (Access::Owner, Some(KEY_ID)));
-    assert_eq!(by_owner.principal, None);
+    assert_eq!(by_owner.account, None);
 
     let by_key = sender(&verifier(), with_api_key("GET", LOGS, READ_ONLY_KEY)).await.unwrap();
-    assert_eq!((by_key.access, by_key.key_id, by_key.principal), (Access::ReadOnly, None, None));
+    assert_eq!((by_key.access, by_key.key_id, by_key.account), (Access::ReadOnly, None, None));
     let by_key = sender(&verifier(), with_api_key("GET", LOGS, READ_WRITE_KEY)).await.unwrap();
     assert_eq!(by_key.access, Access::ReadWrite, "what it gives, not what the resource takes");
 }
@@ -102,7 +102,7 @@ async fn key_kinds_do_not_substitute() {
 
 #[tokio::test]
 async fn api_key_never_grants_owner() {
-    let layer = verifier_with(always(StoredKey::api_key(Access::Owner).with_id("key 7").with_principal("acme")));
+    let layer = verifier_with(always(StoredKey::api_key(Access::Owner).with_id("key 7").with_account("acme")));
     match sender(&layer, with_api_key("GET", USERS, "any")).await.unwrap_err() {
         Rejection::Forbidden { required, granted, .. } => {
             assert_eq!((required, granted), (Access::Owner, Access::ReadWrite))
@@ -110,7 +110,7 @@ async fn api_key_never_grants_owner() {
         rejection => panic!("{rejection:?}"),
     }
     let who = sender(&layer, with_api_key("GET", TEAMS, "any")).await.unwrap();
-    assert_eq!((who.key_id.as_deref(), who.principal.as_deref()), (Some("key 7"), Some("acme")));
+    assert_eq!((who.key_id.as_deref(), who.account.as_deref()), (Some("key 7"), Some("acme")));
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn memory_store_names_the_principal() {
         (with_api_key("GET", LOGS, "globex-rw"), "globex"),
     ] {
         let who = sender(&layer, request).await.unwrap();
-        assert_eq!(who.principal.as_deref(), Some(account));
+        assert_eq!(who.account.as_deref(), Some(account));
     }
     let crossed = TestRequest { key_id: "globex-id", ..TestRequest::LIST };
     assert!(matches!(sender(&layer, crossed.request()).await, Err(Rejection::InvalidSignature(_))));
@@ -231,8 +231,8 @@ async fn reinserting_an_api_key_updates_access() {
 }
 
 /// Lists the users of an account, to that account alone.
-async fn list_users(Path(account): Path<String>, Extension(who): Extension<Authenticated>) -> impl IntoResponse {
-    match who.principal.as_deref() == Some(&*account) {
+async fn list_users(Path(account): Path<String>, Extension(who): Extension<Identity>) -> impl IntoResponse {
+    match who.account.as_deref() == Some(&*account) {
         true => StatusCode::OK,
         false => StatusCode::NOT_FOUND,
     }

@@ -15,4 +15,4 @@ mod properties;
 mod raw_requests;
 mod rejections;
 mod responses;
-mod upload_time;
+mod upload_duration;

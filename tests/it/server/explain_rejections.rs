@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_logentries_auth::{
     LogentriesVerifyLayer, OwnerKey, Rejection,
-    verify::{Mistake, PresentedKey, StoredKey},
+    server::{Mistake, PresentedKey, StoredKey},
 };
 
 use crate::support::{

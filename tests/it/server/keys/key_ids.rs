@@ -6,7 +6,7 @@ use http::StatusCode;
 use tokio::sync::mpsc;
 use tower_logentries_auth::{
     OwnerKey, Rejection,
-    verify::{MalformedRequest, PresentedKey, StoredKey},
+    server::{Malformed, PresentedKey, StoredKey},
 };
 
 use crate::support::{
@@ -33,7 +33,7 @@ async fn long_id_is_malformed_before_lookup() {
         let long = TestRequest { key_id: &"i".repeat(len), ..TestRequest::CREATE }.request();
         let rejection = present(&layer, long).await.unwrap_err();
         assert_eq!(rejection.status(), StatusCode::BAD_REQUEST);
-        assert!(matches!(rejection, Rejection::MalformedRequest(MalformedRequest::Credentials)), "{rejection:?}");
+        assert!(matches!(rejection, Rejection::Malformed(Malformed::Credentials)), "{rejection:?}");
         assert!(shown.is_empty());
     }
 }

@@ -16,7 +16,7 @@ use http::Request;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
     KeyStore, LogentriesVerifyLayer, Rejection,
-    verify::{MalformedRequest, PresentedKey, StoredKey},
+    server::{Malformed, PresentedKey, StoredKey},
 };
 
 use crate::support::{
@@ -59,14 +59,14 @@ async fn malformed_request_is_rejected_before_lookup() {
     let stale = &*seconds_from_then(-100_000);
     let (layer, asked) = counted();
     for (request, expected) in [
-        (TestRequest { method: "LINK", date: stale, ..unknown }.request(), MalformedRequest::Method),
-        (TestRequest { target: "/management/accounts/acme/", ..unknown }.request(), MalformedRequest::Path),
-        (TestRequest { date: "now", ..unknown }.request(), MalformedRequest::Date),
-        (TestRequest { date: stale, ..unknown }.carrying("nobody:nothing").unwrap(), MalformedRequest::Credentials),
-        (with_api_key("GET", "/management//logs", "nobody's"), MalformedRequest::Path),
+        (TestRequest { method: "LINK", date: stale, ..unknown }.request(), Malformed::Method),
+        (TestRequest { target: "/management/accounts/acme/", ..unknown }.request(), Malformed::Path),
+        (TestRequest { date: "now", ..unknown }.request(), Malformed::Date),
+        (TestRequest { date: stale, ..unknown }.carrying("nobody:nothing").unwrap(), Malformed::Credentials),
+        (with_api_key("GET", "/management//logs", "nobody's"), Malformed::Path),
     ] {
         let rejection = present(&layer, unread(request)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::MalformedRequest(malformed) if malformed == expected), "{rejection:?}");
+        assert!(matches!(rejection, Rejection::Malformed(malformed) if malformed == expected), "{rejection:?}");
     }
     assert_eq!(asked.load(SeqCst), 0);
 }

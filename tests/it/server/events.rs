@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::Request;
 use tower_logentries_auth::{
     KeyStore, LogentriesVerifyLayer,
-    verify::{PresentedKey, StoredKey},
+    server::{PresentedKey, StoredKey},
 };
 
 use crate::support::{
@@ -45,7 +45,7 @@ async fn failing_store_is_an_error_event_with_causes() {
         Err::<Option<StoredKey>, _>(Failure("no row was read", Some(Box::new(refused))))
     };
     let told = event(verifier_with(store), TestRequest::LIST.request()).await;
-    assert!(told.starts_with("ERROR tower_logentries_auth::verify: request rejected method=GET path="), "{told}");
+    assert!(told.starts_with("ERROR tower_logentries_auth::server: request rejected method=GET path="), "{told}");
     assert!(told.contains(&format!("key_id=\"{KEY_ID}\" status=503 kind=\"key_store_unavailable\"")), "{told}");
     assert!(told.ends_with(": no row was read: connection refused"), "{told}");
 }
@@ -54,7 +54,7 @@ async fn failing_store_is_an_error_event_with_causes() {
 async fn invalid_signature_is_a_debug_event_with_canonical_string() {
     let forged = TestRequest { key: "another-key", ..TestRequest::CREATE };
     let told = event(verifier(), forged.request()).await;
-    assert!(told.starts_with("DEBUG tower_logentries_auth::verify: request rejected method=POST path="), "{told}");
+    assert!(told.starts_with("DEBUG tower_logentries_auth::server: request rejected method=POST path="), "{told}");
     assert!(told.contains("canonical_string=\"POSTapplication/jsonThu, 17 Aug 2017 20:16:24 GMTmanagement"), "{told}");
     assert!(told.contains(&format!("body_len={}", forged.body.len())), "{told}");
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tower_logentries_auth::{
     Access, ApiKeyDigest, KeyStore, Rejection,
-    verify::{CachedKeyStore, PresentedKey, StoredKey},
+    server::{CachedKeyStore, PresentedKey, StoredKey},
 };
 
 use crate::support::{

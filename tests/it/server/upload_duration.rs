@@ -1,4 +1,4 @@
-//! `upload_time`: how long after its date a signed request may be complete.
+//! `upload_duration`: how long after its date a signed request may be complete.
 
 use std::time::Duration;
 
@@ -38,10 +38,10 @@ async fn complete_after(
 async fn slow_upload_is_accepted_for_the_tolerance_and_the_upload_time() {
     for (layer, longest) in [
         (verifier(), 300 + 900),
-        (verifier().upload_time(Duration::from_secs(7)), 300 + 7),
-        (verifier().upload_time(Duration::ZERO), 300),
-        (verifier().date_tolerance(Duration::from_secs(60)).upload_time(Duration::from_millis(1999)), 60 + 1),
-        (verifier().upload_time(Duration::MAX), 1 << 33),
+        (verifier().upload_duration(Duration::from_secs(7)), 300 + 7),
+        (verifier().upload_duration(Duration::ZERO), 300),
+        (verifier().date_tolerance(Duration::from_secs(60)).upload_duration(Duration::from_millis(1999)), 60 + 1),
+        (verifier().upload_duration(Duration::MAX), 1 << 33),
     ] {
         complete_after(longest, layer, TestRequest::CREATE.request()).await.unwrap();
     }
@@ -51,8 +51,8 @@ async fn slow_upload_is_accepted_for_the_tolerance_and_the_upload_time() {
 async fn later_upload_is_rejected_with_its_duration() {
     for (layer, longest) in [
         (verifier(), 300 + 900),
-        (verifier().upload_time(Duration::ZERO), 300),
-        (verifier().date_tolerance(Duration::from_secs(60)).upload_time(Duration::from_secs(1)), 60 + 1),
+        (verifier().upload_duration(Duration::ZERO), 300),
+        (verifier().date_tolerance(Duration::from_secs(60)).upload_duration(Duration::from_secs(1)), 60 + 1),
     ] {
         let rejection = complete_after(longest + 1, layer, TestRequest::CREATE.request()).await.unwrap_err();
         let Rejection::UploadTooSlow { elapsed_secs } = rejection else { panic!("{rejection:?}") };

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
     KeyStore, LogentriesVerifyLayer, Rejection,
-    verify::{PresentedKey, StoredKey},
+    server::{PresentedKey, StoredKey},
 };
 
 use crate::support::{
@@ -94,13 +94,13 @@ fn refusals() -> Vec<(Request<Body>, &'static str, u16, &'static str, &'static s
             "forbidden",
             "the key does not grant access to this resource",
         ),
-        (both.unwrap(), "MalformedRequest(DuplicateCredentials)", 400, "bad_request", duplicate),
-        (unsigned, "MalformedRequest(Credentials)", 400, "bad_request", form),
-        (undated, "MalformedRequest(Date)", 400, "bad_request", date),
-        (untyped, "MalformedRequest(ContentType)", 400, "bad_request", content_type),
-        (unheard_of, "MalformedRequest(Method)", 400, "bad_request", "this method cannot be signed"),
-        (slashed, "MalformedRequest(Path)", 400, "bad_request", path),
-        (with_api_key("GET", "/a//b", READ_WRITE_KEY), "MalformedRequest(Path)", 400, "bad_request", path),
+        (both.unwrap(), "Malformed(DuplicateCredentials)", 400, "bad_request", duplicate),
+        (unsigned, "Malformed(Credentials)", 400, "bad_request", form),
+        (undated, "Malformed(Date)", 400, "bad_request", date),
+        (untyped, "Malformed(ContentType)", 400, "bad_request", content_type),
+        (unheard_of, "Malformed(Method)", 400, "bad_request", "this method cannot be signed"),
+        (slashed, "Malformed(Path)", 400, "bad_request", path),
+        (with_api_key("GET", "/a//b", READ_WRITE_KEY), "Malformed(Path)", 400, "bad_request", path),
         (broken, "ReadBody {", 400, "bad_request", "the body could not be read"),
         (short, "BodyLengthMismatch { read: 4 }", 400, "bad_request", "the length of the body contradicts its headers"),
         (trailed, "UnsupportedTrailers", 400, "bad_request", "trailers are not accepted here"),
@@ -236,7 +236,7 @@ async fn rejected_head_has_length_and_no_body() {
         let request = Request::builder().method(method).uri(LOGS).body(Body::empty()).unwrap();
         let unreachable = service_fn(|_: Request<Body>| async { panic!("a refused request went through") });
         let response: Result<Response<_>, Infallible> = layer().layer(unreachable).oneshot(request).await;
-        let response: Response<tower_logentries_auth::verify::ResponseBody<Body>> = response.unwrap();
+        let response: Response<tower_logentries_auth::server::ResponseBody<Body>> = response.unwrap();
         let length = response.headers().get("content-length").map(|value| value.to_str().unwrap().to_owned());
         (length, response.into_body().collect().await.unwrap().to_bytes().len().to_string())
     };

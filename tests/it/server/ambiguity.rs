@@ -2,17 +2,17 @@
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request};
-use tower_logentries_auth::{Rejection, verify::MalformedRequest};
+use tower_logentries_auth::{Rejection, server::Malformed};
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, READ_WRITE_KEY, USERS,
     verifying::{DATE, METHODS, TestRequest, present, verifier, with_api_key},
 };
 
-async fn assert_malformed(request: Request<Body>, expected: MalformedRequest) {
+async fn assert_malformed(request: Request<Body>, expected: Malformed) {
     let shown = format!("{} {} {:?}", request.method(), request.uri(), request.headers());
     match present(&verifier(), request).await {
-        Err(Rejection::MalformedRequest(malformed)) => assert_eq!(malformed, expected, "{shown}"),
+        Err(Rejection::Malformed(malformed)) => assert_eq!(malformed, expected, "{shown}"),
         other => panic!("{shown}: {other:?}"),
     }
 }
@@ -45,7 +45,7 @@ async fn other_methods_are_malformed() {
     let registered = ["ACL", "BIND", "COPY", "LINK", "LOCK", "MKCOL", "MOVE", "PRI", "PROPFIND", "PROPPATCH", "SEARCH"];
     let near = ["get", "Get", "GETT", "GE", "POSTapplication", "P", "PUTT", "QUER", "CONNECTED"];
     for method in registered.into_iter().chain(near) {
-        assert_malformed(TestRequest { method, ..TestRequest::CREATE }.request(), MalformedRequest::Method).await;
+        assert_malformed(TestRequest { method, ..TestRequest::CREATE }.request(), Malformed::Method).await;
     }
 }
 
@@ -84,17 +84,17 @@ async fn only_imf_fixdate_is_accepted() {
         "2017-08-17T20:16:24Z",
         "1503000984",
     ] {
-        assert_malformed(TestRequest { date, ..TestRequest::CREATE }.request(), MalformedRequest::Date).await;
+        assert_malformed(TestRequest { date, ..TestRequest::CREATE }.request(), Malformed::Date).await;
     }
 }
 
 #[tokio::test]
 async fn duplicate_date_is_malformed() {
     let date = HeaderValue::from_static(DATE);
-    assert_malformed(with_headers(|headers| headers.remove("date")), MalformedRequest::Date).await;
-    assert_malformed(with_headers(|headers| headers.append("date", date)), MalformedRequest::Date).await;
+    assert_malformed(with_headers(|headers| headers.remove("date")), Malformed::Date).await;
+    assert_malformed(with_headers(|headers| headers.append("date", date)), Malformed::Date).await;
     let latin = HeaderValue::from_bytes(b"Thu, 17 Ao\xfbt 2017 20:16:24 GMT").unwrap();
-    assert_malformed(with_headers(|headers| headers.insert("date", latin)), MalformedRequest::Date).await;
+    assert_malformed(with_headers(|headers| headers.insert("date", latin)), Malformed::Date).await;
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn duplicate_content_type_is_malformed() {
         "none"
     );
 
-    let malformed = MalformedRequest::ContentType;
+    let malformed = Malformed::ContentType;
     let json = HeaderValue::from_static("application/json");
     let twice = with_headers(|headers| headers.append("content-type", json));
     assert_malformed(twice, malformed).await;
@@ -120,7 +120,7 @@ async fn duplicate_content_type_is_malformed() {
 
 #[tokio::test]
 async fn duplicate_credentials_are_malformed() {
-    let malformed = MalformedRequest::DuplicateCredentials;
+    let malformed = Malformed::DuplicateCredentials;
     let key = HeaderValue::from_static(READ_ONLY_KEY);
     assert_malformed(with_headers(|headers| headers.insert("x-api-key", key.clone())), malformed).await;
 
@@ -168,7 +168,7 @@ async fn signature_has_one_spelling() {
         "ff".repeat(20),
         String::new(),
     ] {
-        assert_malformed(TestRequest::CREATE.carrying(format!("{id}:{bad}")).unwrap(), MalformedRequest::Credentials)
+        assert_malformed(TestRequest::CREATE.carrying(format!("{id}:{bad}")).unwrap(), Malformed::Credentials)
             .await;
     }
 }
@@ -193,16 +193,16 @@ async fn credential_is_id_colon_signature() {
         ":".to_owned(),
         String::new(),
     ] {
-        assert_malformed(TestRequest::CREATE.carrying(bad).unwrap(), MalformedRequest::Credentials).await;
+        assert_malformed(TestRequest::CREATE.carrying(bad).unwrap(), Malformed::Credentials).await;
     }
     let no_text = [&b"\xff"[..], good.as_bytes()].concat();
-    assert_malformed(TestRequest::CREATE.carrying(no_text).unwrap(), MalformedRequest::Credentials).await;
+    assert_malformed(TestRequest::CREATE.carrying(no_text).unwrap(), Malformed::Credentials).await;
 }
 
 #[tokio::test]
 async fn trailing_slash_is_malformed() {
     for target in ["/management/accounts/acme/users/", "/management/accounts/acme/users/?limit=5", "//", "/a//"] {
-        assert_malformed(TestRequest { target, ..TestRequest::LIST }.request(), MalformedRequest::Path).await;
+        assert_malformed(TestRequest { target, ..TestRequest::LIST }.request(), Malformed::Path).await;
     }
     for target in ["/", "/?limit=5", "/a//b", "/a/../b", "/a%2fb", "/users?path=/a/"] {
         let passed = present(&verifier(), TestRequest { target, ..TestRequest::LIST }.request()).await.unwrap();
@@ -214,7 +214,7 @@ async fn trailing_slash_is_malformed() {
 async fn missing_path_is_malformed() {
     // In authority form, as CONNECT sends it, and in asterisk form.
     for target in ["127.0.0.1:80", "management", "*"] {
-        assert_malformed(TestRequest { target, ..TestRequest::LIST }.request(), MalformedRequest::Path).await;
+        assert_malformed(TestRequest { target, ..TestRequest::LIST }.request(), Malformed::Path).await;
     }
 }
 

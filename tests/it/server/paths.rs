@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use proptest::{collection::vec, prelude::*, sample::select};
-use tower_logentries_auth::{Rejection, verify::MalformedRequest};
+use tower_logentries_auth::{Rejection, server::Malformed};
 
 use crate::support::{
     READ_WRITE_KEY, USERS, cases,
@@ -52,7 +52,7 @@ async fn no_spelling_of_an_owner_resource_passes() {
         let outcome = present(&verifier(), with_api_key("GET", &path, READ_WRITE_KEY)).await;
         let Err(rejection) = outcome else { panic!("{path} passed") };
         assert!(
-            matches!(rejection, Rejection::MalformedRequest(MalformedRequest::Path) | Rejection::Forbidden { .. }),
+            matches!(rejection, Rejection::Malformed(Malformed::Path) | Rejection::Forbidden { .. }),
             "{rejection:?}"
         );
     }
@@ -81,7 +81,7 @@ async fn path_traversal_is_malformed() {
         "/./management/accounts/acme/users",
     ] {
         let rejection = present(&verifier(), with_api_key("GET", path, READ_WRITE_KEY)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::MalformedRequest(MalformedRequest::Path)), "{path}: {rejection:?}");
+        assert!(matches!(rejection, Rejection::Malformed(Malformed::Path)), "{path}: {rejection:?}");
     }
 }
 
@@ -97,7 +97,7 @@ async fn invalid_utf8_is_malformed() {
         "/management/logs/%c3/%bc",
     ] {
         let rejection = present(&verifier(), with_api_key("GET", path, READ_WRITE_KEY)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::MalformedRequest(MalformedRequest::Path)), "{path}: {rejection:?}");
+        assert!(matches!(rejection, Rejection::Malformed(Malformed::Path)), "{path}: {rejection:?}");
     }
 }
 

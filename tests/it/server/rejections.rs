@@ -7,7 +7,7 @@ use tower::ServiceExt;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_logentries_auth::{
     Access, BodyDigest, Rejection,
-    verify::{PresentedKey, StoredKey},
+    server::{PresentedKey, StoredKey},
 };
 
 use crate::support::{

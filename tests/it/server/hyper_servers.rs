@@ -18,7 +18,7 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    Authenticated, BufferedBody, KeyStore, LogentriesVerifyLayer, RebuildBody, Rejection, verify::ResponseBody,
+    Identity, BufferedBody, KeyStore, LogentriesVerifyLayer, RebuildBody, Rejection, verify::ResponseBody,
 };
 
 use crate::support::{
@@ -33,7 +33,7 @@ type Boxed = BoxBody<Bytes, hyper::Error>;
 
 /// Answers with the body of the request, trailers and all.
 async fn echo(request: Request<Boxed>) -> Result<Response<Boxed>, Infallible> {
-    assert!(request.extensions().get::<Authenticated>().is_some());
+    assert!(request.extensions().get::<Identity>().is_some());
     Ok(Response::new(request.into_body()))
 }
 
