@@ -4,22 +4,9 @@
 mod support;
 
 mod access;
-mod access_table;
-mod body;
-mod canonical;
-mod credentials;
 mod replay;
-mod sign;
-mod verify;
+mod server;
 
 // Both layers.
-mod auto_traits;
-mod readiness;
 mod round_trip;
-mod secrets;
 mod texts;
-
-// The layers in use.
-mod clients;
-mod faults;
-mod operations;

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{Layer, ServiceExt};
-use tower_logentries_auth::{Access, Identity, BodyDigest, LogentriesVerifyLayer};
+use tower_logentries_auth::{Access, BodyDigest, Identity, LogentriesVerifyLayer};
 
 use crate::support::{
     LOGS, TEAMS, USERS,

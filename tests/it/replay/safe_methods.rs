@@ -1,4 +1,4 @@
-//! `RejectReplaysLayer::safe_methods`.
+//! `RejectReplaysLayer::check_safe_methods`.
 
 use http_body::Body as _;
 use tower_logentries_auth::replay::RejectReplaysLayer;
@@ -12,7 +12,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn safe_methods_are_checked_if_set() {
-    for (checked, free) in [(false, &["GET", "HEAD", "OPTIONS"][..]), (true, &[])] {
+    for (checked, free) in [(false, &["GET", "HEAD", "OPTIONS", "TRACE", "QUERY"][..]), (true, &[])] {
         let (replays, clock) = (RejectReplaysLayer::default().check_safe_methods(checked), ManualClock::at(SIGNED_AT));
         for method in METHODS {
             let request = || TestRequest { method, body: b"", ..TestRequest::CREATE }.request();

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Request};
-use tower_logentries_auth::{Rejection, server::Malformed};
+use tower_logentries_auth::server::{Malformed, Reason};
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, READ_WRITE_KEY, USERS,
@@ -11,10 +11,9 @@ use crate::support::{
 
 async fn assert_malformed(request: Request<Body>, expected: Malformed) {
     let shown = format!("{} {} {:?}", request.method(), request.uri(), request.headers());
-    match present(&verifier(), request).await {
-        Err(Rejection::Malformed(malformed)) => assert_eq!(malformed, expected, "{shown}"),
-        other => panic!("{shown}: {other:?}"),
-    }
+    let rejection = present(&verifier(), request).await.unwrap_err();
+    let Reason::Malformed(malformed) = rejection.reason() else { panic!("{shown}: {rejection:?}") };
+    assert_eq!(*malformed, expected, "{shown}");
 }
 
 /// A signed request whose headers somebody touched.
@@ -112,8 +111,8 @@ async fn duplicate_content_type_is_malformed() {
     let mut empty = TestRequest { content_type: "", ..TestRequest::CREATE }.request();
     empty.headers_mut().insert("content-type", HeaderValue::from_static(""));
     assert_malformed(empty, malformed).await;
-    for octets in [&b"text/pl\xe4in"[..], b"text/plain; name=\xc3\xa4"] {
-        let value = HeaderValue::from_bytes(octets).unwrap();
+    for bytes in [&b"text/pl\xe4in"[..], b"text/plain; name=\xc3\xa4"] {
+        let value = HeaderValue::from_bytes(bytes).unwrap();
         assert_malformed(with_headers(|headers| headers.insert("content-type", value)), malformed).await;
     }
 }
@@ -136,7 +135,7 @@ async fn duplicate_credentials_are_malformed() {
 #[tokio::test]
 async fn empty_api_key_is_unknown() {
     let rejection = present(&verifier(), with_api_key("GET", LOGS, "")).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::UnknownKey), "{rejection:?}");
+    assert!(matches!(rejection.reason(), Reason::UnknownKey), "{rejection:?}");
 }
 
 #[tokio::test]
@@ -146,7 +145,7 @@ async fn signature_has_one_spelling() {
     let good = "/////////////////////////////////////////"[..26].to_string() + "8=";
     let well_formed = TestRequest::CREATE.carrying(format!("{id}:{good}")).unwrap();
     let rejection = present(&verifier(), well_formed).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::InvalidSignature(_)), "of good form: {rejection:?}");
+    assert!(matches!(rejection.reason(), Reason::InvalidSignature(_)), "of good form: {rejection:?}");
 
     for bad in [
         good.replace('=', ""),
@@ -168,8 +167,7 @@ async fn signature_has_one_spelling() {
         "ff".repeat(20),
         String::new(),
     ] {
-        assert_malformed(TestRequest::CREATE.carrying(format!("{id}:{bad}")).unwrap(), Malformed::Credentials)
-            .await;
+        assert_malformed(TestRequest::CREATE.carrying(format!("{id}:{bad}")).unwrap(), Malformed::Credentials).await;
     }
 }
 

@@ -6,23 +6,16 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::OriginalUri,
-    routing::{delete, get, post},
+    routing::{get, post},
 };
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt, channel::Channel};
 use hyper::body::Incoming;
-use tower::{ServiceBuilder, ServiceExt};
-use tower_http::{
-    cors::{Any, CorsLayer},
-    trace::TraceLayer,
-};
-use tower_logentries_auth::{
-    Access, Identity, Rejection,
-    server::{MissingVerifyLayer, ResponseBody},
-};
+use tower::ServiceExt;
+use tower_logentries_auth::Identity;
 
 use crate::support::{
-    KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, hyper_client,
+    KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, USERS, hyper_client,
     server::serve,
     verifying::{TestRequest, verifier, with_api_key},
     with_timeout,
@@ -60,11 +53,9 @@ async fn handler_extracts_authenticated() {
 }
 
 #[tokio::test]
-async fn extractor_without_layer_names_what_is_missing() {
+async fn extractor_without_layer_is_500() {
     let origin = serve(Router::new().route(USERS, get(tell))).await;
-    let response = send(TestRequest::LIST.request_to(&origin)).await;
-    assert_eq!(response.status(), 500);
-    assert_eq!(text(response).await, MissingVerifyLayer.to_string());
+    assert_eq!(send(TestRequest::LIST.request_to(&origin)).await.status(), 500);
 }
 
 #[tokio::test]
@@ -109,140 +100,12 @@ async fn credentials_are_sensitive_in_handlers() {
 }
 
 #[tokio::test]
-async fn nested_signature_covers_the_original_path() {
-    let inner = Router::new().route(USERS, get(tell)).layer(verifier());
-    let origin = serve(Router::new().nest("/api/v1", inner)).await;
-    let nested = TestRequest { target: "/api/v1/management/accounts/acme/users", ..TestRequest::LIST };
-    assert_eq!(signed_status(&origin, nested).await, 200);
-
-    let for_the_inner_path = TestRequest::LIST.credential();
-    let target = format!("{origin}{}", nested.target);
-    let request = TestRequest { target: &target, ..nested }.carrying(for_the_inner_path).unwrap();
-    assert_eq!(send(request).await.status(), 401);
-}
-
-#[tokio::test]
-async fn nested_access_uses_the_inner_path() {
-    let inner = || Router::new().route(LOGS, get(|| async {})).route(USERS, get(|| async {}));
-    let layer_inside = serve(Router::new().nest("/api", inner().layer(verifier()))).await;
-    assert_eq!(status(&layer_inside, "/api/management/logs", READ_ONLY_KEY).await, 200);
-    assert_eq!(status(&layer_inside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
-
-    // A prefix may be part of what the table knows: then the owner's resources stay the owner's.
-    let accounts = Router::new().fallback(|| async {}).layer(verifier());
-    let below_management = serve(Router::new().nest("/management", accounts)).await;
-    assert_eq!(status(&below_management, "/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
-    assert_eq!(status(&below_management, "/management/accounts/acme/teams", READ_WRITE_KEY).await, 200);
-
-    let logs = Router::new().route("/logs", get(|| async {})).layer(verifier());
-    let below_management = serve(Router::new().nest("/management", logs)).await;
-    assert_eq!(status(&below_management, "/management/logs", READ_ONLY_KEY).await, 200);
-    // A tail that happens to look harmless does not weaken what the whole path requires.
-    let query = Router::new().fallback(|| async {}).layer(verifier());
-    let below_account = serve(Router::new().nest("/management/accounts/{id}", query)).await;
-    assert_eq!(status(&below_account, "/management/accounts/acme/query/logs", READ_ONLY_KEY).await, 403);
-    assert_eq!(status(&below_account, "/management/accounts/acme/query/logs", READ_WRITE_KEY).await, 200);
-
-    // From outside, the prefix is part of the path, which the table then does not know: a rule has to take it off.
-    let layer_outside = serve(Router::new().nest("/api", inner()).layer(verifier())).await;
-    assert_eq!(status(&layer_outside, "/api/management/logs", READ_ONLY_KEY).await, 403);
-    assert_eq!(status(&layer_outside, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
-    let mounted = serve(Router::new().nest("/api", inner()).layer(verifier().mounted_at("/api/"))).await;
-    assert_eq!(status(&mounted, "/api/management/logs", READ_ONLY_KEY).await, 200);
-    assert_eq!(status(&mounted, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
-    let not_that_mount = serve(Router::new().nest("/api", inner()).layer(verifier().mounted_at("/ap"))).await;
-    assert_eq!(status(&not_that_mount, "/api/management/logs", READ_ONLY_KEY).await, 403);
-    let open = serve(Router::new().fallback(|| async {}).layer(verifier().undocumented(Access::ReadOnly))).await;
-    assert_eq!(status(&open, "/management/new-resource", READ_ONLY_KEY).await, 200);
-    let rule = |method: &Method, path: &str| Access::required_for(method, path.strip_prefix("/api").unwrap_or(path));
-    let with_rule = serve(Router::new().nest("/api", inner()).layer(verifier().access(rule))).await;
-    assert_eq!(status(&with_rule, "/api/management/logs", READ_ONLY_KEY).await, 200);
-    assert_eq!(status(&with_rule, "/api/management/accounts/acme/users", READ_WRITE_KEY).await, 403);
-}
-
-#[tokio::test]
-async fn access_rule_gets_method_and_inner_path() {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&asked);
-    let layer = verifier().access(move |method, path| {
-        seen.lock().unwrap().push(format!("{method} {path}"));
-        Access::Owner
-    });
-    let users = Router::new().route("/users", get(|| async {})).layer(layer);
-    let origin = serve(Router::new().nest("/management/accounts/{id}", users)).await;
-    assert_eq!(status(&origin, "/management/accounts/acme/users?limit=5", READ_WRITE_KEY).await, 403);
-    assert_eq!(*asked.lock().unwrap(), ["GET /users"]);
-    assert_eq!(signed_status(&origin, TestRequest::LIST).await, 200);
-}
-
-#[tokio::test]
-async fn nested_api_key_requires_both_paths_unambiguous() {
-    let inner = Router::new().fallback(|| async {}).layer(verifier());
-    let origin = serve(Router::new().nest("/tenants/{tenant}", inner)).await;
-    assert_eq!(status(&origin, "/tenants/acme/management/logs", READ_ONLY_KEY).await, 200);
-    for path in [
-        "/tenants/%61cme/management/logs",
-        "/tenants/x;y/management/logs",
-        "/tenants/../management/logs",
-        "/tenants/acme//management/logs",
-        "/tenants/acme/management/logs/..",
-    ] {
-        assert_eq!(status(&origin, path, READ_ONLY_KEY).await, 400, "{path}");
-    }
-}
-
-#[tokio::test]
 async fn handler_sees_both_paths() {
     let paths = |OriginalUri(whole): OriginalUri, left: Uri| async move { format!("{whole} {left}") };
     let app = Router::new().nest("/api", Router::new().route(LOGS, get(paths)).layer(verifier()));
     let origin = serve(app).await;
     let request = with_api_key("GET", &format!("{origin}/api/management/logs?limit=5"), READ_ONLY_KEY);
     assert_eq!(text(send(request).await).await, "/api/management/logs?limit=5 /management/logs?limit=5");
-}
-
-#[tokio::test]
-async fn outer_layer_reads_the_rejection() {
-    let reasons = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&reasons);
-    let read = move |response: Response<ResponseBody<Body>>| {
-        let reason = response.extensions().get::<Rejection>().map(ToString::to_string);
-        log.lock().unwrap().push(reason);
-        response
-    };
-    let layers = ServiceBuilder::new().map_response(read).layer(verifier());
-    let origin = serve(Router::new().route(USERS, get(|| async {})).layer(layers)).await;
-    for draft in [
-        TestRequest { key_id: "nobody", ..TestRequest::LIST },
-        TestRequest { key: "another", ..TestRequest::LIST },
-        TestRequest::LIST,
-    ] {
-        send(draft.request_to(&origin)).await;
-    }
-    send(with_api_key("GET", &format!("{origin}{TEAMS}"), READ_ONLY_KEY)).await;
-    let expected = [
-        Some("the key is unknown"),
-        Some("the signature is invalid"),
-        None,
-        Some("the key grants read-only access, the resource requires read/write"),
-    ];
-    assert_eq!(*reasons.lock().unwrap(), expected.map(|reason| reason.map(str::to_owned)));
-}
-
-#[tokio::test]
-async fn answering_layers_go_outside() {
-    let layers = ServiceBuilder::new()
-        .layer(TraceLayer::new_for_http())
-        .layer(CorsLayer::new().allow_origin(Any).allow_headers(Any))
-        .layer(verifier());
-    let origin = serve(Router::new().route(LOGS, get(|| async {})).layer(layers)).await;
-    let preflight = Request::options(format!("{origin}{LOGS}"))
-        .header("origin", "https://example.com")
-        .header("access-control-request-method", "GET")
-        .body(Body::empty())
-        .unwrap();
-    assert_eq!(send(preflight).await.status(), 200);
-    assert_eq!(status(&origin, LOGS, READ_ONLY_KEY).await, 200);
-    assert_eq!(status(&origin, LOGS, "another").await, 401);
 }
 
 #[tokio::test]
@@ -277,18 +140,4 @@ async fn response_keeps_content_length() {
     let origin = serve(Router::new().route(LOGS, get(|| async { "[]" })).layer(verifier())).await;
     let response = send(with_api_key("GET", &format!("{origin}{LOGS}"), READ_ONLY_KEY)).await;
     assert_eq!(response.headers()["content-length"], "2");
-}
-
-/// A signature covers the path that was signed, not one that something wrote in its place.
-#[tokio::test]
-async fn rewritten_path_is_malformed() {
-    let users = Router::new().route("/management/accounts/acme/users/{id}", delete(|| async {})).layer(verifier());
-    let rewrite = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
-        *request.uri_mut() = "/management/accounts/acme/users/2".parse().unwrap();
-        request
-    });
-    let rewriting = Router::new().fallback_service(tower::Layer::layer(&rewrite, users.clone()));
-    let draft = TestRequest { method: "DELETE", target: "/management/accounts/acme/users/1", ..TestRequest::LIST };
-    assert_eq!(signed_status(&serve(users).await, draft).await, 200);
-    assert_eq!(signed_status(&serve(rewriting).await, draft).await, 400);
 }

@@ -1,13 +1,10 @@
 //! What the verifying layer logs of what it rejects: at debug level what strangers can cause, as an error what is broken.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, future::ready, sync::Arc};
 
 use axum::body::Body;
 use http::Request;
-use tower_logentries_auth::{
-    KeyStore, LogentriesVerifyLayer,
-    server::{PresentedKey, StoredKey},
-};
+use tower_logentries_auth::{ApiKeyDigest, KeyStore, LogentriesVerifyLayer, OwnerKey, server::key_store_fn};
 
 use crate::support::{
     KEY_ID, chain,
@@ -40,10 +37,14 @@ impl Error for Failure {
 
 #[tokio::test]
 async fn failing_store_is_an_error_event_with_causes() {
-    let store = |_: PresentedKey| async {
-        let refused = Failure("connection refused", None);
-        Err::<Option<StoredKey>, _>(Failure("no row was read", Some(Box::new(refused))))
-    };
+    let store = key_store_fn(
+        (),
+        |(), _: Arc<str>| {
+            let refused = Failure("connection refused", None);
+            ready(Err::<Vec<OwnerKey>, _>(Failure("no row was read", Some(Box::new(refused)))))
+        },
+        |(), _: ApiKeyDigest| ready(Ok(None)),
+    );
     let told = event(verifier_with(store), TestRequest::LIST.request()).await;
     assert!(told.starts_with("ERROR tower_logentries_auth::server: request rejected method=GET path="), "{told}");
     assert!(told.contains(&format!("key_id=\"{KEY_ID}\" status=503 kind=\"key_store_unavailable\"")), "{told}");

@@ -8,15 +8,17 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_logentries_auth::{
     LogentriesVerifyLayer, OwnerKey, Rejection,
-    server::{Mistake, PresentedKey, StoredKey},
+    explain::Mistake,
+    server::{Explain, Reason, SignatureMismatch},
 };
+use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt};
 
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, assert_no_secrets,
     bodies::{Act, Scripted},
     clock::date,
     log::Log,
-    verifying::{DATE, TestRequest, present, verifier, verifier_with, with_api_key},
+    verifying::{DATE, SharedStore, TestRequest, always, present, verifier, verifier_with, with_api_key},
     whole_error, wire,
 };
 
@@ -25,7 +27,7 @@ const MESSAGE: &str = "the key is unknown or the signature is invalid";
 /// The response of a layer that explains, and its body.
 async fn response<K>(layer: LogentriesVerifyLayer<K>, request: Request<Body>) -> Response<String>
 where
-    K: tower_logentries_auth::KeyStore<Future: Send> + Send + Sync + 'static,
+    K: SharedStore,
 {
     let app = Router::new().fallback(|| async {}).layer(layer);
     let (head, body) = app.oneshot(request).await.unwrap().into_parts();
@@ -34,7 +36,7 @@ where
 }
 
 async fn json_of(request: Request<Body>) -> Value {
-    serde_json::from_str(response(verifier().explain_rejections(true), request).await.body()).unwrap()
+    serde_json::from_str(response(verifier().explain_rejections(Explain::Response), request).await.body()).unwrap()
 }
 
 /// A request under a signature that was made for what `signed` says.
@@ -48,7 +50,7 @@ fn lower_case() -> Request<Body> {
 
 #[tokio::test]
 async fn response_has_canonical_string_and_codes() {
-    let response = response(verifier().explain_rejections(true), lower_case()).await;
+    let response = response(verifier().explain_rejections(Explain::Response), lower_case()).await;
     let digest = "KLK543n6ZctyUvJliII74jpVcGqsO80uRwgcpqB3AqM=";
     let canonical = format!("POSTapplication/json{DATE}management/accounts/acme/users{digest}");
     let json = format!(
@@ -72,23 +74,42 @@ async fn no_usual_mistake_is_an_empty_list() {
     assert!(json["canonicalString"].as_str().unwrap().starts_with("GETapplication/json"), "{json}");
 }
 
+/// What was computed for a rejected signature.
+fn mismatch(rejection: &Rejection) -> &SignatureMismatch {
+    let Reason::InvalidSignature(mismatch) = rejection.reason() else { panic!("{rejection:?}") };
+    mismatch
+}
+
 #[tokio::test]
-async fn nothing_is_searched_or_said_unless_set() {
-    for layer in [verifier(), verifier().explain_rejections(true).explain_rejections(false)] {
+async fn response_says_nothing_unless_set() {
+    for layer in [verifier(), verifier().explain_rejections(Explain::Log)] {
         let response = response(layer, lower_case()).await;
         assert_eq!(*response.body(), format!(r#"{{"errorCode":"unauthorized","message":"{MESSAGE}"}}"#));
-        let Some(Rejection::InvalidSignature(mismatch)) = response.extensions().get() else { panic!("{response:?}") };
-        assert_eq!(mismatch.mistakes(), []);
     }
 }
 
 #[tokio::test]
-async fn mismatch_holds_the_mistakes_and_display_says_what_to_do() {
-    let rejection = present(&verifier().explain_rejections(true), lower_case()).await.unwrap_err();
-    let Rejection::InvalidSignature(mismatch) = &rejection else { panic!("{rejection:?}") };
-    assert_eq!(mismatch.mistakes(), [Mistake::MethodCase]);
-    let told = "the signature is invalid; method-case: sign the method in upper case, as it is sent";
-    assert_eq!(rejection.to_string(), told);
+async fn mistakes_are_for_operators_where_they_are_searched_for() {
+    let searched = async |layer: LogentriesVerifyLayer<_>| {
+        let (rejected, log) = Log::of(present(&layer, lower_case())).await;
+        let mistakes = mismatch(&rejected.unwrap_err()).mistakes().to_vec();
+        (mistakes, log.contains(r#"mistakes=["method-case"]"#))
+    };
+    assert_eq!(searched(verifier()).await, (vec![], false));
+    for explain in [Explain::Log, Explain::Response] {
+        let found = searched(verifier().explain_rejections(explain)).await;
+        assert_eq!(found, (vec![Mistake::MethodCase], true), "{explain:?}");
+    }
+}
+
+/// The search costs time, and nobody would learn what it finds.
+#[tokio::test]
+async fn log_searches_only_where_the_event_is_enabled() {
+    let _nobody_listens = tracing_subscriber::fmt().with_max_level(LevelFilter::INFO).set_default();
+    for (explain, found) in [(Explain::Log, &[][..]), (Explain::Response, &[Mistake::MethodCase])] {
+        let rejection = present(&verifier().explain_rejections(explain), lower_case()).await.unwrap_err();
+        assert_eq!(mismatch(&rejection).mistakes(), found, "{explain:?}");
+    }
 }
 
 /// Only an invalid signature is explained: all else is said already, or nobody's business.
@@ -104,7 +125,7 @@ async fn other_rejections_stay_as_they_are() {
     ] {
         let (head, _) = request.into_parts();
         let request = || Request::from_parts(head.clone(), Body::empty());
-        let explained = response(verifier().explain_rejections(true), request()).await;
+        let explained = response(verifier().explain_rejections(Explain::Response), request()).await;
         let plain = response(verifier(), request()).await;
         assert_eq!(explained.body(), plain.body());
         assert_eq!(explained.status(), plain.status());
@@ -128,18 +149,14 @@ async fn body_is_explained_across_its_chunks() {
 
 #[tokio::test]
 async fn either_of_two_rotating_keys_is_explained() {
-    let store = |_: PresentedKey| async {
-        let keys = ["new-key", OWNER_KEY].map(|key| OwnerKey::new(KEY_ID, key).unwrap());
-        Ok::<_, std::convert::Infallible>(Some(StoredKey::owner(keys)))
-    };
-    let response = response(verifier_with(store).explain_rejections(true), lower_case()).await;
+    let store = always(["new-key", OWNER_KEY].map(|key| OwnerKey::new(KEY_ID, key).unwrap()), None);
+    let response = response(verifier_with(store).explain_rejections(Explain::Response), lower_case()).await;
     assert!(response.body().ends_with(r#""mistakes":["method-case"]}"#), "{response:?}");
 }
 
-#[cfg(feature = "axum")]
 #[tokio::test]
 async fn original_path_is_explained_below_a_nest() {
-    let layer = verifier().explain_rejections(true);
+    let layer = verifier().explain_rejections(Explain::Response);
     let nested = Router::new().fallback(|| async {}).layer(layer);
     let app = Router::new().nest("/management", nested);
     let target = "/management/accounts/acme/users?limit=5";
@@ -155,22 +172,26 @@ async fn original_path_is_explained_below_a_nest() {
 #[tokio::test]
 async fn head_announces_the_length_of_the_explanation() {
     let draft = TestRequest { method: "HEAD", ..TestRequest::LIST };
-    let head =
-        response(verifier().explain_rejections(true), mistaken(draft, TestRequest { method: "head", ..draft })).await;
+    let head = response(
+        verifier().explain_rejections(Explain::Response),
+        mistaken(draft, TestRequest { method: "head", ..draft }),
+    )
+    .await;
     let get = TestRequest { method: "GET", ..draft };
-    let get = response(verifier().explain_rejections(true), mistaken(get, TestRequest { method: "get", ..get })).await;
+    let get =
+        response(verifier().explain_rejections(Explain::Response), mistaken(get, TestRequest { method: "get", ..get }))
+            .await;
     let length: usize = head.headers()["content-length"].to_str().unwrap().parse().unwrap();
     assert_eq!((head.body().as_str(), length), ("", get.body().len() + "HEAD".len() - "GET".len()));
 }
 
-#[cfg(feature = "tracing")]
 #[tokio::test]
 async fn event_has_the_same() {
-    let (_, log) = Log::of(present(&verifier().explain_rejections(true), lower_case())).await;
+    let (_, log) = Log::of(present(&verifier().explain_rejections(Explain::Response), lower_case())).await;
     assert!(log.contains(r#"canonical_string="POSTapplication/json"#), "{log}");
     assert!(log.contains(r#"mistakes=["method-case"]"#), "{log}");
     let forged = TestRequest { key: "another-key", ..TestRequest::CREATE };
-    let (_, log) = Log::of(present(&verifier().explain_rejections(true), forged.request())).await;
+    let (_, log) = Log::of(present(&verifier().explain_rejections(Explain::Response), forged.request())).await;
     assert!(log.contains("mistakes=[]"), "{log}");
     let (_, log) = Log::of(present(&verifier(), lower_case())).await;
     assert!(!log.contains("mistakes"), "{log}");
@@ -179,8 +200,11 @@ async fn event_has_the_same() {
 #[tokio::test]
 async fn neither_a_key_nor_a_signature_is_in_it() {
     let received = TestRequest { method: "post", ..TestRequest::CREATE }.credential();
-    let (response, log) =
-        Log::of(response(verifier().explain_rejections(true), TestRequest::CREATE.carrying(&received).unwrap())).await;
+    let (response, log) = Log::of(response(
+        verifier().explain_rejections(Explain::Response),
+        TestRequest::CREATE.carrying(&received).unwrap(),
+    ))
+    .await;
     let rejection = response.extensions().get::<Rejection>().unwrap();
     let told = format!("{response:?} {:?} {} {log}", response.headers(), whole_error(rejection));
     assert!(told.contains("method-case"));
@@ -205,7 +229,7 @@ proptest! {
         let request = request.unwrap();
         let path = request.uri().path().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let response = runtime.block_on(response(verifier().explain_rejections(true), request));
+        let response = runtime.block_on(response(verifier().explain_rejections(Explain::Response), request));
         let json: Value = serde_json::from_str(response.body()).unwrap();
         let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
         prop_assert_eq!(&json["canonicalString"], &json!(format!("GET{content_type}{DATE}{}{digest}", &path[1..])));

@@ -18,7 +18,8 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    Identity, BufferedBody, KeyStore, LogentriesVerifyLayer, RebuildBody, Rejection, verify::ResponseBody,
+    BufferedBody, Identity, KeyStore, LogentriesVerifyLayer, RebuildBody, Rejection,
+    server::{Reason, ResponseBody},
 };
 
 use crate::support::{
@@ -39,7 +40,7 @@ async fn echo(request: Request<Boxed>) -> Result<Response<Boxed>, Infallible> {
 
 /// A hyper server behind a verifying layer, for HTTP/1.1 and HTTP/2 alike.
 async fn serve_boxed() -> String {
-    let layer = verifier().rebuild_body(|body: BufferedBody| -> Boxed { body.map_err(|never| match never {}).boxed() });
+    let layer = verifier().rebuild_body(BufferedBody::boxed);
     let service = ServiceBuilder::new()
         .map_request(|request: Request<Incoming>| request.map(BodyExt::boxed)) // `Incoming` can't be made again from bytes
         .layer(layer)
@@ -146,7 +147,7 @@ where
 #[tokio::test]
 async fn from_bytes_rejects_trailers() {
     let rejection = rebuilt(verifier(), with_trailers("")).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::UnsupportedTrailers), "{rejection:?}");
+    assert!(matches!(rejection.reason(), Reason::UnsupportedTrailers), "{rejection:?}");
     assert_eq!(rejection.status(), 400);
 }
 

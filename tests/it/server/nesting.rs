@@ -1,134 +1,149 @@
-//! Which access a resource requires under axum's `nest`, with the verifying layer inside or outside.
+//! Which path is signed, and which access it requires, under axum's `nest` with the layer inside or outside.
 
-use axum::{Router, routing::any};
-use tower::ServiceExt;
-use tower_logentries_auth::Access;
+use axum::{
+    Router,
+    body::Body,
+    routing::{any, delete},
+};
+use http::Request;
+use tower::{Layer, ServiceExt, util::MapRequestLayer};
+use tower_logentries_auth::{Access, Credentials, LogentriesVerifyLayer, Rejection};
 
 use crate::support::{
-    READ_ONLY_KEY, READ_WRITE_KEY, hyper_client,
-    server::serve,
+    READ_ONLY_KEY, READ_WRITE_KEY,
     verifying::{TestRequest, verifier, with_api_key},
-    with_timeout,
 };
 
-/// A router that answers to every path, behind the layer.
-fn inner() -> Router {
-    open().layer(verifier())
+/// A router that answers to every path.
+fn open() -> Router {
+    Router::new().route("/", any(async || {})).route("/{*path}", any(async || {}))
 }
 
-fn open() -> Router {
-    Router::new().route("/{*path}", any(|| async {}))
+/// The same, behind the layer.
+fn inner(layer: LogentriesVerifyLayer<Credentials>) -> Router {
+    open().layer(layer)
 }
+
+/// The status of a response, and the kind of its rejection.
+async fn outcome(app: &Router, request: Request<Body>) -> (u16, Option<&'static str>) {
+    let response = app.clone().oneshot(request).await.unwrap();
+    (response.status().as_u16(), response.extensions().get::<Rejection>().map(Rejection::kind))
+}
+
+const PASSED: (u16, Option<&'static str>) = (200, None);
 
 /// The weakest of the three keys that is accepted.
-async fn required(app: Router, method: &str, path: &str) -> Access {
-    let origin = serve(app).await;
-    let target = format!("{origin}{path}");
+async fn required(app: &Router, method: &str, path: &str) -> Access {
     for (key, access) in [(READ_ONLY_KEY, Access::ReadOnly), (READ_WRITE_KEY, Access::ReadWrite)] {
-        match with_timeout(hyper_client().oneshot(with_api_key(method, &target, key))).await.unwrap().status().as_u16()
-        {
-            200 => return access,
-            status => assert_eq!(status, 403, "{method} {path}"),
+        match outcome(app, with_api_key(method, path, key)).await {
+            PASSED => return access,
+            rejected => assert_eq!(rejected, (403, Some("forbidden")), "{method} {path}"),
         }
     }
     let signed = TestRequest { method, target: path, ..TestRequest::LIST };
-    let response = with_timeout(hyper_client().oneshot(signed.request_to(&origin))).await.unwrap();
-    assert_eq!(response.status(), 200, "{method} {path}");
+    assert_eq!(outcome(app, signed.request()).await, PASSED, "{method} {path}");
     Access::Owner
 }
 
+/// Around a router that nests at a prefix, and inside of it: all ways to place the layer.
+fn placed(prefix: &str, layer: &LogentriesVerifyLayer<Credentials>) -> [Router; 3] {
+    [
+        Router::new().nest(prefix, open()).layer(layer.clone()),
+        Router::new().nest(prefix, inner(layer.clone())),
+        Router::new().nest("/outer", Router::new().nest("/x", open())).nest(prefix, inner(layer.clone())),
+    ]
+}
+
 #[tokio::test]
-async fn owners_resource_stays_one_below_any_prefix() {
-    let users = ["/users", "/users/9", "/owners", "/Users/9/"];
-    for method in ["GET", "POST", "DELETE"] {
-        for path in users {
-            let path = path.trim_end_matches('/');
-            for (app, prefix) in [
-                // The layer outside.
-                (Router::new().nest("/api", open()).layer(verifier()), "/api/management/accounts/7"),
-                (
-                    Router::new().nest("/api", open()).layer(verifier().mounted_at("/other")),
-                    "/api/management/accounts/7",
-                ),
-                // The layer inside, with part of the owner's resource in the prefix.
-                (Router::new().nest("/api", inner()), "/api/management/accounts/7"),
-                (Router::new().nest("/api/management", inner()), "/api/management/accounts/7"),
-                (Router::new().nest("/log_search/management", inner()), "/log_search/management/accounts/7"),
-                (Router::new().nest("/api", Router::new().nest("/management", inner())), "/api/management/accounts/7"),
-                (Router::new().nest("/management/accounts/{id}", inner()), "/management/accounts/7"),
-                (
-                    Router::new().nest("/a/b", Router::new().nest("/management/accounts/{id}", inner())),
-                    "/a/b/management/accounts/7",
-                ),
-            ] {
-                let path = format!("{prefix}{path}");
-                assert_eq!(required(app, method, &path).await, Access::Owner, "{method} {path}");
-            }
-        }
+async fn layer_requires_the_same_inside_and_outside() {
+    let api = verifier().mounted_at("/api");
+    for app in placed("/api", &api) {
+        assert_eq!(required(&app, "GET", "/api/management/logs").await, Access::ReadOnly);
+        assert_eq!(required(&app, "GET", "/api/log_search/management/logs").await, Access::ReadOnly);
+        assert_eq!(required(&app, "POST", "/api/management/logs").await, Access::ReadWrite);
+        assert_eq!(required(&app, "GET", "/api/management/accounts/7/users").await, Access::Owner);
+        assert_eq!(required(&app, "GET", "/api").await, Access::ReadWrite);
+    }
+    let tenants = verifier().mounted_at("/{tenant}/v1");
+    for app in placed("/{tenant}/v1", &tenants) {
+        assert_eq!(required(&app, "GET", "/acme/v1/management/logs").await, Access::ReadOnly);
+        assert_eq!(required(&app, "GET", "/acme/v1/management/accounts/7").await, Access::Owner);
     }
 }
 
 #[tokio::test]
-async fn table_is_asked_of_the_original_path_and_of_the_inner_one() {
+async fn layer_without_its_mount_fails_closed() {
+    for app in placed("/api", &verifier()).into_iter().chain(placed("/api", &verifier().mounted_at("/ap"))) {
+        assert_eq!(required(&app, "GET", "/api/management/logs").await, Access::ReadWrite);
+        assert_eq!(required(&app, "GET", "/api/management/accounts/7").await, Access::Owner);
+    }
+}
+
+/// The table reads the whole path, so that a prefix may be a part of what it knows.
+#[tokio::test]
+async fn prefix_may_be_part_of_a_resource() {
     for (prefix, path, access) in [
-        // The original path is in the table.
         ("/management", "/management/logs", Access::ReadOnly),
         ("/log_search/management", "/log_search/management/logs", Access::ReadOnly),
-        ("/usage", "/usage/organizations", Access::ReadWrite),
-        // The inner one is.
-        ("/api", "/api/management/logs", Access::ReadOnly),
-        ("/api/v1", "/api/v1/log_search/query/logs/7", Access::ReadOnly),
-        ("/api", "/api/usage/organizations", Access::ReadWrite),
-        // Both are.
-        ("/query", "/query/usage/organizations", Access::ReadWrite),
+        ("/management", "/management/accounts/7/teams", Access::ReadWrite),
+        ("/query", "/query/usage/organizations", Access::ReadOnly),
         ("/usage", "/usage/management/logs", Access::ReadWrite),
-        // None is.
-        ("/api", "/api/anything", Access::ReadWrite),
-        ("/api/management", "/api/management/logs", Access::ReadWrite),
+        ("/management/accounts/{id}", "/management/accounts/7/users", Access::Owner),
+        ("/Management/accounts/{id}", "/Management/accounts/7/Owners/9", Access::Owner),
+        ("/a/b/management/accounts/{id}", "/a/b/management/accounts/7/users", Access::Owner),
+        // A tail that looks harmless does not weaken what the whole path requires.
+        ("/management/accounts/{id}", "/management/accounts/7/query/logs", Access::Owner),
+        ("/LOG_SEARCH/management/accounts/{id}", "/LOG_SEARCH/management/accounts/7/query/logs", Access::Owner),
+        ("/management/new", "/management/new/query/logs", Access::ReadWrite),
     ] {
-        assert_eq!(required(Router::new().nest(prefix, inner()), "GET", path).await, access, "{path} below {prefix}");
+        let app = Router::new().nest(prefix, inner(verifier()));
+        assert_eq!(required(&app, "GET", path).await, access, "{path} below {prefix}");
     }
 }
 
 #[tokio::test]
-async fn harmless_tail_does_not_weaken_the_whole_path() {
-    for before in ["", "/api", "/log_search", "/LOG_SEARCH", "/api/log_search"] {
-        for nest in ["/management/accounts/{id}", "/Management/accounts/{id}", "/management/new"] {
-            let app = Router::new().nest(&format!("{before}{nest}"), inner());
-            let path = format!("{before}{}/query/logs", nest.replace("{id}", "7"));
-            assert_eq!(required(app, "GET", &path).await, Access::ReadWrite, "{path}");
-        }
+async fn signature_covers_the_whole_path() {
+    for app in placed("/api/v1", &verifier().mounted_at("/api/v1")) {
+        let signed = TestRequest { target: "/api/v1/management/accounts/7", ..TestRequest::LIST };
+        assert_eq!(outcome(&app, signed.request()).await, PASSED);
+        let below = TestRequest { target: "/management/accounts/7", ..TestRequest::LIST };
+        let request = signed.carrying(below.credential()).unwrap();
+        assert_eq!(outcome(&app, request).await, (401, Some("invalid_signature")));
     }
 }
 
 #[tokio::test]
-async fn mount_is_stripped_by_whole_segments() {
-    for mount in ["/api/v1", "/api/v1/", "api/v1"] {
-        let app = |mount| Router::new().nest("/api/v1", open()).layer(verifier().mounted_at(mount));
-        for (path, access) in [
-            ("/api/v1/management/logs", Access::ReadOnly),
-            ("/api/v1/log_search/management/logs", Access::ReadOnly),
-            ("/api/v1/usage/organizations", Access::ReadWrite),
-            ("/api/v1/management/accounts/7/users", Access::Owner),
-        ] {
-            assert_eq!(required(app(mount), "GET", path).await, access, "{path} below {mount}");
-        }
-        let other = Router::new().nest("/api/v10", open()).layer(verifier().mounted_at(mount));
-        assert_eq!(required(other, "GET", "/api/v10/management/logs").await, Access::ReadWrite, "{mount}");
+async fn form_of_the_prefix_is_checked_too() {
+    let app = Router::new().nest("/tenants/{tenant}", inner(verifier().mounted_at("/tenants/{tenant}")));
+    let present = async |path| outcome(&app, with_api_key("GET", path, READ_ONLY_KEY)).await;
+    assert_eq!(present("/tenants/acme/management/logs").await, PASSED);
+    for path in [
+        "/tenants/%61cme/management/logs",
+        "/tenants/x;y/management/logs",
+        "/tenants/../management/logs",
+        "/tenants/z%C3%BCrich/management/logs",
+        "/tenants/acme//management/logs",
+        "/tenants/acme/management/logs/..",
+    ] {
+        assert_eq!(present(path).await, (400, Some("malformed")), "{path}");
     }
-    let at_root = open().layer(verifier().mounted_at("/"));
-    assert_eq!(required(at_root, "GET", "/management/logs").await, Access::ReadOnly);
 }
 
+/// A signature covers the path that was signed, not one that something wrote in its place.
 #[tokio::test]
-async fn undocumented_resources_require_what_is_set() {
-    for access in [Access::ReadOnly, Access::ReadWrite, Access::Owner] {
-        let app = || open().layer(verifier().undocumented(access));
-        for path in ["/management/new-resource", "/api/management/logs", "/anything"] {
-            assert_eq!(required(app(), "GET", path).await, access, "{path}");
-        }
-        assert_eq!(required(app(), "GET", "/usage/organizations").await, Access::ReadWrite);
-        assert_eq!(required(app(), "GET", "/management/logs").await, Access::ReadOnly);
-        assert_eq!(required(app(), "GET", "/api/management/accounts/7/users").await, Access::Owner);
+async fn rewritten_path_is_malformed() {
+    let path = "/management/accounts/acme/users/1";
+    let user = Router::new().route("/management/accounts/acme/users/{id}", delete(async || {})).layer(verifier());
+    let draft = TestRequest { method: "DELETE", target: path, ..TestRequest::LIST };
+    assert_eq!(outcome(&user, draft.request()).await, PASSED);
+    for other in ["/management/accounts/acme/users/2", "/1/2", "/sers/1"] {
+        let rewrite = MapRequestLayer::new(move |mut request: Request<Body>| {
+            *request.uri_mut() = other.parse().unwrap();
+            request
+        });
+        let rewriting = Router::new().fallback_service(rewrite.layer(user.clone()));
+        assert_eq!(outcome(&rewriting, draft.request()).await, (400, Some("malformed")), "{other}");
+        let by_key = with_api_key("DELETE", path, READ_WRITE_KEY);
+        assert_eq!(outcome(&rewriting, by_key).await, (400, Some("malformed")), "{other}");
     }
 }

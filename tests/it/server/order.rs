@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    future::ready,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -15,15 +14,14 @@ use bytes::Bytes;
 use http::Request;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    KeyStore, LogentriesVerifyLayer, Rejection,
-    server::{Malformed, PresentedKey, StoredKey},
+    KeyStore, LogentriesVerifyLayer,
+    server::{Malformed, Reason},
 };
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at,
     bodies::{Act, Scripted},
-    credentials,
-    verifying::{DATE, PanicOnPoll, TestRequest, present, verifier, verifier_with, with_api_key},
+    verifying::{DATE, PanicOnPoll, TestRequest, failing, present, telling, verifier, verifier_with, with_api_key},
     with_timeout,
 };
 
@@ -31,11 +29,10 @@ use crate::support::{
 fn counted() -> (LogentriesVerifyLayer<impl KeyStore>, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    let layer = verifier_with(move |presented: PresentedKey| {
+    let store = telling(move |_| {
         count.fetch_add(1, SeqCst);
-        credentials().lookup(presented)
     });
-    (layer, asked)
+    (verifier_with(store), asked)
 }
 
 /// The same request with a body that must not be read, and is too long to be drained.
@@ -66,7 +63,7 @@ async fn malformed_request_is_rejected_before_lookup() {
         (with_api_key("GET", "/management//logs", "nobody's"), Malformed::Path),
     ] {
         let rejection = present(&layer, unread(request)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::Malformed(malformed) if malformed == expected), "{rejection:?}");
+        assert!(matches!(rejection.reason(), Reason::Malformed(malformed) if *malformed == expected), "{rejection:?}");
     }
     assert_eq!(asked.load(SeqCst), 0);
 }
@@ -76,7 +73,7 @@ async fn stale_request_is_rejected_before_lookup() {
     let (layer, asked) = counted();
     let stale = TestRequest { date: &seconds_from_then(-301), key_id: "nobody", ..TestRequest::CREATE };
     let rejection = present(&layer, unread(stale.request())).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::DateOutOfTolerance { .. }), "{rejection:?}");
+    assert!(matches!(rejection.reason(), Reason::DateOutOfTolerance { .. }), "{rejection:?}");
     assert_eq!(asked.load(SeqCst), 0);
 
     present(&layer, TestRequest::CREATE.request()).await.unwrap();
@@ -91,7 +88,7 @@ async fn unknown_key_is_rejected_before_reading() {
         with_api_key("POST", USERS, "nobody's"),
     ] {
         let rejection = present(&verifier(), unread(request)).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::UnknownKey), "{rejection:?}");
+        assert!(matches!(rejection.reason(), Reason::UnknownKey), "{rejection:?}");
     }
 }
 
@@ -100,26 +97,26 @@ async fn weak_key_is_rejected_before_reading() {
     for (path, key) in [(TEAMS, READ_ONLY_KEY), (LOGS, READ_ONLY_KEY), (USERS, READ_ONLY_KEY), (USERS, READ_WRITE_KEY)]
     {
         let rejection = present(&verifier(), unread(with_api_key("POST", path, key))).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::Forbidden { .. }), "{rejection:?}");
+        assert!(matches!(rejection.reason(), Reason::Forbidden { .. }), "{rejection:?}");
     }
 }
 
 #[tokio::test]
 async fn failing_store_is_reported_before_reading() {
-    let layer = verifier_with(|_| ready(Err::<Option<StoredKey>, _>("no connection")));
+    let layer = verifier_with(failing("no connection"));
     let rejection = present(&layer, unread(TestRequest::CREATE.request())).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::KeyStoreUnavailable { .. }), "{rejection:?}");
+    assert!(matches!(rejection.reason(), Reason::KeyStoreUnavailable { .. }), "{rejection:?}");
 }
 
 #[tokio::test]
 async fn declared_size_over_limit_is_rejected_before_reading() {
     let request = TestRequest::CREATE.request().map(|_| Body::new(PanicOnPoll { claimed: 65 }));
     let rejection = present(&verifier().body_limit(64).drain_rejected(0), request).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 64 }), "{rejection:?}");
+    assert!(matches!(rejection.reason(), Reason::BodyTooLarge { limit: Some(64), .. }), "{rejection:?}");
 
     let request = TestRequest::CREATE.request().map(|_| Body::new(PanicOnPoll { claimed: 16 * 1024 * 1024 + 1 }));
     let rejection = present(&verifier(), request).await.unwrap_err();
-    assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 16_777_216 }), "{rejection:?}");
+    assert!(matches!(rejection.reason(), Reason::BodyTooLarge { limit: Some(16_777_216), .. }), "{rejection:?}");
 }
 
 #[tokio::test]
@@ -129,7 +126,7 @@ async fn body_over_limit_is_rejected_whatever_its_signature() {
     let acts = [Act::Data(b"12345678"), Act::Pending, Act::Data(b"9"), Act::Stall];
     for draft in [TestRequest::CREATE, TestRequest { key: "another-key", ..TestRequest::CREATE }] {
         let rejection = with_timeout(present(&layer, scripted(draft.request(), acts.clone()))).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::BodyTooLarge { limit: 8 }), "{rejection:?}");
+        assert!(matches!(rejection.reason(), Reason::BodyTooLarge { limit: Some(8), .. }), "{rejection:?}");
     }
 }
 
@@ -172,7 +169,7 @@ async fn date_tolerance_is_inclusive_both_ways() {
             let draft = TestRequest { date: &outside, ..TestRequest::CREATE };
             let rejection = present(&layer, draft.request()).await.unwrap_err();
             assert!(
-                matches!(rejection, Rejection::DateOutOfTolerance { .. }),
+                matches!(rejection.reason(), Reason::DateOutOfTolerance { .. }),
                 "{outside} within {tolerance} s: {rejection:?}"
             );
         }
@@ -200,7 +197,7 @@ async fn clock_out_of_range_rejects_signatures() {
     for layer in [verifier().clock(before_1970), verifier().clock(at(253_402_300_800))] {
         let layer = layer.date_tolerance(Duration::MAX);
         let rejection = present(&layer, TestRequest::LIST.request()).await.unwrap_err();
-        assert!(matches!(rejection, Rejection::DateOutOfTolerance { .. }), "{rejection:?}");
+        assert!(matches!(rejection.reason(), Reason::DateOutOfTolerance { .. }), "{rejection:?}");
         assert!(present(&layer, with_api_key("GET", LOGS, READ_ONLY_KEY)).await.is_ok());
     }
 }

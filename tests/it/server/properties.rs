@@ -73,13 +73,13 @@ fn with_a_bit_flipped(signable: &Signable, field: Field, at: proptest::sample::I
     let (_, signature) = draft.credential().split_once(':').map(|(id, s)| (id.to_owned(), s.to_owned())).unwrap();
     let path = signable.target.split('?').next().unwrap();
     let query = &signable.target[path.len()..];
-    let flipped = |octets: &[u8]| {
-        let mut octets = octets.to_vec();
-        let bit = at.index(octets.len().checked_mul(8).filter(|bits| *bits > 0)?);
-        octets[bit / 8] ^= 1 << (bit % 8);
-        Some(octets)
+    let flipped = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        let bit = at.index(bytes.len().checked_mul(8).filter(|bits| *bits > 0)?);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        Some(bytes)
     };
-    let text = |text: &str| flipped(text.as_bytes()).and_then(|octets| String::from_utf8(octets).ok());
+    let text = |text: &str| flipped(text.as_bytes()).and_then(|bytes| String::from_utf8(bytes).ok());
     let good = |id: &str, signature: &str| format!("{id}:{signature}");
     let credential = good(KEY_ID, &signature);
     let request = match field {
@@ -163,32 +163,32 @@ fn any_method() -> impl Strategy<Value = Method> {
 }
 
 fn any_uri() -> impl Strategy<Value = Uri> {
-    let octets = vec(any::<u8>(), 0..20).prop_map(|octets| [b"/", &octets[..]].concat());
+    let bytes = vec(any::<u8>(), 0..20).prop_map(|bytes| [b"/", &bytes[..]].concat());
     prop_oneof![
         Just(Vec::from(USERS)),
-        octets,
+        bytes,
         "/?[!-~]{1,30}".prop_map(String::into_bytes),
         "/\\PC{0,30}".prop_map(Vec::from)
     ]
-    .prop_filter_map("a target", |octets| Uri::try_from(octets).ok())
+    .prop_filter_map("a target", |bytes| Uri::try_from(bytes).ok())
 }
 
 /// Octets that come near to what belongs there, or not at all.
 fn header_value() -> impl Strategy<Value = HeaderValue> {
     let good = [DATE, "application/json", READ_WRITE_KEY, KEY_ID, "key-id://///////////////////////////////////////8="];
     let near = (select(good.to_vec()), any::<proptest::sample::Index>(), any::<u8>()).prop_map(|(text, at, octet)| {
-        let mut octets = text.as_bytes().to_vec();
-        let at = at.index(octets.len());
-        octets[at] = octet;
-        octets
+        let mut bytes = text.as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] = octet;
+        bytes
     });
     let good = select(good.to_vec()).prop_map(|text| text.as_bytes().to_vec());
-    let signature = vec(any::<u8>(), 18..23).prop_map(|octets| {
+    let signature = vec(any::<u8>(), 18..23).prop_map(|bytes| {
         use base64::Engine;
-        format!("{KEY_ID}:{}", base64::engine::general_purpose::STANDARD.encode(octets)).into_bytes()
+        format!("{KEY_ID}:{}", base64::engine::general_purpose::STANDARD.encode(bytes)).into_bytes()
     });
     prop_oneof![vec(any::<u8>(), 0..60), near, good, signature]
-        .prop_filter_map("a header value", |octets| HeaderValue::from_bytes(&octets).ok())
+        .prop_filter_map("a header value", |bytes| HeaderValue::from_bytes(&bytes).ok())
 }
 
 proptest! {
@@ -223,7 +223,7 @@ proptest! {
     }
 }
 
-/// Every other way to cut the octets that were signed into method, content type, date and path.
+/// Every other way to cut the bytes that were signed into method, content type, date and path.
 fn other_readings(signed: &str, original: &TestRequest<'_>) -> impl Iterator<Item = (String, String, String, String)> {
     let original = [original.method, original.content_type, original.date, &original.target[1..]].map(str::to_owned);
     let len = signed.len();

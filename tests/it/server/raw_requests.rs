@@ -6,15 +6,15 @@ use http::Response;
 use tokio::sync::mpsc;
 use tower::ServiceBuilder;
 use tower_logentries_auth::{
-    KeyStore, Rejection,
-    server::{PresentedKey, ResponseBody},
+    Rejection,
+    server::{Reason, ResponseBody},
 };
 
 use crate::support::{
-    READ_ONLY_KEY, USERS, credentials,
+    READ_ONLY_KEY, USERS,
     server::serve,
     sockets::{Socket, status},
-    verifying::{DATE, TestRequest, verifier_with},
+    verifying::{DATE, TestRequest, telling, verifier_with},
     with_timeout,
 };
 
@@ -25,19 +25,16 @@ enum Event {
     Asked,
     /// The handler got this body.
     Handled(Bytes),
-    Refused(Rejection),
+    Rejected(Rejection),
 }
 
 /// A server behind the verifying layer, and what goes on in it.
 async fn watched() -> (String, mpsc::UnboundedReceiver<Event>) {
     let (tell, events) = mpsc::unbounded_channel();
-    let (asked, handled, refused) = (tell.clone(), tell.clone(), tell);
-    let store = move |presented: PresentedKey| {
-        asked.send(Event::Asked).unwrap();
-        credentials().lookup(presented)
-    };
+    let (asked, handled, rejected) = (tell.clone(), tell.clone(), tell);
+    let store = telling(move |_| asked.send(Event::Asked).unwrap());
     let outside = move |response: Response<ResponseBody<Body>>| {
-        response.extensions().get().cloned().map(|rejection| refused.send(Event::Refused(rejection)));
+        response.extensions().get().cloned().map(|rejection| rejected.send(Event::Rejected(rejection)));
         response
     };
     let handler = |body: Bytes| async move { handled.send(Event::Handled(body)).unwrap() };
@@ -85,7 +82,7 @@ async fn rapid7_client_requests_are_accepted() {
     let (users, user) = (format!("{account}/users"), format!("{account}/users/7"));
     let (owners, keys, key) =
         (format!("{account}/owners"), format!("{account}/apikeys"), format!("{account}/apikeys/9"));
-    // json.dumps puts a blank behind each colon and comma.
+    // json.dumps puts a space behind each colon and comma.
     let add = br#"{"user": {"email": "john@smyth.com", "first_name": "John", "last_name": "Smyth"}}"#;
     let new_key = br#"{"apikey": {"name": "ci", "active": true, "api_key_type": "READ_ONLY"}}"#;
     let disable = br#"{"apikey": {"active": false}}"#;
@@ -154,7 +151,7 @@ async fn truncated_body_reaches_no_handler() {
     let (body, length) = (TestRequest::CREATE.body, TestRequest::CREATE.body.len());
     let half = String::from_utf8(body[..length / 2].to_vec()).unwrap();
     let chunked = head("Transfer-Encoding: chunked");
-    for octets in [
+    for bytes in [
         with_length(),
         with_length() + &half,
         chunked.clone(),
@@ -164,12 +161,13 @@ async fn truncated_body_reaches_no_handler() {
         format!("{chunked}{length:x}\r\n{}\r\n", str::from_utf8(body).unwrap()),
     ] {
         let mut socket = Socket::connect(&origin).await;
-        socket.send(&octets).await;
+        socket.send(&bytes).await;
         assert!(matches!(next(&mut events).await, Event::Asked));
         let answer = socket.cut().await;
-        assert!(answer.is_empty() || status(&answer) == 400, "{octets}: {answer}");
+        assert!(answer.is_empty() || status(&answer) == 400, "{bytes}: {answer}");
         while let Ok(event) = events.try_recv() {
-            assert!(matches!(event, Event::Refused(Rejection::ReadBody { .. })), "{octets}: {event:?}");
+            let Event::Rejected(rejection) = event else { panic!("{bytes}: {event:?}") };
+            assert!(matches!(rejection.reason(), Reason::ReadBody { .. }), "{bytes}: {rejection:?}");
         }
     }
     let mut socket = Socket::connect(&origin).await;
@@ -184,7 +182,8 @@ async fn invalid_chunk_size_reaches_no_handler() {
     let mut socket = Socket::connect(&origin).await;
     socket.send(head("Transfer-Encoding: chunked") + "2\r\n{}\r\nsurely\r\n").await;
     assert!(matches!(next(&mut events).await, Event::Asked));
-    assert!(matches!(next(&mut events).await, Event::Refused(Rejection::ReadBody { .. })));
+    let Event::Rejected(rejection) = next(&mut events).await else { panic!("it was handled") };
+    assert!(matches!(rejection.reason(), Reason::ReadBody { .. }), "{rejection:?}");
     assert_eq!(status(&socket.receive().await), 400);
 }
 

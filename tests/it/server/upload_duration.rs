@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::Request;
 use http_body_util::channel::Channel;
-use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection};
+use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection, server::Reason};
 
 use crate::support::{
     READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS,
@@ -55,10 +55,9 @@ async fn later_upload_is_rejected_with_its_duration() {
         (verifier().date_tolerance(Duration::from_secs(60)).upload_duration(Duration::from_secs(1)), 60 + 1),
     ] {
         let rejection = complete_after(longest + 1, layer, TestRequest::CREATE.request()).await.unwrap_err();
-        let Rejection::UploadTooSlow { elapsed_secs } = rejection else { panic!("{rejection:?}") };
-        assert_eq!(elapsed_secs, longest + 1);
+        let Reason::UploadTooSlow { elapsed_secs, .. } = rejection.reason() else { panic!("{rejection:?}") };
+        assert_eq!(*elapsed_secs, longest + 1);
         assert_eq!((rejection.status().as_u16(), rejection.kind()), (401, "upload_too_slow"));
-        assert_eq!(rejection.to_string(), format!("the body was complete {elapsed_secs} seconds after the Date"));
     }
 }
 
@@ -82,7 +81,6 @@ async fn body_that_is_held_back_for_too_long_is_rejected_over_a_socket() {
         socket.send(body).await;
         let response = socket.receive().await;
         assert_eq!(status(&response), expected, "{response}");
-        assert_eq!(response.contains("the body was complete too long after the Date"), expected == 401, "{response}");
     }
 }
 
