@@ -1,10 +1,8 @@
 //! The clock of a layer: the system's, or a custom one.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::scheme::LAST_SECOND;
 

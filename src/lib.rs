@@ -283,22 +283,20 @@ pub mod server;
 mod text;
 mod trace;
 
+pub use self::access::Access;
+pub use self::body::{BufferedBody, RebuildBody, RebuildFromBytes};
 #[cfg(feature = "reqwest-middleware")]
 pub use self::client::LogentriesAuthMiddleware;
+pub use self::client::{AuthError, LogentriesAuth, LogentriesAuthLayer};
+pub use self::credentials::{ApiKeyDigest, Credentials, CredentialsError, CredentialsHandle, OwnerKey};
+pub use self::replay::RejectReplaysLayer;
 #[cfg(all(feature = "retry", feature = "reqwest-middleware"))]
 pub use self::retry::LogentriesRetryMiddleware;
 #[cfg(feature = "retry")]
 pub use self::retry::LogentriesRetryPolicy;
-pub use self::{
-    access::Access,
-    body::{BufferedBody, RebuildBody, RebuildFromBytes},
-    client::{AuthError, LogentriesAuth, LogentriesAuthLayer},
-    credentials::{ApiKeyDigest, Credentials, CredentialsError, CredentialsHandle, OwnerKey},
-    replay::RejectReplaysLayer,
-    scheme::{AUTHORIZATION_API_KEY, BodyDigest, CanonicalRequest, Signature, X_API_KEY},
-    server::{Identity, KeyStore, LogentriesVerify, LogentriesVerifyLayer, Rejection},
-    text::InvalidText,
-};
+pub use self::scheme::{AUTHORIZATION_API_KEY, BodyDigest, CanonicalRequest, Signature, X_API_KEY};
+pub use self::server::{Identity, KeyStore, LogentriesVerify, LogentriesVerifyLayer, Rejection};
+pub use self::text::InvalidText;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -1,4 +1,4 @@
-//! The error of every `FromStr` of this crate.
+//! Texts: the error of every `FromStr` of this crate, and the `Debug` of what is better not shown.
 
 use std::fmt;
 
@@ -15,3 +15,15 @@ impl fmt::Display for InvalidText {
 }
 
 impl std::error::Error for InvalidText {}
+
+/// Implements a `Debug` that shows the type's name alone, because what is inside is secret, a closure or long.
+macro_rules! opaque_debug {
+    ($name:ident $(<$($param:ident $(: $bound:path)?),+>)?) => {
+        impl$(<$($param $(: $bound)?),+>)? std::fmt::Debug for $name$(<$($param),+>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+pub(crate) use opaque_debug;

@@ -3,7 +3,8 @@
 mod rule;
 mod table;
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use http::Method;
 

@@ -2,14 +2,13 @@
 //!
 //! Both see a path without its mount. An owner's resource is searched for in the whole path, so that no prefix hides one.
 
-use std::{fmt, iter, sync::Arc};
+use std::sync::Arc;
+use std::{fmt, iter};
 
 use http::Method;
 
-use super::{
-    Access,
-    table::{self, Documented},
-};
+use super::Access;
+use super::table::{self, Documented};
 use crate::scheme::trim_slashes;
 
 type Rule = dyn Fn(&Method, &str) -> Option<Access> + Send + Sync;

@@ -1,19 +1,15 @@
 //! A body that was read into memory.
 
-use std::{
-    convert::Infallible,
-    fmt, mem,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::{fmt, mem};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{
-    BodyExt,
-    combinators::{BoxBody, UnsyncBoxBody},
-};
+use http_body_util::BodyExt;
+use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 
 /// A body that was read to be signed or verified, with its trailers.
 ///

@@ -1,10 +1,8 @@
 //! The future that reads a body to its end, hashes it as it arrives, and holds it to a limit.
 
-use std::{
-    mem,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
@@ -65,10 +63,7 @@ impl<B: Body> Collect<B> {
     }
 }
 
-impl<B: Body> Future for Collect<B>
-where
-    B::Error: Into<BoxError>,
-{
+impl<B: Body<Error: Into<BoxError>>> Future for Collect<B> {
     type Output = Result<(BufferedBody, BodyDigest), BodyError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

@@ -9,12 +9,10 @@ mod rebuild;
 
 use crate::BoxError;
 
+pub use self::buffered::BufferedBody;
 pub(crate) use self::collect::Collect;
 pub(crate) use self::rebuild::rebuild;
-pub use self::{
-    buffered::BufferedBody,
-    rebuild::{RebuildBody, RebuildFromBytes},
-};
+pub use self::rebuild::{RebuildBody, RebuildFromBytes};
 
 /// How many bytes of a body a layer buffers by default.
 pub(crate) const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;

@@ -42,15 +42,13 @@ pub(crate) fn rebuild<B>(rebuild: &impl RebuildBody<B>, body: BufferedBody) -> R
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RebuildFromBytes;
 
-impl<B: From<Bytes>> RebuildBody<B> for RebuildFromBytes {}
+impl<R: sealed::RebuildBody<B>, B> RebuildBody<B> for R {}
 
 impl<B: From<Bytes>> sealed::RebuildBody<B> for RebuildFromBytes {
     fn rebuild(&self, body: BufferedBody) -> Option<B> {
         body.trailers().is_none().then(|| Bytes::from(body).into())
     }
 }
-
-impl<F: Fn(BufferedBody) -> B, B> RebuildBody<B> for F {}
 
 impl<F: Fn(BufferedBody) -> B, B> sealed::RebuildBody<B> for F {
     fn rebuild(&self, body: BufferedBody) -> Option<B> {

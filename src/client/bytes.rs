@@ -5,12 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 
-use super::{
-    AuthError,
-    request::{Head, Overrides},
-    signer::{KnownBody, Signer},
-    unsigned::Unsigned,
-};
+use super::AuthError;
+use super::request::{Head, Overrides};
+use super::signer::{KnownBody, Signer};
+use super::unsigned::Unsigned;
 use crate::BodyDigest;
 
 /// A request body in memory, for [`LogentriesAuthLayer::authenticate`](super::LogentriesAuthLayer::authenticate).
@@ -26,7 +24,7 @@ mod sealed {
     }
 }
 
-impl BodyBytes for () {}
+impl<B: sealed::BodyBytes> BodyBytes for B {}
 
 impl sealed::BodyBytes for () {
     fn bytes(&self) -> &[u8] {
@@ -34,10 +32,26 @@ impl sealed::BodyBytes for () {
     }
 }
 
+impl<B: BodyBytes> sealed::BodyBytes for Option<B> {
+    fn bytes(&self) -> &[u8] {
+        self.as_ref().map_or(b"", B::bytes)
+    }
+}
+
+impl<const N: usize> sealed::BodyBytes for [u8; N] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<const N: usize> sealed::BodyBytes for &[u8; N] {
+    fn bytes(&self) -> &[u8] {
+        *self
+    }
+}
+
 macro_rules! body_bytes {
     ($($body:ty),+) => {$(
-        impl BodyBytes for $body {}
-
         impl sealed::BodyBytes for $body {
             fn bytes(&self) -> &[u8] {
                 self.as_ref()
@@ -47,30 +61,6 @@ macro_rules! body_bytes {
 }
 
 body_bytes!(&str, String, &[u8], Vec<u8>, Bytes, Box<[u8]>);
-
-impl<const N: usize> BodyBytes for [u8; N] {}
-
-impl<const N: usize> sealed::BodyBytes for [u8; N] {
-    fn bytes(&self) -> &[u8] {
-        self
-    }
-}
-
-impl<const N: usize> BodyBytes for &[u8; N] {}
-
-impl<const N: usize> sealed::BodyBytes for &[u8; N] {
-    fn bytes(&self) -> &[u8] {
-        *self
-    }
-}
-
-impl<B: BodyBytes> BodyBytes for Option<B> {}
-
-impl<B: BodyBytes> sealed::BodyBytes for Option<B> {
-    fn bytes(&self) -> &[u8] {
-        self.as_ref().map_or(b"", B::bytes)
-    }
-}
 
 impl Signer {
     /// Authenticates a request whose body is in memory. No response will be inspected, so no clock is corrected by it.

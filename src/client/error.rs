@@ -1,10 +1,13 @@
 //! Why a request could not be sent, or got no response.
 
-use std::{error::Error, fmt};
+use std::error::Error;
+use std::fmt;
 
-use http::{Method, header::MaxSizeReached};
+use http::Method;
+use http::header::MaxSizeReached;
 
-use crate::{Access, BoxError, body::BodyError};
+use crate::body::BodyError;
+use crate::{Access, BoxError};
 
 /// The error of [`LogentriesAuth`](super::LogentriesAuth). Every variant except [`AuthError::Service`] means that
 /// nothing was sent.
@@ -148,86 +151,55 @@ impl From<BodyError> for AuthError {
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UntrustedOrigin { .. }
-            | Self::InsecureOrigin { .. }
-            | Self::InvalidAuthority
-            | Self::MissingAuthority
-            | Self::HostMismatch { .. } => self.fmt_origin(f),
-            Self::BodyTooLarge { .. }
-            | Self::ReadBody { .. }
-            | Self::BodyLengthMismatch { .. }
-            | Self::UnsupportedTrailers => self.fmt_body(f),
-            _ => self.fmt_head(f),
+            Self::UntrustedOrigin { origin } => {
+                write!(f, "no credentials go to {origin}, an untrusted origin: see `LogentriesAuthLayer::trust_origin`")
+            }
+            Self::InsecureOrigin { origin } => write!(f, "no credentials go to {origin} in plain text: use https://"),
+            Self::HostMismatch { origin } => {
+                write!(f, "the Host header contradicts {origin}: remove it, or make it match")
+            }
+            Self::InsufficientAccess { required } => write!(
+                f,
+                "no configured key grants {required} access, which this resource requires: add one, or override the table \
+                 with an `Access` in the request's extensions, or with `LogentriesAuthLayer::access`"
+            ),
+            Self::UnsupportedMethod { method } => {
+                write!(f, "a request with method {method:?} cannot be signed: use a registered method such as POST")
+            }
+            Self::BodyTooLarge { limit } => write!(
+                f,
+                "the body is longer than the {limit} bytes that are buffered to be signed: raise `body_limit`, or add a \
+                 `BodyDigest` to the request's extensions so that the body streams"
+            ),
+            Self::BodyLengthMismatch { read } => {
+                write!(f, "the body had {read} bytes, which contradicts its size hint: nothing was sent")
+            }
+            error => f.write_str(error.text()),
         }
     }
 }
 
 impl AuthError {
-    fn fmt_origin(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Returns the message of an error that has no details.
+    fn text(&self) -> &'static str {
         match self {
-            Self::UntrustedOrigin { origin } => write!(
-                f,
-                "refusing to send credentials to {origin}: it is not a trusted origin \
-                 (see `LogentriesAuthLayer::trust_origin`)"
-            ),
-            Self::InsecureOrigin { origin } => {
-                write!(f, "refusing to send credentials to {origin} over an insecure connection: use https://")
+            Self::InvalidAuthority => {
+                "the authority is ambiguous: use http or https, a host and a port, and no userinfo"
             }
-            Self::MissingAuthority => f.write_str(
-                "the URI has no authority: use an absolute URI, \
-                 or set where such requests go with `LogentriesAuthLayer::assume_origin`",
-            ),
-            Self::HostMismatch { origin } => {
-                write!(f, "the Host header names another authority than {origin}: remove it, or make it match the URI")
+            Self::MissingAuthority => {
+                "the URI has no authority: use an absolute URI, or set where such requests go with \
+                 `LogentriesAuthLayer::assume_origin`"
             }
-            _ => f.write_str(
-                "refusing to send credentials to an ambiguous authority: \
-                 use http or https, a host and a port, and no userinfo",
-            ),
-        }
-    }
-
-    fn fmt_head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InsufficientAccess { required } => write!(
-                f,
-                "no configured key grants {required} access, which this resource requires: add one, \
-                 or override the table with an `Access` in the request's extensions, or with `LogentriesAuthLayer::access`"
-            ),
-            Self::UnsupportedMethod { method } => {
-                write!(f, "a request with method {method:?} cannot be signed: use a registered method such as POST")
+            Self::MissingPath => "a request without a path cannot be signed: use a target that starts with '/'",
+            Self::DuplicateContentType => "a request with two Content-Type headers cannot be signed: send one",
+            Self::InvalidContentType => {
+                "the Content-Type cannot be signed: use visible ASCII without whitespace at its ends, or send none"
             }
-            _ => f.write_str(match self {
-                Self::MissingPath => "a request without a path cannot be signed: use a target that starts with '/'",
-                Self::DuplicateContentType => {
-                    "a request with more than one Content-Type header cannot be signed: send one"
-                }
-                Self::InvalidContentType => {
-                    "the Content-Type cannot be signed: use visible ASCII without whitespace at its ends, or send none"
-                }
-                Self::TooManyHeaders => "the request has too many headers to add credentials: send fewer",
-                Self::ClockOutOfRange => {
-                    "the clock is outside the years 1970 to 9999, which no Date header can express: set it"
-                }
-                _ => "the inner service failed",
-            }),
-        }
-    }
-
-    fn fmt_body(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BodyTooLarge { limit } => write!(
-                f,
-                "the body is longer than the {limit} bytes that are buffered to be signed: \
-                 raise `body_limit`, or add a `BodyDigest` to the request's extensions so that the body streams"
-            ),
-            Self::BodyLengthMismatch { read } => {
-                write!(f, "the body had {read} bytes, which contradicts its size hint: nothing was sent")
-            }
-            Self::UnsupportedTrailers => f.write_str(
-                "the body has trailers, which its type cannot carry: keep them with `rebuild_body`, or send none",
-            ),
-            _ => f.write_str("failed to read the request body that has to be signed"),
+            Self::TooManyHeaders => "the request has too many headers to add credentials: send fewer",
+            Self::ReadBody { .. } => "failed to read the request body that has to be signed",
+            Self::UnsupportedTrailers => "the body's type cannot carry its trailers: use `rebuild_body`, or send none",
+            Self::ClockOutOfRange => "the clock is outside the years 1970 to 9999, which no Date can express: set it",
+            _ => "the inner service failed",
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The response future: reads the body if it must be signed, sends the request, and inspects the response.
 
-use std::{
-    fmt,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{AuthError, HttpRequest, HttpResponse, skew::SkewCheck, unsigned::Unsigned};
-use crate::{BoxError, RebuildBody, body::Collect};
+use super::skew::SkewCheck;
+use super::unsigned::Unsigned;
+use super::{AuthError, HttpRequest, HttpResponse};
+use crate::body::Collect;
+use crate::{BoxError, RebuildBody};
 
 pin_project! {
     /// The response future of [`LogentriesAuth`](super::LogentriesAuth).
@@ -18,23 +18,15 @@ pin_project! {
     /// # Panics
     ///
     /// Panics if it is polled after it has completed, unless the inner service's future allows that.
-    pub struct ResponseFuture<S, R, Req>
-    where
-        S: Service<Req>,
-        Req: HttpRequest,
-    {
+    pub struct ResponseFuture<S: Service<Req>, R, Req: HttpRequest> {
         #[pin]
-        state: State<S, R, Req>,
+        pub(super) state: State<S, R, Req>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, R, Req>
-    where
-        S: Service<Req>,
-        Req: HttpRequest,
-    {
+    pub(super) enum State<S: Service<Req>, R, Req: HttpRequest> {
         Failed { error: Option<AuthError> },
         Reading { #[pin] body: Collect<Req::Body>, rest: Option<Waiting<S, R, Req>> },
         Sent { #[pin] future: S::Future, check: Option<SkewCheck> },
@@ -46,24 +38,6 @@ pub(super) struct Waiting<S, R, Req: HttpRequest> {
     pub(super) service: S,
     pub(super) rebuild: R,
     pub(super) unsigned: Unsigned<Req::Head>,
-}
-
-impl<S, R, Req> ResponseFuture<S, R, Req>
-where
-    S: Service<Req>,
-    Req: HttpRequest,
-{
-    pub(super) fn failed(error: AuthError) -> Self {
-        Self { state: State::Failed { error: Some(error) } }
-    }
-
-    pub(super) fn reading(body: Collect<Req::Body>, rest: Waiting<S, R, Req>) -> Self {
-        Self { state: State::Reading { body, rest: Some(rest) } }
-    }
-
-    pub(super) fn sent(future: S::Future, check: Option<SkewCheck>) -> Self {
-        Self { state: State::Sent { future, check } }
-    }
 }
 
 impl<S, R, Req> Future for ResponseFuture<S, R, Req>
@@ -102,12 +76,4 @@ where
     }
 }
 
-impl<S, R, Req> fmt::Debug for ResponseFuture<S, R, Req>
-where
-    S: Service<Req>,
-    Req: HttpRequest,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(ResponseFuture<S: Service<Req>, R, Req: HttpRequest>);

@@ -1,16 +1,19 @@
 //! The layer, which configures the client's side.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderValue, Method, Request};
 use tower_layer::Layer;
 
-use super::{
-    AuthError, BodyBytes, InvalidOrigin, LogentriesAuth, clocks::OriginClocks, origin::Origin, signer::Signer,
-};
-use crate::{
-    Access, BufferedBody, CredentialsHandle, RebuildFromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock,
-};
+use super::origin::Origin;
+use super::signer::Signer;
+use super::skew::OriginClocks;
+use super::{AuthError, BodyBytes, InvalidOrigin, LogentriesAuth};
+use crate::access::AccessRule;
+use crate::body::DEFAULT_LIMIT;
+use crate::clock::Clock;
+use crate::{Access, BufferedBody, CredentialsHandle, RebuildFromBytes};
 
 /// Layer that authenticates requests to the Logentries REST API.
 ///
@@ -253,10 +256,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// let client = layer.layer(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesAuthLayer<F>
-    where
-        F: Fn(BufferedBody) -> B,
-    {
+    pub fn rebuild_body<F: Fn(BufferedBody) -> B, B>(self, rebuild: F) -> LogentriesAuthLayer<F> {
         LogentriesAuthLayer { signer: self.signer, rebuild }
     }
 
@@ -340,7 +340,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
-        Ok(self.signer.clocks.offset_secs(Origin::parse(origin)?.as_ref()))
+        Ok(self.signer.clocks.offset_secs(&Origin::parse(origin)?))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Signer)) -> Self {
@@ -357,8 +357,4 @@ impl<S, R: Clone> Layer<S> for LogentriesAuthLayer<R> {
     }
 }
 
-impl<R> fmt::Debug for LogentriesAuthLayer<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesAuthLayer").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesAuthLayer<R>);

@@ -5,11 +5,9 @@
 
 // In the order of a request: `layer` configures, `service` takes the request, which `request` abstracts over the clients'
 // types of (`reqwest` is one of them). `signer` checks its `origin` and chooses its key, `future` reads its body, `unsigned`
-// signs it with a date by the `clocks` of origins, and `skew` inspects its response. `reqwest_middleware` and `bytes` take
-// the same steps without tower.
+// dates and signs it, and `skew` inspects its response. `reqwest_middleware` and `bytes` take the same steps without tower.
 
 mod bytes;
-mod clocks;
 mod error;
 mod future;
 mod layer;
@@ -24,15 +22,13 @@ mod signer;
 mod skew;
 mod unsigned;
 
+pub use self::bytes::BodyBytes;
+pub use self::error::AuthError;
+pub use self::future::ResponseFuture;
+pub use self::layer::{LogentriesAuthLayer, UntrustedOrigins};
+pub use self::origin::InvalidOrigin;
+pub use self::request::{HttpRequest, HttpResponse};
 #[cfg(feature = "reqwest-middleware")]
 pub use self::reqwest_middleware::LogentriesAuthMiddleware;
-pub use self::{
-    bytes::BodyBytes,
-    error::AuthError,
-    future::ResponseFuture,
-    layer::{LogentriesAuthLayer, UntrustedOrigins},
-    origin::InvalidOrigin,
-    request::{HttpRequest, HttpResponse},
-    service::LogentriesAuth,
-    skew::ClockSkewCorrected,
-};
+pub use self::service::LogentriesAuth;
+pub use self::skew::ClockSkewCorrected;

@@ -1,127 +1,108 @@
 //! Where a request goes: scheme, host and port. Credentials go to trusted origins alone.
 
-use std::{fmt, net::Ipv6Addr};
+use std::borrow::Cow;
+use std::fmt;
+use std::net::Ipv6Addr;
 
-use http::{HeaderMap, Uri, header::HOST, uri::Authority};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, Uri};
 
 /// Rapid7's hosts: this one, and one label of a region before either of the others; over https, on its default port.
 const GLOBAL: &str = "rest.logentries.com";
 const REGIONAL: &str = ".rest.logs.insight.rapid7.com";
 const PLATFORM: &str = ".api.insight.rapid7.com";
 
-/// A scheme, a host in lower case and a port.
-#[derive(Clone)]
-pub(crate) struct Origin {
-    https: bool,
-    host: Box<str>,
+/// A scheme, a host and a port, in any letter case.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin<'a> {
+    is_https: bool,
+    host: Cow<'a, str>,
     port: u16,
 }
 
-impl Origin {
+impl Origin<'static> {
     /// Parses an origin such as `https://rest.logentries.com` or `http://127.0.0.1:8080`.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidOrigin> {
-        let uri: Uri = text.parse().map_err(|source| InvalidOrigin { reason: Reason::Uri(source) })?;
-        // A `Uri` drops the fragment that it was parsed from.
-        if text.contains('#') {
-            return Err(InvalidOrigin { reason: Reason::NotAnOrigin });
-        }
-        let Target::Origin(target) = Target::of_uri(&uri) else {
-            return Err(InvalidOrigin { reason: Reason::NotAnOrigin });
-        };
-        match uri.path_and_query().map(|target| target.as_str()) {
-            None | Some("/") => Ok(target.to_origin()),
-            Some(_) => Err(InvalidOrigin { reason: Reason::HasPath }),
+    pub(super) fn parse(text: &str) -> Result<Self, InvalidOrigin> {
+        let uri: Uri = text.parse().map_err(InvalidOrigin::Uri)?;
+        match (Target::of_uri(&uri), uri.path_and_query().map(|target| target.as_str())) {
+            // A `Uri` drops the fragment that it was parsed from.
+            _ if text.contains('#') => Err(InvalidOrigin::HasPath),
+            (Target::Origin(origin), None | Some("/")) => Ok(origin.into_owned()),
+            (Target::Origin(_), Some(_)) => Err(InvalidOrigin::HasPath),
+            _ => Err(InvalidOrigin::NotAnOrigin),
         }
     }
 
     /// Parses an origin that may be trusted, which Rapid7's hosts over plain http may not.
-    pub(crate) fn parse_trusted(text: &str) -> Result<Self, InvalidOrigin> {
-        let origin = Self::parse(text)?;
-        if !origin.https && origin.as_ref().has_rapid7_host() {
-            return Err(InvalidOrigin { reason: Reason::PlainHttp });
+    pub(super) fn parse_trusted(text: &str) -> Result<Self, InvalidOrigin> {
+        match Self::parse(text)? {
+            origin if !origin.is_https && origin.has_rapid7_host() => Err(InvalidOrigin::PlainHttp),
+            origin => Ok(origin),
         }
-        Ok(origin)
-    }
-
-    pub(crate) fn as_ref(&self) -> OriginRef<'_> {
-        OriginRef::new(self.https, &self.host, self.port)
-    }
-
-    /// Returns whether a request that names `other` goes here.
-    pub(crate) fn is(&self, other: OriginRef<'_>) -> bool {
-        self.as_ref() == other
     }
 }
 
-impl fmt::Debug for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.as_ref().to_string())
-    }
-}
-
-/// An [`Origin`] as a request names it, in any letter case.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OriginRef<'a> {
-    https: bool,
-    host: &'a str,
-    port: u16,
-}
-
-impl<'a> OriginRef<'a> {
-    pub(crate) fn new(https: bool, host: &'a str, port: u16) -> Self {
-        Self { https, host, port }
+impl<'a> Origin<'a> {
+    pub(super) fn new(is_https: bool, host: &'a str, port: u16) -> Self {
+        Self { is_https, host: Cow::Borrowed(host), port }
     }
 
-    pub(crate) fn to_origin(self) -> Origin {
-        Origin { https: self.https, host: self.host.to_ascii_lowercase().into(), port: self.port }
+    /// Returns the same origin, with a host in lower case.
+    pub(super) fn into_owned(self) -> Origin<'static> {
+        Origin { host: Cow::Owned(self.host.to_ascii_lowercase()), ..self }
+    }
+
+    pub(super) fn as_ref(&self) -> Origin<'_> {
+        Origin::new(self.is_https, &self.host, self.port)
     }
 
     /// Returns whether this is one of Rapid7's hosts over https, which are trusted by default.
-    pub(crate) fn is_rapid7(&self) -> bool {
-        self.https && self.port == 443 && self.has_rapid7_host()
+    pub(super) fn is_rapid7(&self) -> bool {
+        self.is_https && self.port == 443 && self.has_rapid7_host()
     }
 
-    /// Returns whether this is one of Rapid7's hosts, by whatever scheme and port.
-    pub(crate) fn has_rapid7_host(&self) -> bool {
-        self.host.eq_ignore_ascii_case(GLOBAL) || is_region_of(self.host, REGIONAL) || self.is_platform()
+    /// Returns whether this is one of Rapid7's hosts over plain http, which is never trusted.
+    pub(super) fn is_insecure(&self) -> bool {
+        !self.is_https && self.has_rapid7_host()
     }
 
     /// Returns whether this is the Insight platform, which takes platform keys.
-    pub(crate) fn is_platform(&self) -> bool {
-        is_region_of(self.host, PLATFORM)
+    pub(super) fn is_platform(&self) -> bool {
+        is_region_of(&self.host, PLATFORM)
     }
 
-    pub(crate) fn is_https(&self) -> bool {
-        self.https
+    fn has_rapid7_host(&self) -> bool {
+        self.host.eq_ignore_ascii_case(GLOBAL) || is_region_of(&self.host, REGIONAL) || self.is_platform()
     }
 
     /// Returns whether every Host header names this origin's authority.
-    pub(crate) fn agrees_with_host(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn agrees_with_host(&self, headers: &HeaderMap) -> bool {
         headers.get_all(HOST).iter().all(|host| {
             Authority::try_from(host.as_bytes()).is_ok_and(|authority| {
-                OriginRef::of_authority(self.https, &authority).is_some_and(|named| named == *self)
+                Origin::of_authority(self.is_https, &authority).is_some_and(|named| named == *self)
             })
         })
     }
 
     /// Returns `None` if the authority is anything but a host and an optional port.
-    fn of_authority(https: bool, authority: &'a Authority) -> Option<Self> {
+    fn of_authority(is_https: bool, authority: &'a Authority) -> Option<Self> {
         let host = authority.host();
         // Userinfo may begin with the host that it stands before: `host:80@host`.
         let after_host = authority.as_str().strip_prefix(host).filter(|_| !authority.as_str().contains('@'))?;
         let port = match after_host {
-            "" if https => 443,
+            "" if is_https => 443,
             "" => 80,
             // `u16` would also parse `+443`.
             port => port.strip_prefix(':').filter(|port| port.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()?,
         };
-        (!host.is_empty()).then(|| Self::new(https, host, port))
+        (!host.is_empty()).then(|| Self::new(is_https, host, port))
     }
 }
 
-impl PartialEq for OriginRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.https == other.https && self.port == other.port && is_same_host(self.host, other.host)
+impl PartialEq<Origin<'_>> for Origin<'_> {
+    fn eq(&self, other: &Origin<'_>) -> bool {
+        self.is_https == other.is_https && self.port == other.port && is_same_host(&self.host, &other.host)
     }
 }
 
@@ -143,10 +124,10 @@ fn is_region_of(host: &str, domain: &str) -> bool {
     })
 }
 
-impl fmt::Display for OriginRef<'_> {
+impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { https, host, port } = self;
-        match (https, port) {
+        let Self { is_https, host, port } = self;
+        match (is_https, port) {
             (true, 443) => write!(f, "https://{host}"),
             (true, _) => write!(f, "https://{host}:{port}"),
             (false, 80) => write!(f, "http://{host}"),
@@ -159,7 +140,7 @@ impl fmt::Display for OriginRef<'_> {
 #[derive(Debug)]
 pub(crate) enum Target<'a> {
     /// To this origin.
-    Origin(OriginRef<'a>),
+    Origin(Origin<'a>),
     /// To whatever the inner service is connected to: the target has no authority.
     MissingAuthority,
     /// To an authority that two readers could take for two hosts: with userinfo, an impossible port, or no http scheme.
@@ -170,8 +151,8 @@ impl Target<'_> {
     pub(crate) fn of_uri(uri: &Uri) -> Target<'_> {
         let Some(authority) = uri.authority() else { return Target::MissingAuthority };
         let origin = match uri.scheme_str() {
-            Some("https") => OriginRef::of_authority(true, authority),
-            Some("http") => OriginRef::of_authority(false, authority),
+            Some("https") => Origin::of_authority(true, authority),
+            Some("http") => Origin::of_authority(false, authority),
             _ => None,
         };
         origin.map_or(Target::Invalid, Target::Origin)
@@ -192,36 +173,33 @@ impl fmt::Display for Target<'_> {
 ///
 /// The text is not repeated, because it may contain a password.
 #[derive(Debug)]
-pub struct InvalidOrigin {
-    reason: Reason,
-}
-
-#[derive(Debug)]
-enum Reason {
+#[non_exhaustive]
+pub enum InvalidOrigin {
+    /// It is not a URI.
     Uri(http::uri::InvalidUri),
+    /// It is not a scheme, a host and perhaps a port.
     NotAnOrigin,
+    /// It has a path, a query or a fragment.
     HasPath,
+    /// It is one of Rapid7's hosts over plain http.
     PlainHttp,
 }
 
 impl fmt::Display for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.reason {
-            Reason::Uri(_) | Reason::NotAnOrigin => {
+        f.write_str(match self {
+            Self::HasPath => "not an origin but a URL: cut off what follows the host and the port",
+            Self::PlainHttp => "Rapid7's hosts are trusted over https only: use https:// in the request's URI",
+            Self::Uri(_) | Self::NotAnOrigin => {
                 "not an origin: pass a scheme, a host and, unless it is the default, a port, \
                  as in https://rest.logentries.com or http://127.0.0.1:8080 (a host outside ASCII in its xn-- form)"
             }
-            Reason::HasPath => "not an origin but a URL: cut off what follows the host and the port",
-            Reason::PlainHttp => "Rapid7's hosts are trusted over https only: use https:// in the request's URI",
         })
     }
 }
 
 impl std::error::Error for InvalidOrigin {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.reason {
-            Reason::Uri(source) => Some(source),
-            Reason::NotAnOrigin | Reason::HasPath | Reason::PlainHttp => None,
-        }
+        if let Self::Uri(source) = self { Some(source) } else { None }
     }
 }

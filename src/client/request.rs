@@ -1,9 +1,10 @@
 //! The sealed traits over the clients' request and response types, so that one implementation serves every client.
 
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request, uri::PathAndQuery};
+use http::uri::PathAndQuery;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request};
 use http_body::Body;
 
-use super::origin::{OriginRef, Target};
+use super::origin::{Origin, Target};
 use crate::{Access, BodyDigest, BoxError};
 
 /// A request that can be signed: [`http::Request`] and, with feature `reqwest`,
@@ -65,7 +66,9 @@ pub(crate) mod sealed {
         fn headers(&self) -> &HeaderMap;
         fn extensions_mut(&mut self) -> &mut Extensions;
         /// Returns whether `origin` sent this response, as far as the response knows.
-        fn is_from(&self, origin: OriginRef<'_>) -> bool;
+        fn is_from(&self, _: &Origin<'_>) -> bool {
+            true
+        }
     }
 }
 
@@ -79,7 +82,11 @@ pub(crate) trait Head {
     fn trim_path(&mut self);
     fn headers(&self) -> &HeaderMap;
     fn headers_mut(&mut self) -> &mut HeaderMap;
-    fn overrides(&self) -> Overrides;
+
+    /// Returns what the request's extensions override, if its type has any.
+    fn overrides(&self) -> Overrides {
+        Overrides::default()
+    }
 }
 
 /// What the extensions of one request override.
@@ -171,9 +178,5 @@ impl<ResBody> sealed::HttpResponse for Response<ResBody> {
 
     fn extensions_mut(&mut self) -> &mut Extensions {
         self.extensions_mut()
-    }
-
-    fn is_from(&self, _: OriginRef<'_>) -> bool {
-        true
     }
 }

@@ -3,10 +3,8 @@
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, Url};
 
-use super::{
-    origin::{OriginRef, Target},
-    request::{Head, HttpRequest, HttpResponse, Overrides, sealed},
-};
+use super::origin::{Origin, Target};
+use super::request::{Head, HttpRequest, HttpResponse, sealed};
 
 impl HttpRequest for Request {
     type Body = Body;
@@ -27,6 +25,7 @@ impl sealed::HttpRequest<Body> for Request {
     }
 }
 
+/// reqwest does not expose request extensions.
 impl Head for Request {
     fn method(&self) -> &Method {
         self.method()
@@ -55,11 +54,6 @@ impl Head for Request {
     fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers_mut()
     }
-
-    /// reqwest does not expose request extensions.
-    fn overrides(&self) -> Overrides {
-        Overrides::default()
-    }
 }
 
 impl HttpResponse for Response {}
@@ -78,8 +72,8 @@ impl sealed::HttpResponse for Response {
     }
 
     /// A client that follows redirects may have been answered by another origin.
-    fn is_from(&self, origin: OriginRef<'_>) -> bool {
-        matches!(target(self.url()), Target::Origin(answered) if answered == origin)
+    fn is_from(&self, origin: &Origin<'_>) -> bool {
+        matches!(target(self.url()), Target::Origin(answered) if answered == *origin)
     }
 }
 
@@ -88,7 +82,7 @@ fn target(url: &Url) -> Target<'_> {
     match (url.scheme(), url.host_str(), url.port_or_known_default()) {
         _ if has_userinfo => Target::Invalid,
         (scheme @ ("http" | "https"), Some(host), Some(port)) => {
-            Target::Origin(OriginRef::new(scheme == "https", host, port))
+            Target::Origin(Origin::new(scheme == "https", host, port))
         }
         _ => Target::Invalid,
     }

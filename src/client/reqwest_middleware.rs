@@ -1,17 +1,15 @@
 //! The layer as middleware for a [`reqwest_middleware`] client.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::{
-    AuthError, LogentriesAuthLayer,
-    request::Overrides,
-    signer::{Signer, Step},
-    skew::SkewCheck,
-};
+use super::request::Overrides;
+use super::signer::{Signer, Step};
+use super::skew::SkewCheck;
+use super::{AuthError, LogentriesAuthLayer};
 use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates every request of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware).
@@ -88,8 +86,4 @@ impl<R: RebuildBody<reqwest::Body> + Send + Sync + 'static> Middleware for Logen
     }
 }
 
-impl<R> fmt::Debug for LogentriesAuthMiddleware<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesAuthMiddleware").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesAuthMiddleware<R>);

@@ -1,18 +1,14 @@
 //! The service: sends a request at once, or has its future read the body first.
 
-use std::{
-    fmt, mem,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::{
-    AuthError, HttpRequest, HttpResponse, ResponseFuture,
-    future::Waiting,
-    signer::{Signer, Step},
-};
+use super::future::{State, Waiting};
+use super::signer::{Signer, Step};
+use super::{AuthError, HttpRequest, HttpResponse, ResponseFuture};
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests with an API key or the owner's signature.
@@ -60,25 +56,20 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        match self.signer.begin(request, None) {
-            Ok(Step::Send(request, check)) => ResponseFuture::sent(self.inner.call(request), check),
+        // The clone is not ready: the request takes the service that is. If it fails, that gives up the readiness which
+        // `poll_ready` reserved, such as a permit.
+        let clone = self.inner.clone();
+        let mut service = mem::replace(&mut self.inner, clone);
+        let state = match self.signer.begin(request, None) {
+            Ok(Step::Send(request, check)) => State::Sent { future: service.call(request), check },
             Ok(Step::Read(body, unsigned)) => {
-                // The clone is not ready: the request takes the service that is.
-                let clone = self.inner.clone();
-                let service = mem::replace(&mut self.inner, clone);
-                ResponseFuture::reading(body, Waiting { service, rebuild: self.rebuild.clone(), unsigned })
+                let rebuild = self.rebuild.clone();
+                State::Reading { body, rest: Some(Waiting { service, rebuild, unsigned }) }
             }
-            Err(error) => {
-                // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
-                self.inner = self.inner.clone();
-                ResponseFuture::failed(error)
-            }
-        }
+            Err(error) => State::Failed { error: Some(error) },
+        };
+        ResponseFuture { state }
     }
 }
 
-impl<S: fmt::Debug, R> fmt::Debug for LogentriesAuth<S, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesAuth").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesAuth<S, R>);

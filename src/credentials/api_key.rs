@@ -1,6 +1,7 @@
 //! API keys, which are sent as they are, and the digests by which verifiers look them up.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::HeaderValue;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{ApiKeyDigest, ChosenKey, Credentials, OwnerKey};
-use crate::{Access, access::Required};
+use crate::Access;
+use crate::access::Required;
 
 /// The credentials of layers, which can be replaced at run time. Clones share them.
 ///

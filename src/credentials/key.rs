@@ -1,6 +1,7 @@
 //! The owner key, of which only the keyed HMAC is kept.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
 #[cfg(feature = "explain")]
 use hmac::Hmac;
@@ -94,16 +95,9 @@ impl OwnerKey {
         self.inner.account.as_deref()
     }
 
-    pub(crate) fn shared_id(&self) -> Arc<str> {
-        Arc::clone(&self.inner.id)
-    }
-
-    pub(crate) fn shared_label(&self) -> Option<&Arc<str>> {
-        self.inner.label.as_ref()
-    }
-
-    pub(crate) fn shared_account(&self) -> Option<&Arc<str>> {
-        self.inner.account.as_ref()
+    /// Returns the id, the label and the account, without copying them.
+    pub(crate) fn names(&self) -> (Arc<str>, Option<Arc<str>>, Option<Arc<str>>) {
+        (Arc::clone(&self.inner.id), self.inner.label.clone(), self.inner.account.clone())
     }
 
     /// Returns whether both are the same key under the same id. Compares signatures, because the keys themselves are

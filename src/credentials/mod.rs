@@ -9,8 +9,12 @@ mod source;
 use http::HeaderValue;
 
 use self::api_key::ApiKey;
-pub use self::{api_key::ApiKeyDigest, error::CredentialsError, handle::CredentialsHandle, key::OwnerKey};
-use crate::{Access, access::Required};
+pub use self::api_key::ApiKeyDigest;
+pub use self::error::CredentialsError;
+pub use self::handle::CredentialsHandle;
+pub use self::key::OwnerKey;
+use crate::Access;
+use crate::access::Required;
 
 /// The keys of one account: at least one of an owner, a platform, a read/write and a read-only key.
 ///

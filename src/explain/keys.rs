@@ -5,7 +5,8 @@ use sha1::Sha1;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{Mistake, way::MAX_MISTAKES};
+use super::Mistake;
+use super::way::MAX_MISTAKES;
 use crate::OwnerKey;
 
 /// A key that a signature may have been made with, and the mistakes of using it.

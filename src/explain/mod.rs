@@ -13,19 +13,17 @@ mod search;
 mod spelling;
 mod way;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, Request,
-    header::{CONTENT_TYPE, DATE, HOST},
-};
+use http::header::{CONTENT_TYPE, DATE, HOST};
+use http::{HeaderMap, HeaderName, Request};
 
+use self::keys::SearchKey;
 pub use self::mistake::Mistake;
-use self::{keys::SearchKey, search::search};
-use crate::{
-    BodyDigest, OwnerKey, Signature,
-    scheme::{AUTHORIZATION_API_KEY, single_value},
-};
+use self::search::search;
+use crate::scheme::{AUTHORIZATION_API_KEY, single_value};
+use crate::{BodyDigest, OwnerKey, Signature};
 
 static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 

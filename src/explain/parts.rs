@@ -2,15 +2,14 @@
 
 use std::str;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::{
-    Mistake, Received,
-    date::other_forms,
-    spelling::spellings,
-    way::{Way, distinct, product},
-};
+use super::date::other_forms;
+use super::spelling::spellings;
+use super::way::{Way, distinct, product};
+use super::{Mistake, Received};
 
 const JSON: &str = "application/json";
 /// Methods that clients sign in the place of another one.

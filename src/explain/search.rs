@@ -1,11 +1,9 @@
 //! The search: tries one form of the canonical string after another until the signature matches, within a budget.
 
-use super::{
-    Mistake, Received,
-    keys::SearchKey,
-    parts::ways,
-    way::{MAX_MISTAKES, Way},
-};
+use super::keys::SearchKey;
+use super::parts::ways;
+use super::way::{MAX_MISTAKES, Way};
+use super::{Mistake, Received};
 
 /// How many bytes may be fed to HMACs for one request.
 const BUDGET: usize = 512 * 1024;

@@ -2,7 +2,8 @@
 
 use std::iter;
 
-use super::{Mistake, way::Way};
+use super::Mistake;
+use super::way::Way;
 
 /// What Python's `quote` keeps, the same on an encoded path, JavaScript's `encodeURI` and `encodeURIComponent`.
 const KEPT: [&[u8]; 4] = [b"/", b"/%", b";,/?:@&=+$!*'()#", b"!*'()"];

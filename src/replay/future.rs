@@ -1,21 +1,15 @@
 //! The response future: records the signature, then calls the inner service.
 
-use std::{
-    fmt,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::ReplayGuard;
-use crate::{
-    Rejection,
-    server::{PresentedKey, Reason, ResponseBody, VerifiedSignature},
-    trace,
-};
+use crate::server::{PresentedKey, Reason, ResponseBody, VerifiedSignature};
+use crate::{Rejection, trace};
 
 pin_project! {
     /// The response future of [`RejectReplays`](super::RejectReplays).
@@ -23,23 +17,15 @@ pin_project! {
     /// # Panics
     ///
     /// Panics if it is polled after it has completed, unless the inner service's future allows that.
-    pub struct ResponseFuture<S, G, ReqBody>
-    where
-        S: Service<Request<ReqBody>>,
-        G: ReplayGuard,
-    {
+    pub struct ResponseFuture<S: Service<Request<ReqBody>>, G: ReplayGuard, ReqBody> {
         #[pin]
-        state: State<S, G, ReqBody>,
+        pub(super) state: State<S, G, ReqBody>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, G, ReqBody>
-    where
-        S: Service<Request<ReqBody>>,
-        G: ReplayGuard,
-    {
+    pub(super) enum State<S: Service<Request<ReqBody>>, G: ReplayGuard, ReqBody> {
         Rejected { rejected: Option<Rejected> },
         Recording { #[pin] recording: G::Future, rest: Option<(S, Request<ReqBody>)> },
         Called { #[pin] future: S::Future },
@@ -47,38 +33,20 @@ pin_project! {
 }
 
 /// A rejection, and what its response depends on.
-struct Rejected {
+pub(super) struct Rejected {
     rejection: Rejection,
     now: Option<u64>,
     is_head: bool,
 }
 
 impl Rejected {
-    fn new<ReqBody>(request: &Request<ReqBody>, reason: Reason) -> Self {
+    pub(super) fn new<ReqBody>(request: &Request<ReqBody>, reason: Reason) -> Self {
         let signature = request.extensions().get::<VerifiedSignature>();
         let key = signature.map(|signature| PresentedKey::OwnerKeyId(signature.key_id().into()));
         let rejection = Rejection::of_identity(key, request.extensions().get().cloned(), reason);
         trace::replay_rejected(&rejection.event(request.method(), request.uri().path()));
         let now = signature.and_then(VerifiedSignature::now);
         Self { rejection, now, is_head: *request.method() == Method::HEAD }
-    }
-}
-
-impl<S, G, ReqBody> ResponseFuture<S, G, ReqBody>
-where
-    S: Service<Request<ReqBody>>,
-    G: ReplayGuard,
-{
-    pub(super) fn rejected(request: &Request<ReqBody>, reason: Reason) -> Self {
-        Self { state: State::Rejected { rejected: Some(Rejected::new(request, reason)) } }
-    }
-
-    pub(super) fn recording(recording: G::Future, service: S, request: Request<ReqBody>) -> Self {
-        Self { state: State::Recording { recording, rest: Some((service, request)) } }
-    }
-
-    pub(super) fn called(future: S::Future) -> Self {
-        Self { state: State::Called { future } }
     }
 }
 
@@ -119,12 +87,4 @@ where
     }
 }
 
-impl<S, G, ReqBody> fmt::Debug for ResponseFuture<S, G, ReqBody>
-where
-    S: Service<Request<ReqBody>>,
-    G: ReplayGuard,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(ResponseFuture<S: Service<Request<ReqBody>>, G: ReplayGuard, ReqBody>);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{BoxError, server::VerifiedSignature};
+use crate::BoxError;
+use crate::server::VerifiedSignature;
 
 /// Remembers the signatures that were used. [`MemoryReplayGuard`](super::MemoryReplayGuard) does so for one process;
 /// replicas need a shared guard, for example in Redis or Valkey.

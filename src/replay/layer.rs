@@ -1,7 +1,5 @@
 //! The layer, which configures the guard and what is checked.
 
-use std::{fmt, sync::Arc};
-
 use tower_layer::Layer;
 
 use super::{MemoryReplayGuard, RejectReplays};
@@ -39,16 +37,17 @@ use super::{MemoryReplayGuard, RejectReplays};
 ///     .layer(LogentriesVerifyLayer::new(keys)); // added after, so outside of it
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct RejectReplaysLayer<G = MemoryReplayGuard> {
-    guard: Arc<G>,
+    guard: G,
     checks_safe_methods: bool,
 }
 
 impl<G> RejectReplaysLayer<G> {
     /// Creates a layer with this guard, which all services and clones of the layer share.
     pub fn new(guard: G) -> Self {
-        Self { guard: Arc::new(guard), checks_safe_methods: false }
+        Self { guard, checks_safe_methods: false }
     }
 
     /// Sets whether requests with a safe method (`GET`, `HEAD`, `OPTIONS`, `TRACE`, `QUERY`) are checked too. Defaults to
@@ -72,22 +71,12 @@ impl Default for RejectReplaysLayer {
     }
 }
 
-impl<G> Clone for RejectReplaysLayer<G> {
-    fn clone(&self) -> Self {
-        Self { guard: Arc::clone(&self.guard), checks_safe_methods: self.checks_safe_methods }
-    }
-}
-
-impl<S, G> Layer<S> for RejectReplaysLayer<G> {
+impl<S, G: Clone> Layer<S> for RejectReplaysLayer<G> {
     type Service = RejectReplays<S, G>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RejectReplays { inner, guard: Arc::clone(&self.guard), checks_safe_methods: self.checks_safe_methods }
+        RejectReplays { inner, guard: self.guard.clone(), checks_safe_methods: self.checks_safe_methods }
     }
 }
 
-impl<G> fmt::Debug for RejectReplaysLayer<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RejectReplaysLayer").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(RejectReplaysLayer<G>);

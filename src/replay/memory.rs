@@ -1,12 +1,10 @@
 //! A guard in memory, bounded.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    error::Error,
-    fmt,
-    future::{Ready, ready},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::collections::{BTreeMap, HashSet};
+use std::error::Error;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ReplayGuard;
 use crate::server::VerifiedSignature;

@@ -9,10 +9,8 @@ mod layer;
 mod memory;
 mod service;
 
-pub use self::{
-    future::ResponseFuture,
-    guard::ReplayGuard,
-    layer::RejectReplaysLayer,
-    memory::{MemoryReplayGuard, MemoryReplayGuardError},
-    service::RejectReplays,
-};
+pub use self::future::ResponseFuture;
+pub use self::guard::ReplayGuard;
+pub use self::layer::RejectReplaysLayer;
+pub use self::memory::{MemoryReplayGuard, MemoryReplayGuardError};
+pub use self::service::RejectReplays;

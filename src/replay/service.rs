@@ -1,27 +1,24 @@
 //! The service: decides what has to be recorded, and starts to record it.
 
-use std::{
-    fmt, mem,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::mem;
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_service::Service;
 
+use super::future::{Rejected, State};
 use super::{MemoryReplayGuard, ReplayGuard, ResponseFuture};
-use crate::{
-    Access, Identity,
-    scheme::is_safe,
-    server::{Reason, ResponseBody, VerifiedSignature},
-};
+use crate::scheme::is_safe;
+use crate::server::{Reason, ResponseBody, VerifiedSignature};
+use crate::{Access, Identity};
 
 /// Middleware that lets each signed request pass once.
 ///
 /// Created and configured by [`RejectReplaysLayer`](super::RejectReplaysLayer).
+#[derive(Clone)]
 pub struct RejectReplays<S, G = MemoryReplayGuard> {
     pub(super) inner: S,
-    pub(super) guard: Arc<G>,
+    pub(super) guard: G,
     pub(super) checks_safe_methods: bool,
 }
 
@@ -56,16 +53,6 @@ impl<S, G> RejectReplays<S, G> {
     }
 }
 
-impl<S: Clone, G> Clone for RejectReplays<S, G> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            guard: Arc::clone(&self.guard),
-            checks_safe_methods: self.checks_safe_methods,
-        }
-    }
-}
-
 impl<S, G, ReqBody, ResBody> Service<Request<ReqBody>> for RejectReplays<S, G>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
@@ -80,25 +67,19 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let signature = match self.signature(&request) {
-            Ok(Some(signature)) => signature,
-            Ok(None) => return ResponseFuture::called(self.inner.call(request)),
-            Err(reason) => {
-                // Gives up the readiness that `poll_ready` reserved, such as a permit: nothing is going to use it.
-                self.inner = self.inner.clone();
-                return ResponseFuture::rejected(&request, reason);
-            }
-        };
-        let recording = self.guard.record(signature);
-        // The clone is not ready: the request takes the service that is.
+        // The clone is not ready: the request takes the service that is. If it is rejected, that gives up the readiness which
+        // `poll_ready` reserved, such as a permit.
         let clone = self.inner.clone();
-        let service = mem::replace(&mut self.inner, clone);
-        ResponseFuture::recording(recording, service, request)
+        let mut service = mem::replace(&mut self.inner, clone);
+        let state = match self.signature(&request) {
+            Ok(Some(signature)) => {
+                State::Recording { recording: self.guard.record(signature), rest: Some((service, request)) }
+            }
+            Ok(None) => State::Called { future: service.call(request) },
+            Err(reason) => State::Rejected { rejected: Some(Rejected::new(&request, reason)) },
+        };
+        ResponseFuture { state }
     }
 }
 
-impl<S: fmt::Debug, G> fmt::Debug for RejectReplays<S, G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RejectReplays").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(RejectReplays<S, G>);

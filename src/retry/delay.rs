@@ -1,15 +1,11 @@
 //! The wait before another attempt: what the server asks for, with jitter, and the future that completes after it.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::{Duration, SystemTime},
-};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
-use http::{
-    HeaderMap,
-    header::{DATE, RETRY_AFTER},
-};
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 use tower::util::rng::{HasherRng, Rng};

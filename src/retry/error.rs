@@ -1,10 +1,8 @@
 //! What the error of an attempt says: whether the server processed the request, and whether another attempt may succeed.
 
-use std::{
-    error::Error,
-    io::{self, ErrorKind},
-    iter,
-};
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::iter;
 
 use tower::timeout::error::Elapsed;
 

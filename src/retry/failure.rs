@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use super::{delay::retry_after, error::failure_of};
-use crate::{
-    client::{ClockSkewCorrected, HttpResponse},
-    retry::AttemptError,
-    scheme::is_idempotent,
-};
+use super::delay::retry_after;
+use super::error::failure_of;
+use crate::client::{ClockSkewCorrected, HttpResponse};
+use crate::retry::AttemptError;
+use crate::scheme::is_idempotent;
 
 /// A failure that is worth another attempt.
 #[derive(Debug, Clone, Copy)]

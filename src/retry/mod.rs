@@ -13,6 +13,8 @@ mod failure;
 mod middleware;
 mod policy;
 
+pub use self::delay::RetryDelay;
+pub use self::error::AttemptError;
 #[cfg(feature = "reqwest-middleware")]
 pub use self::middleware::LogentriesRetryMiddleware;
-pub use self::{delay::RetryDelay, error::AttemptError, policy::LogentriesRetryPolicy};
+pub use self::policy::LogentriesRetryPolicy;

@@ -1,26 +1,25 @@
 //! The policy: how often a request is sent, and how long it waits in between.
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
 use tokio::time::Instant;
-use tower::{
-    retry::{
-        Policy,
-        backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff},
-        budget::{Budget, TpsBudget},
-    },
-    util::rng::HasherRng,
-};
+use tower::retry::Policy;
+use tower::retry::backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff};
+use tower::retry::budget::{Budget, TpsBudget};
+use tower::util::rng::HasherRng;
 
-use super::{AttemptError, RetryDelay, delay::jittered, failure::Failure};
+use super::delay::jittered;
+use super::failure::Failure;
+use super::{AttemptError, RetryDelay};
+use crate::client::HttpResponse;
+use crate::client::origin::Target;
 #[cfg(feature = "reqwest")]
 use crate::client::request::Head;
-use crate::{
-    client::{HttpResponse, origin::Target},
-    scheme::is_safe,
-    trace::{self, Subject},
-};
+use crate::scheme::is_safe;
+use crate::trace::{self, Subject};
 
 const DEFAULT_ATTEMPTS: usize = 3;
 const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
@@ -222,11 +221,11 @@ impl LogentriesRetryPolicy {
             Ok(wait) => {
                 self.progress.retries += 1;
                 self.progress.waited += wait;
-                trace::retrying(subject, status, self.progress.retries, wait, failure.reason());
+                trace::failed(subject, status, Some((self.progress.retries, wait)), failure.reason());
                 Some(RetryDelay::new(wait))
             }
             Err(reason) => {
-                trace::not_retried(subject, status, reason);
+                trace::failed(subject, status, None, reason);
                 None
             }
         }
@@ -302,7 +301,7 @@ impl<Res: HttpResponse, E: AttemptError> Policy<reqwest::Request, Res, E> for Lo
         }
         let clone = request.try_clone();
         if clone.is_none() {
-            trace::not_retryable(&subject(request));
+            trace::failed(&subject(request), None, None, "its body is a stream, which cannot be cloned");
         }
         clone
     }

@@ -1,11 +1,10 @@
 //! Dates as the scheme signs them: IMF-fixdate (RFC 9110, section 5.6.7), such as `Thu, 17 Aug 2017 20:16:24 GMT`.
 
-use std::{
-    cell::RefCell,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::cell::RefCell;
+use std::time::{Duration, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderValue, header::DATE};
+use http::header::DATE;
+use http::{HeaderMap, HeaderValue};
 
 use super::single_value;
 

@@ -11,18 +11,14 @@ mod headers;
 mod method;
 mod signature;
 
+pub use self::canonical::CanonicalRequest;
+pub(crate) use self::canonical::trim_slashes;
+pub(crate) use self::date::{LAST_SECOND, date_of, format_date, parse_date};
+pub use self::digest::BodyDigest;
+pub use self::headers::{AUTHORIZATION_API_KEY, X_API_KEY};
+pub(crate) use self::headers::{DuplicateHeader, single_value};
 #[cfg(feature = "retry")]
 pub(crate) use self::method::is_idempotent;
-pub use self::{
-    canonical::CanonicalRequest,
-    digest::BodyDigest,
-    headers::{AUTHORIZATION_API_KEY, X_API_KEY},
-    signature::Signature,
-};
-pub(crate) use self::{
-    canonical::trim_slashes,
-    date::{LAST_SECOND, date_of, format_date, parse_date},
-    headers::{DuplicateHeader, single_value},
-    method::{anticipates_body, is_safe, is_signable},
-    signature::SigningKey,
-};
+pub(crate) use self::method::{anticipates_body, is_safe, is_signable};
+pub use self::signature::Signature;
+pub(crate) use self::signature::SigningKey;

@@ -3,19 +3,17 @@
 //! Over HTTP/1, hyper closes a connection whose request was not read to its end, and the operating system then resets
 //! it: a client that is still sending loses the response. Go's `net/http` and nginx read on as well.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Buf;
-use http::{Version, header::EXPECT, request::Parts};
+use http::Version;
+use http::header::EXPECT;
+use http::request::Parts;
 use http_body::Body;
-use tokio::{
-    runtime::Handle,
-    time::{Sleep, sleep},
-};
+#[cfg(feature = "drain")]
+use tokio::time::{Sleep, sleep};
 
 /// How many frames one poll drops before it lets other tasks run.
 const FRAMES_PER_POLL: usize = 64;
@@ -24,21 +22,23 @@ const FRAMES_PER_POLL: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DrainLimits {
     pub(super) bytes: usize,
+    #[cfg_attr(not(feature = "drain"), allow(dead_code))]
     pub(super) time: Duration,
 }
 
 impl Default for DrainLimits {
-    /// The time is short, so that an outer timeout does not hide the rejection.
+    /// The time is short, so that an outer timeout does not hide the rejection. Without the feature nothing is drained: without
+    /// a timer, a client that stops sending would never be answered.
     fn default() -> Self {
-        Self { bytes: 64 * 1024, time: Duration::from_millis(500) }
+        Self { bytes: if cfg!(feature = "drain") { 64 * 1024 } else { 0 }, time: Duration::from_millis(500) }
     }
 }
 
 /// What is left of the limits while a body is drained.
 pub(super) struct Drain {
-    bytes: usize,
-    time: Duration,
+    limits: DrainLimits,
     /// Starts when the body first has to be waited for.
+    #[cfg(feature = "drain")]
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -50,7 +50,11 @@ impl Drain {
         let arrives = head.version >= Version::HTTP_2 || is_unread && head.headers.contains_key(EXPECT);
         let is_too_long = body.size_hint().lower() > limits.bytes as u64;
         let drains = limits.bytes > 0 && !arrives && !is_too_long && !body.is_end_stream();
-        drains.then_some(Self { bytes: limits.bytes, time: limits.time, sleep: None })
+        drains.then_some(Self {
+            limits,
+            #[cfg(feature = "drain")]
+            sleep: None,
+        })
     }
 
     /// Completes when the body has ended or failed, or a limit is reached.
@@ -60,8 +64,8 @@ impl Drain {
             let Some(Ok(frame)) = frame else { return Poll::Ready(()) };
             // An empty frame counts too, so that a body of nothing else ends.
             let len = frame.data_ref().map_or(0, Buf::remaining).max(1);
-            match self.bytes.checked_sub(len) {
-                Some(left) => self.bytes = left,
+            match self.limits.bytes.checked_sub(len) {
+                Some(left) => self.limits.bytes = left,
                 None => return Poll::Ready(()),
             }
         }
@@ -70,10 +74,12 @@ impl Drain {
     }
 
     /// Completes at once outside a tokio runtime.
+    #[cfg_attr(not(feature = "drain"), expect(unused_variables, clippy::unused_self))]
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.sleep.is_none() && Handle::try_current().is_err() {
-            return Poll::Ready(());
+        #[cfg(feature = "drain")]
+        if self.sleep.is_some() || tokio::runtime::Handle::try_current().is_ok() {
+            return self.sleep.get_or_insert_with(|| Box::pin(sleep(self.limits.time))).as_mut().poll(cx);
         }
-        self.sleep.get_or_insert_with(|| Box::pin(sleep(self.time))).as_mut().poll(cx)
+        Poll::Ready(())
     }
 }

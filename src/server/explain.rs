@@ -1,18 +1,14 @@
 //! Explaining the signatures that a layer rejects: what the event says, and what the response says.
 
-use http::{header::CONTENT_TYPE, header::DATE, header::HOST, request::Parts};
+use http::header::{CONTENT_TYPE, DATE, HOST};
+use http::request::Parts;
 
-use super::{
-    Reason, Rejection, SignatureMismatch,
-    path::{original_uri, whole_path},
-    response::json_string,
-    verifier::Verifier,
-};
-use crate::{
-    BodyDigest, BufferedBody, OwnerKey, Signature,
-    explain::{Mistake, Received, explain_signature},
-    trace,
-};
+use super::path::{original_uri, whole_path};
+use super::response::json_string;
+use super::verifier::Verifier;
+use super::{Reason, Rejection, SignatureMismatch};
+use crate::explain::{Received, explain_signature};
+use crate::{BodyDigest, BufferedBody, OwnerKey, Signature, trace};
 
 /// Who learns which mistake an invalid signature was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,9 +64,4 @@ impl Verifier {
             _ => String::new(),
         }
     }
-}
-
-/// Returns the codes of the mistakes, if they were searched for.
-pub(super) fn codes(mismatch: &SignatureMismatch) -> Option<Vec<&'static str>> {
-    Some(mismatch.explanation()?.iter().map(|mistake: &Mistake| mistake.code()).collect())
 }

@@ -1,31 +1,23 @@
 //! The response future: looks up the key, reads and verifies the body, and calls the inner service. If the request is
 //! rejected, it drains the rest of the body first.
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use http::{Method, Request, Response, request::Parts};
+use http::request::Parts;
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-#[cfg(feature = "explain")]
-use super::explain::codes;
-use super::{
-    Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey,
-    drain::Drain,
-    presented::{PresentedApiKey, PresentedSignature},
-    verifier::{Accepted, UnverifiedSignature, Verifier, attach_identity},
-};
-use crate::{
-    BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody,
-    body::{BodyError, Collect, rebuild},
-    trace::{self, Computed},
-};
+use super::drain::Drain;
+use super::presented::{PresentedApiKey, PresentedSignature};
+use super::verifier::{Accepted, Verifier, attach_identity};
+use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
+use crate::body::{BodyError, Collect, rebuild};
+use crate::trace::{self, Computed};
+use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody};
 
 pin_project! {
     /// The response future of [`LogentriesVerify`](super::LogentriesVerify).
@@ -33,26 +25,18 @@ pin_project! {
     /// # Panics
     ///
     /// Panics if it is polled after it has completed, unless the inner service's future allows that.
-    pub struct ResponseFuture<S, K, R, ReqBody>
-    where
-        S: Service<Request<ReqBody>>,
-        K: KeyStore,
-    {
+    pub struct ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody> {
         #[pin]
-        state: State<S, K, ReqBody>,
-        verifier: Arc<Verifier>,
-        rebuild: R,
-        is_head: bool,
+        pub(super) state: State<S, K, ReqBody>,
+        pub(super) verifier: Arc<Verifier>,
+        pub(super) rebuild: R,
+        pub(super) is_head: bool,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, K, ReqBody>
-    where
-        S: Service<Request<ReqBody>>,
-        K: KeyStore,
-    {
+    pub(super) enum State<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> {
         ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<Waiting<S, ReqBody, PresentedApiKey>> },
         OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<Waiting<S, ReqBody, PresentedSignature>> },
         Reading { #[pin] body: Collect<ReqBody>, unread: Option<Unread<S>>, ending: Option<Ending> },
@@ -70,53 +54,17 @@ pub(super) struct Waiting<S, ReqBody, P> {
 }
 
 /// What waits for the body of a request.
-struct Unread<S> {
+pub(super) struct Unread<S> {
     service: S,
     head: Parts,
-    signature: UnverifiedSignature,
+    presented: PresentedSignature,
+    keys: Vec<OwnerKey>,
 }
 
 /// The end of a rejected request: its response, once the rest of its body was drained.
-struct Ending {
+pub(super) struct Ending {
     drain: Option<Drain>,
     rejection: Rejection,
-}
-
-impl<S, K, R, ReqBody> ResponseFuture<S, K, R, ReqBody>
-where
-    S: Service<Request<ReqBody>>,
-    K: KeyStore,
-    ReqBody: Body,
-{
-    pub(super) fn rejected(
-        verifier: Arc<Verifier>,
-        rebuild: R,
-        request: Request<ReqBody>,
-        rejection: Rejection,
-    ) -> Self {
-        let is_head = *request.method() == Method::HEAD;
-        Self { state: State::rejected(&verifier, request, rejection), verifier, rebuild, is_head }
-    }
-
-    pub(super) fn api_key(
-        verifier: Arc<Verifier>,
-        rebuild: R,
-        lookup: K::ApiKey,
-        waiting: Waiting<S, ReqBody, PresentedApiKey>,
-    ) -> Self {
-        let is_head = *waiting.request.method() == Method::HEAD;
-        Self { state: State::ApiKey { lookup, waiting: Some(waiting) }, verifier, rebuild, is_head }
-    }
-
-    pub(super) fn owner_keys(
-        verifier: Arc<Verifier>,
-        rebuild: R,
-        lookup: K::OwnerKeys,
-        waiting: Waiting<S, ReqBody, PresentedSignature>,
-    ) -> Self {
-        let is_head = *waiting.request.method() == Method::HEAD;
-        Self { state: State::OwnerKeys { lookup, waiting: Some(waiting) }, verifier, rebuild, is_head }
-    }
 }
 
 impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
@@ -124,8 +72,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     K: KeyStore,
     R: RebuildBody<ReqBody>,
-    ReqBody: Body,
-    ReqBody::Error: Into<BoxError>,
+    ReqBody: Body<Error: Into<BoxError>>,
 {
     type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
@@ -154,13 +101,9 @@ where
                     return future.poll(cx).map_ok(|response| accepted_response(response, identity));
                 }
                 StateProj::Rejected { rejection } => {
-                    let rejection = take(rejection);
+                    let (rejection, now) = (take(rejection), this.verifier.clock.now());
                     let details = this.verifier.details(&rejection);
-                    return Poll::Ready(Ok(rejection.into_response(
-                        &details,
-                        this.verifier.clock.now(),
-                        *this.is_head,
-                    )));
+                    return Poll::Ready(Ok(rejection.into_response(&details, now, *this.is_head)));
                 }
             };
             this.state.set(next);
@@ -173,15 +116,11 @@ fn take<T>(state: &mut Option<T>) -> T {
 }
 
 /// Drains the rest of a body.
-fn end<S, K, ReqBody, B: Body>(
-    body: Pin<&mut B>,
+fn end<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody>(
+    body: Pin<&mut impl Body>,
     ending: &mut Option<Ending>,
     cx: &mut Context<'_>,
-) -> Poll<State<S, K, ReqBody>>
-where
-    S: Service<Request<ReqBody>>,
-    K: KeyStore,
-{
+) -> Poll<State<S, K, ReqBody>> {
     if let Some(Ending { drain: Some(drain), .. }) = ending {
         ready!(drain.poll(body, cx));
     }
@@ -198,11 +137,7 @@ fn accepted_response<ResBody>(
     response.map(ResponseBody::inner)
 }
 
-impl<S, ReqBody> Waiting<S, ReqBody, PresentedApiKey>
-where
-    S: Service<Request<ReqBody>>,
-    ReqBody: Body,
-{
+impl<S: Service<Request<ReqBody>>, ReqBody: Body> Waiting<S, ReqBody, PresentedApiKey> {
     fn check<K: KeyStore>(
         self,
         verifier: &Verifier,
@@ -211,7 +146,7 @@ where
         let Self { service, request, presented } = self;
         let checked = match stored {
             Ok(stored) => presented.check_access(stored),
-            Err(error) => Err(presented.rejected(Reason::key_store_unavailable(error))),
+            Err(error) => Err(Rejection::of_key(presented.key, Reason::key_store_unavailable(error))),
         };
         match checked {
             Ok(accepted) => State::called(service, request, accepted),
@@ -220,32 +155,23 @@ where
     }
 }
 
-impl<S, ReqBody> Waiting<S, ReqBody, PresentedSignature>
-where
-    S: Service<Request<ReqBody>>,
-    ReqBody: Body,
-{
+impl<S: Service<Request<ReqBody>>, ReqBody: Body> Waiting<S, ReqBody, PresentedSignature> {
     fn check<K: KeyStore>(self, verifier: &Verifier, stored: Result<Vec<OwnerKey>, K::Error>) -> State<S, K, ReqBody> {
         let Self { service, request, presented } = self;
-        let checked = match stored {
-            Ok(keys) => presented.check_keys(keys),
-            Err(error) => Err(presented.rejected(Reason::key_store_unavailable(error))),
+        let reason = match stored {
+            Ok(mut keys) => {
+                keys.retain(|key| key.id() == &*presented.id);
+                if !keys.is_empty() {
+                    let (head, body) = request.into_parts();
+                    let body = Collect::new(body, verifier.body_limit);
+                    let unread = Some(Unread { service, head, presented, keys });
+                    return State::Reading { body, unread, ending: None };
+                }
+                Reason::UnknownKey
+            }
+            Err(error) => Reason::key_store_unavailable(error),
         };
-        let signature = match checked {
-            Ok(signature) => signature,
-            Err(rejection) => return State::rejected(verifier, request, rejection),
-        };
-        let (head, body) = request.into_parts();
-        if !body.is_end_stream() {
-            let body = Collect::new(body, verifier.body_limit);
-            return State::Reading { body, unread: Some(Unread { service, head, signature }), ending: None };
-        }
-        let verified = verifier.verify_signature(signature, &head, &BufferedBody::default(), BodyDigest::EMPTY);
-        let request = Request::from_parts(head, body);
-        match verified {
-            Ok(accepted) => State::called(service, request, accepted),
-            Err(rejection) => State::rejected(verifier, request, rejection),
-        }
+        State::rejected(verifier, request, Rejection::of_key(presented.key, reason))
     }
 }
 
@@ -259,10 +185,10 @@ impl<S> Unread<S> {
     where
         S: Service<Request<ReqBody>>,
     {
-        let Self { service, head, signature } = self;
-        let key = signature.key();
+        let Self { service, head, presented, keys } = self;
+        let key = presented.key.clone();
         // User code never sees a body that was not verified.
-        let verified = verifier.verify_signature(signature, &head, &body, digest).and_then(|accepted| {
+        let verified = verifier.verify_signature(presented, &keys, &head, &body, digest).and_then(|accepted| {
             let body = rebuild(rebuild_body, body).map_err(|error| Rejection::of_key(key, error.into()))?;
             Ok((body, accepted))
         });
@@ -279,61 +205,41 @@ impl<S> Unread<S> {
     fn reject<ReqBody: Body>(self, verifier: &Verifier, error: BodyError, body: Pin<&mut Collect<ReqBody>>) -> Ending {
         // After any other error there is nothing more to read.
         let is_too_large = matches!(error, BodyError::TooLarge { .. });
-        let rejection = Rejection::of_key(self.signature.key(), error.into());
+        let rejection = Rejection::of_key(self.presented.key, error.into());
         log(&self.head, &rejection);
         let is_unread = body.is_refused();
-        let drain = verifier.drain(&self.head, &*body.into_rest(), is_unread).filter(|_| is_too_large);
+        let drain =
+            Drain::start(&self.head, &*body.into_rest(), is_unread, verifier.drain_limits).filter(|_| is_too_large);
         Ending { drain, rejection }
     }
 }
 
-impl<S, K, ReqBody> State<S, K, ReqBody>
-where
-    S: Service<Request<ReqBody>>,
-    K: KeyStore,
-{
+impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
     fn called(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
         let identity = accepted.identity.clone();
-        let Identity { access, key_id, key_label, account } = &identity;
-        let (method, path) = (request.method(), request.uri().path());
-        trace::accepted(method, path, access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
+        trace::accepted(request.method(), request.uri().path(), &identity.event());
         attach_identity(&mut request, accepted);
         Self::Called { future: service.call(request), identity: Some(identity) }
     }
 
     /// Rejects a request whose body was not read at all.
-    fn rejected(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self
+    pub(super) fn rejected(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self
     where
         ReqBody: Body,
     {
         let (head, body) = request.into_parts();
         log(&head, &rejection);
-        let drain = verifier.drain(&head, &body, true);
+        let drain = Drain::start(&head, &body, true, verifier.drain_limits);
         Self::Draining { body, ending: Some(Ending { drain, rejection }) }
     }
 }
 
 fn log(head: &Parts, rejection: &Rejection) {
     let computed = match rejection.reason() {
-        Reason::InvalidSignature(mismatch) => Computed {
-            canonical_string: Some(mismatch.canonical_string()),
-            body_len: Some(mismatch.body_len()),
-            #[cfg(feature = "explain")]
-            mistakes: codes(mismatch),
-            #[cfg(not(feature = "explain"))]
-            mistakes: None,
-        },
+        Reason::InvalidSignature(mismatch) => mismatch.event(),
         _ => Computed::default(),
     };
     trace::rejected(&rejection.event(&head.method, head.uri.path()), computed);
 }
 
-impl<S, K, R, ReqBody> fmt::Debug for ResponseFuture<S, K, R, ReqBody>
-where
-    S: Service<Request<ReqBody>>,
-    K: KeyStore,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody>);

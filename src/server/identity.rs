@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Access, OwnerKey};
+#[cfg(feature = "axum")]
+use super::{Reason, Rejection};
+use crate::{Access, OwnerKey, trace};
 
 /// The identity of an authenticated request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the
 /// request's extensions.
@@ -52,12 +54,14 @@ impl Identity {
     }
 
     pub(super) fn of_owner_key(key: &OwnerKey) -> Self {
-        Self {
-            access: Access::Owner,
-            key_id: Some(key.shared_id()),
-            key_label: key.shared_label().cloned(),
-            account: key.shared_account().cloned(),
-        }
+        let (id, key_label, account) = key.names();
+        Self { access: Access::Owner, key_id: Some(id), key_label, account }
+    }
+
+    /// Returns what an event says of this identity.
+    pub(super) fn event(&self) -> trace::Key<'_> {
+        let Self { access, key_id, key_label, account } = self;
+        trace::Key { access, id: key_id.as_deref(), label: key_label.as_deref(), account: account.as_deref() }
     }
 
     /// Sets the account that the key belongs to.
@@ -66,46 +70,13 @@ impl Identity {
     }
 }
 
-/// Rejection of the extractor [`Identity`]: no [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) wraps the
-/// route.
-///
-/// The response is `500 Internal Server Error`.
+/// Fails with [`Reason::MissingVerifyLayer`](super::Reason::MissingVerifyLayer) if no
+/// [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) wraps the route.
 #[cfg(feature = "axum")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MissingVerifyLayer {}
+impl<S: Sync> axum::extract::FromRequestParts<S> for Identity {
+    type Rejection = Rejection;
 
-#[cfg(feature = "axum")]
-mod extractor {
-    use std::{error::Error, fmt};
-
-    use axum::{
-        extract::FromRequestParts,
-        response::{IntoResponse, Response},
-    };
-    use http::{StatusCode, request::Parts};
-
-    use super::{Identity, MissingVerifyLayer};
-
-    impl<S: Sync> FromRequestParts<S> for Identity {
-        type Rejection = MissingVerifyLayer;
-
-        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-            parts.extensions.get().cloned().ok_or(MissingVerifyLayer {})
-        }
+    async fn from_request_parts(parts: &mut http::request::Parts, _: &S) -> Result<Self, Rejection> {
+        parts.extensions.get().cloned().ok_or_else(|| Reason::MissingVerifyLayer.into())
     }
-
-    impl IntoResponse for MissingVerifyLayer {
-        fn into_response(self) -> Response {
-            (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
-        }
-    }
-
-    impl fmt::Display for MissingVerifyLayer {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("no `LogentriesVerifyLayer` wraps this route: add it with `Router::layer` below the route")
-        }
-    }
-
-    impl Error for MissingVerifyLayer {}
 }

@@ -1,20 +1,20 @@
 //! The layer, which configures the server's side.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use http::Method;
 use tower_layer::Layer;
 
 #[cfg(feature = "explain")]
 use super::Explain;
-#[cfg(feature = "drain")]
+use super::LogentriesVerify;
 use super::drain::DrainLimits;
-use super::{LogentriesVerify, verifier::Verifier};
-use crate::{Access, BufferedBody, RebuildFromBytes, access::AccessRule, body::DEFAULT_LIMIT, clock::Clock};
+use super::verifier::Verifier;
+use crate::access::AccessRule;
+use crate::body::DEFAULT_LIMIT;
+use crate::clock::Clock;
+use crate::{Access, BufferedBody, RebuildFromBytes};
 
 /// Layer that authenticates requests with an API key or signature before they reach the inner service.
 ///
@@ -65,9 +65,10 @@ use crate::{Access, BufferedBody, RebuildFromBytes, access::AccessRule, body::DE
 ///     .layer(LogentriesVerifyLayer::new(keys)); // routes added below this line are not behind it
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct LogentriesVerifyLayer<K, R = RebuildFromBytes> {
-    keys: Arc<K>,
+    keys: K,
     verifier: Arc<Verifier>,
     rebuild: R,
 }
@@ -77,7 +78,6 @@ impl<K> LogentriesVerifyLayer<K> {
     pub fn new(keys: K) -> Self {
         let verifier = Verifier {
             body_limit: DEFAULT_LIMIT,
-            #[cfg(feature = "drain")]
             drain_limits: DrainLimits::default(),
             date_tolerance: Duration::from_secs(5 * 60),
             upload_duration: Duration::from_secs(15 * 60),
@@ -87,7 +87,7 @@ impl<K> LogentriesVerifyLayer<K> {
             explain: None,
             clock: Clock::default(),
         };
-        Self { keys: Arc::new(keys), verifier: Arc::new(verifier), rebuild: RebuildFromBytes }
+        Self { keys, verifier: Arc::new(verifier), rebuild: RebuildFromBytes }
     }
 }
 
@@ -328,10 +328,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     ///     .service(service_fn(async |_: Request<BoxBody<Bytes, Infallible>>| Ok::<_, Infallible>(Response::new(()))));
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    pub fn rebuild_body<F, B>(self, rebuild: F) -> LogentriesVerifyLayer<K, F>
-    where
-        F: Fn(BufferedBody) -> B,
-    {
+    pub fn rebuild_body<F: Fn(BufferedBody) -> B, B>(self, rebuild: F) -> LogentriesVerifyLayer<K, F> {
         let Self { keys, verifier, rebuild: _ } = self;
         LogentriesVerifyLayer { keys, verifier, rebuild }
     }
@@ -342,13 +339,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     }
 }
 
-impl<K, R: Clone> Clone for LogentriesVerifyLayer<K, R> {
-    fn clone(&self) -> Self {
-        Self { keys: Arc::clone(&self.keys), verifier: Arc::clone(&self.verifier), rebuild: self.rebuild.clone() }
-    }
-}
-
-impl<S, K, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
+impl<S, K: Clone, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
     type Service = LogentriesVerify<S, K, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
@@ -357,8 +348,4 @@ impl<S, K, R: Clone> Layer<S> for LogentriesVerifyLayer<K, R> {
     }
 }
 
-impl<K, R> fmt::Debug for LogentriesVerifyLayer<K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesVerifyLayer").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesVerifyLayer<K, R>);

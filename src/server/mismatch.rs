@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::CanonicalRequest;
 #[cfg(feature = "explain")]
 use crate::explain::Mistake;
+use crate::trace::Computed;
 
 /// What the verifier computed for a request whose signature is invalid.
 ///
@@ -64,12 +65,15 @@ impl SignatureMismatch {
     /// explains the signature, or if [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is not set.
     #[cfg(feature = "explain")]
     pub fn mistakes(&self) -> &[Mistake] {
-        self.explanation().unwrap_or_default()
+        self.mistakes.as_deref().unwrap_or_default()
     }
 
-    /// Returns the mistakes if they were searched for.
-    #[cfg(feature = "explain")]
-    pub(super) fn explanation(&self) -> Option<&[Mistake]> {
-        self.mistakes.as_deref()
+    /// Returns what an event says of this mismatch.
+    pub(super) fn event(&self) -> Computed<'_> {
+        #[cfg(feature = "explain")]
+        let mistakes = self.mistakes.as_ref().map(|mistakes| mistakes.iter().map(|mistake| mistake.code()).collect());
+        #[cfg(not(feature = "explain"))]
+        let mistakes = None;
+        Computed { canonical_string: Some(&self.canonical_string), body_len: Some(self.body_len), mistakes }
     }
 }

@@ -5,7 +5,6 @@
 // with an `identity` and perhaps a `verified_signature`, or as a `rejection` with its `reason`, whose `response` may have to
 // wait for a `drain`. `mismatch` is what the verifier computed for an invalid signature, and `explain` says why it is.
 
-#[cfg_attr(not(feature = "drain"), path = "no_drain.rs")]
 mod drain;
 #[cfg(feature = "explain")]
 mod explain;
@@ -25,19 +24,17 @@ mod verifier;
 
 #[cfg(feature = "explain")]
 pub use self::explain::Explain;
-#[cfg(feature = "axum")]
-pub use self::identity::MissingVerifyLayer;
+pub use self::future::ResponseFuture;
+pub use self::identity::Identity;
 #[cfg(feature = "cache")]
 pub use self::keys::CachedKeyStore;
-pub use self::{
-    future::ResponseFuture,
-    identity::Identity,
-    keys::{DuplicateKeyError, KeyStore, KeyStoreFn, MemoryKeyStore, PresentedKey, StoredApiKey, key_store_fn},
-    layer::LogentriesVerifyLayer,
-    mismatch::SignatureMismatch,
-    reason::{Malformed, Reason},
-    rejection::Rejection,
-    response::ResponseBody,
-    service::LogentriesVerify,
-    verified_signature::VerifiedSignature,
+pub use self::keys::{
+    DuplicateKeyError, KeyStore, KeyStoreFn, MemoryKeyStore, PresentedKey, StoredApiKey, key_store_fn,
 };
+pub use self::layer::LogentriesVerifyLayer;
+pub use self::mismatch::SignatureMismatch;
+pub use self::reason::{Malformed, Reason};
+pub use self::rejection::Rejection;
+pub use self::response::ResponseBody;
+pub use self::service::LogentriesVerify;
+pub use self::verified_signature::VerifiedSignature;

@@ -1,12 +1,15 @@
 //! Why a request is rejected.
 
-use std::{error::Error, fmt, iter, sync::Arc};
+use std::error::Error;
+use std::sync::Arc;
+use std::{fmt, iter};
 
 use http::StatusCode;
 use http_body_util::LengthLimitError;
 
 use super::SignatureMismatch;
-use crate::{Access, BoxError, body::BodyError};
+use crate::body::BodyError;
+use crate::{Access, BoxError};
 
 /// Why a request was rejected.
 ///
@@ -54,11 +57,7 @@ pub enum Reason {
     /// The request is ambiguous, or its credentials are not well-formed.
     Malformed(Malformed),
     /// Reading the body failed.
-    #[non_exhaustive]
-    ReadBody {
-        /// The body's own error.
-        source: Arc<dyn Error + Send + Sync>,
-    },
+    ReadBody(Arc<dyn Error + Send + Sync>),
     /// The body was shorter or longer than its size hint.
     #[non_exhaustive]
     BodyLengthMismatch {
@@ -74,22 +73,14 @@ pub enum Reason {
         limit: Option<usize>,
     },
     /// The key store failed to look the key up.
-    #[non_exhaustive]
-    KeyStoreUnavailable {
-        /// The store's own error.
-        source: Arc<dyn Error + Send + Sync>,
-    },
+    KeyStoreUnavailable(Arc<dyn Error + Send + Sync>),
     /// A request with this signature has passed already.
     Replayed,
     /// The request took so long from the verifying layer to the layer that rejects replays that it would no longer pass
     /// there. A guard may have forgotten the signature by now.
     Expired,
     /// The guard could not decide whether the signature was used: it is full or unreachable.
-    #[non_exhaustive]
-    GuardUnavailable {
-        /// The guard's own error.
-        source: Arc<dyn Error + Send + Sync>,
-    },
+    GuardUnavailable(Arc<dyn Error + Send + Sync>),
     /// The request did not come through a [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer): add one outside of the
     /// layer that rejects replays.
     MissingVerifyLayer,
@@ -140,43 +131,46 @@ impl Malformed {
 
 impl Reason {
     pub(super) fn status(&self) -> StatusCode {
-        match self {
-            Self::MissingCredentials
-            | Self::UnknownKey
-            | Self::InvalidSignature(_)
-            | Self::DateOutOfTolerance { .. }
-            | Self::UploadTooSlow { .. }
-            | Self::Replayed
-            | Self::Expired => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Malformed(_)
-            | Self::ReadBody { .. }
-            | Self::BodyLengthMismatch { .. }
-            | Self::UnsupportedTrailers => StatusCode::BAD_REQUEST,
-            Self::KeyStoreUnavailable { .. } | Self::GuardUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::MissingVerifyLayer => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.facts().0
     }
 
     pub(super) fn kind(&self) -> &'static str {
+        self.facts().1
+    }
+
+    pub(super) fn public_message(&self) -> &'static str {
+        self.facts().2
+    }
+
+    /// Returns the status, the kind, and what the client is told.
+    fn facts(&self) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        const MISMATCH: &str = "the key is unknown or the signature is invalid";
+        const UNVERIFIED: &str = "requests are not authenticated here: add LogentriesVerifyLayer outside";
+        const REPLAYED: &str = "a request with this signature was received before: sign it again, with another date";
         match self {
-            Self::MissingCredentials => "missing_credentials",
-            Self::UnknownKey => "unknown_key",
-            Self::InvalidSignature(_) => "invalid_signature",
-            Self::DateOutOfTolerance { .. } => "date_out_of_tolerance",
-            Self::UploadTooSlow { .. } => "upload_too_slow",
-            Self::Forbidden { .. } => "forbidden",
-            Self::Malformed(_) => "malformed",
-            Self::ReadBody { .. } => "read_body",
-            Self::BodyLengthMismatch { .. } => "body_length_mismatch",
-            Self::UnsupportedTrailers => "unsupported_trailers",
-            Self::BodyTooLarge { .. } => "body_too_large",
-            Self::KeyStoreUnavailable { .. } => "key_store_unavailable",
-            Self::Replayed => "replayed",
-            Self::Expired => "expired",
-            Self::GuardUnavailable { .. } => "guard_unavailable",
-            Self::MissingVerifyLayer => "missing_verify_layer",
+            Self::MissingCredentials => {
+                (S::UNAUTHORIZED, "missing_credentials", "send x-api-key, or authorization-api-key")
+            }
+            Self::UnknownKey => (S::UNAUTHORIZED, "unknown_key", MISMATCH),
+            Self::InvalidSignature(_) => (S::UNAUTHORIZED, "invalid_signature", MISMATCH),
+            Self::DateOutOfTolerance { .. } => {
+                (S::UNAUTHORIZED, "date_out_of_tolerance", "the Date is off the server's clock")
+            }
+            Self::UploadTooSlow { .. } => (S::UNAUTHORIZED, "upload_too_slow", "the body came too long after the Date"),
+            Self::Forbidden { .. } => (S::FORBIDDEN, "forbidden", "the key does not grant access to this resource"),
+            Self::Malformed(malformed) => (S::BAD_REQUEST, "malformed", malformed.message()),
+            Self::ReadBody(_) => (S::BAD_REQUEST, "read_body", "the body could not be read"),
+            Self::BodyLengthMismatch { .. } => (S::BAD_REQUEST, "body_length_mismatch", "the body's length is wrong"),
+            Self::UnsupportedTrailers => (S::BAD_REQUEST, "unsupported_trailers", "trailers are not accepted here"),
+            Self::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large"),
+            Self::KeyStoreUnavailable(_) => {
+                (S::SERVICE_UNAVAILABLE, "key_store_unavailable", "keys cannot be looked up")
+            }
+            Self::Replayed => (S::UNAUTHORIZED, "replayed", REPLAYED),
+            Self::Expired => (S::UNAUTHORIZED, "expired", "the Date expired before the request was complete"),
+            Self::GuardUnavailable(_) => (S::SERVICE_UNAVAILABLE, "guard_unavailable", "replays cannot be told apart"),
+            Self::MissingVerifyLayer => (S::INTERNAL_SERVER_ERROR, "missing_verify_layer", UNVERIFIED),
         }
     }
 
@@ -192,39 +186,17 @@ impl Reason {
         }
     }
 
-    pub(super) fn public_message(&self) -> &'static str {
-        match self {
-            Self::MissingCredentials => "send an x-api-key header, or Date and authorization-api-key",
-            Self::UnknownKey | Self::InvalidSignature(_) => "the key is unknown or the signature is invalid",
-            Self::DateOutOfTolerance { .. } => "the Date is too far from the server's time",
-            Self::UploadTooSlow { .. } => "the body was complete too long after the Date",
-            Self::Forbidden { .. } => "the key does not grant access to this resource",
-            Self::Malformed(malformed) => malformed.message(),
-            Self::ReadBody { .. } => "the body could not be read",
-            Self::BodyLengthMismatch { .. } => "the length of the body contradicts its headers",
-            Self::UnsupportedTrailers => "trailers are not accepted here",
-            Self::BodyTooLarge { .. } => "the body is too large",
-            Self::KeyStoreUnavailable { .. } => "keys cannot be looked up at the moment",
-            Self::Replayed => "a request with this signature was received before: sign it again, with another date",
-            Self::Expired => "the Date expired before the request was complete: sign it again",
-            Self::GuardUnavailable { .. } => "replays cannot be distinguished from new requests at the moment",
-            Self::MissingVerifyLayer => {
-                "requests are checked for replays but not authenticated: add LogentriesVerifyLayer outside RejectReplaysLayer"
-            }
-        }
-    }
-
     pub(super) fn key_store_unavailable(error: impl Into<BoxError>) -> Self {
-        Self::KeyStoreUnavailable { source: error.into().into() }
+        Self::KeyStoreUnavailable(error.into().into())
     }
 
     pub(crate) fn guard_unavailable(error: impl Into<BoxError>) -> Self {
-        Self::GuardUnavailable { source: error.into().into() }
+        Self::GuardUnavailable(error.into().into())
     }
 
     pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::ReadBody { source } | Self::KeyStoreUnavailable { source } | Self::GuardUnavailable { source } => {
+            Self::ReadBody(source) | Self::KeyStoreUnavailable(source) | Self::GuardUnavailable(source) => {
                 Some(&**source)
             }
             _ => None,
@@ -243,7 +215,7 @@ impl From<BodyError> for Reason {
         match error {
             BodyError::TooLarge { limit } => Self::BodyTooLarge { limit: Some(limit) },
             BodyError::Read(source) if is_length_limit(&*source) => Self::BodyTooLarge { limit: None },
-            BodyError::Read(source) => Self::ReadBody { source: source.into() },
+            BodyError::Read(source) => Self::ReadBody(source.into()),
             BodyError::LengthMismatch { read } => Self::BodyLengthMismatch { read },
             BodyError::UnsupportedTrailers => Self::UnsupportedTrailers,
         }

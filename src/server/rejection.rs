@@ -1,10 +1,13 @@
 //! A rejected request: why, by which key, and what the client learns.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 
 use http::{Method, Response, StatusCode};
 
-use super::{Identity, Malformed, PresentedKey, Reason, ResponseBody, response::json_response};
+use super::response::json_response;
+use super::{Identity, PresentedKey, Reason, ResponseBody};
 use crate::trace::Rejected;
 
 /// Why a request was rejected. It is in the extensions of the response, for logs, metrics and error formats of your own.
@@ -135,15 +138,9 @@ impl Rejection {
     }
 }
 
-impl From<Reason> for Rejection {
-    fn from(reason: Reason) -> Self {
-        Self::of_identity(None, None, reason)
-    }
-}
-
-impl From<Malformed> for Rejection {
-    fn from(malformed: Malformed) -> Self {
-        Reason::from(malformed).into()
+impl<R: Into<Reason>> From<R> for Rejection {
+    fn from(reason: R) -> Self {
+        Self::of_identity(None, None, reason.into())
     }
 }
 
@@ -163,5 +160,13 @@ impl fmt::Debug for Rejection {
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.reason().source()
+    }
+}
+
+/// The response without a date, because no layer's clock is known.
+#[cfg(feature = "axum")]
+impl axum::response::IntoResponse for Rejection {
+    fn into_response(self) -> axum::response::Response {
+        self.into_response("", None, false).map(axum::body::Body::new::<ResponseBody<axum::body::Body>>)
     }
 }

@@ -1,18 +1,13 @@
 //! The responses of the layers on the server's side: the inner service's, or the JSON of a rejection.
 
-use std::{
-    fmt,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, WWW_AUTHENTICATE},
-};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 use crate::scheme::format_date;
@@ -31,7 +26,7 @@ pub(super) fn json_response<ResBody>(
     let length = HeaderValue::from(json.len());
     // hyper resets an HTTP/2 stream whose response to HEAD has a body (RFC 9110, section 9.3.2).
     let json = if is_head { Bytes::new() } else { json.into() };
-    let mut response = Response::new(ResponseBody::rejection(json));
+    let mut response = Response::new(ResponseBody { inner: None, json });
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -66,64 +61,40 @@ pub(super) fn json_string(text: &str) -> String {
 }
 
 pin_project! {
-    /// The response body of [`LogentriesVerify`](crate::server::LogentriesVerify) and
+    /// The response body of [`LogentriesVerify`](super::LogentriesVerify) and
     /// [`RejectReplays`](crate::replay::RejectReplays): the inner service's own, or the JSON of a rejection.
     pub struct ResponseBody<ResBody> {
         #[pin]
-        kind: Kind<ResBody>,
-    }
-}
-
-pin_project! {
-    #[project = KindProj]
-    enum Kind<ResBody> {
-        Inner { #[pin] body: ResBody },
-        Rejection { #[pin] body: Full<Bytes> },
+        inner: Option<ResBody>,
+        json: Bytes,
     }
 }
 
 impl<ResBody> ResponseBody<ResBody> {
     pub(crate) fn inner(body: ResBody) -> Self {
-        Self { kind: Kind::Inner { body } }
-    }
-
-    fn rejection(json: Bytes) -> Self {
-        Self { kind: Kind::Rejection { body: Full::new(json) } }
+        Self { inner: Some(body), json: Bytes::new() }
     }
 }
 
-impl<ResBody> Body for ResponseBody<ResBody>
-where
-    ResBody: Body,
-    ResBody::Data: From<Bytes>,
-{
+impl<ResBody: Body<Data: From<Bytes>>> Body for ResponseBody<ResBody> {
     type Data = ResBody::Data;
     type Error = ResBody::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<ResBody::Data>, ResBody::Error>>> {
-        match self.project().kind.project() {
-            KindProj::Inner { body } => body.poll_frame(cx),
-            KindProj::Rejection { body } => body.poll_frame(cx).map(|frame| {
-                frame.map(|frame| frame.map(|frame| frame.map_data(ResBody::Data::from)).map_err(|e| match e {}))
-            }),
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.project();
+        match this.inner.as_pin_mut() {
+            Some(inner) => inner.poll_frame(cx),
+            None if this.json.is_empty() => Poll::Ready(None),
+            None => Poll::Ready(Some(Ok(Frame::data(mem::take(this.json).into())))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Inner { body } => body.is_end_stream(),
-            Kind::Rejection { body } => body.is_end_stream(),
-        }
+        self.inner.as_ref().map_or(self.json.is_empty(), Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Inner { body } => body.size_hint(),
-            Kind::Rejection { body } => body.size_hint(),
-        }
+        self.inner.as_ref().map_or(SizeHint::with_exact(self.json.len() as u64), Body::size_hint)
     }
 }
 
@@ -134,11 +105,4 @@ impl<ResBody: Default> Default for ResponseBody<ResBody> {
     }
 }
 
-impl<ResBody> fmt::Debug for ResponseBody<ResBody> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Inner { .. } => "ResponseBody(inner)",
-            Kind::Rejection { .. } => "ResponseBody(rejection)",
-        })
-    }
-}
+crate::text::opaque_debug!(ResponseBody<ResBody>);

@@ -1,24 +1,26 @@
 //! The service: checks what can be checked at once, and starts to look up the key.
 
-use std::{
-    fmt, mem,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{KeyStore, ResponseBody, ResponseFuture, future::Waiting, presented::Presented, verifier::Verifier};
+use super::future::{State, Waiting};
+use super::presented::Presented;
+use super::verifier::Verifier;
+use super::{KeyStore, ResponseBody, ResponseFuture};
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests before they reach the inner service.
 ///
 /// Created and configured by [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer).
+#[derive(Clone)]
 pub struct LogentriesVerify<S, K, R = RebuildFromBytes> {
     pub(super) inner: S,
-    pub(super) keys: Arc<K>,
+    pub(super) keys: K,
     pub(super) verifier: Arc<Verifier>,
     pub(super) rebuild: R,
 }
@@ -40,24 +42,12 @@ impl<S, K, R> LogentriesVerify<S, K, R> {
     }
 }
 
-impl<S: Clone, K, R: Clone> Clone for LogentriesVerify<S, K, R> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            keys: Arc::clone(&self.keys),
-            verifier: Arc::clone(&self.verifier),
-            rebuild: self.rebuild.clone(),
-        }
-    }
-}
-
 impl<S, K, R, ReqBody, ResBody> Service<Request<ReqBody>> for LogentriesVerify<S, K, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     K: KeyStore,
     R: RebuildBody<ReqBody> + Clone,
-    ReqBody: Body,
-    ReqBody::Error: Into<BoxError>,
+    ReqBody: Body<Error: Into<BoxError>>,
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
@@ -73,22 +63,20 @@ where
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
-        match Presented::parse(&self.verifier, &request) {
+        let is_head = *request.method() == Method::HEAD;
+        let state = match Presented::parse(&verifier, &request) {
             Ok(Presented::ApiKey(presented)) => {
                 let lookup = self.keys.api_key(presented.digest);
-                ResponseFuture::api_key(verifier, rebuild, lookup, Waiting { service, request, presented })
+                State::ApiKey { lookup, waiting: Some(Waiting { service, request, presented }) }
             }
             Ok(Presented::Signature(presented)) => {
                 let lookup = self.keys.owner_keys(Arc::clone(&presented.id));
-                ResponseFuture::owner_keys(verifier, rebuild, lookup, Waiting { service, request, presented })
+                State::OwnerKeys { lookup, waiting: Some(Waiting { service, request, presented }) }
             }
-            Err(rejection) => ResponseFuture::rejected(verifier, rebuild, request, rejection),
-        }
+            Err(rejection) => State::rejected(&verifier, request, rejection),
+        };
+        ResponseFuture { state, verifier, rebuild, is_head }
     }
 }
 
-impl<S: fmt::Debug, K, R> fmt::Debug for LogentriesVerify<S, K, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogentriesVerify").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(LogentriesVerify<S, K, R>);

@@ -1,14 +1,14 @@
 //! The verified signature of a request, for layers that reject replays.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use crate::{Signature, clock::Clock, scheme::LAST_SECOND};
+use crate::Signature;
+use crate::clock::Clock;
+use crate::scheme::LAST_SECOND;
 
 /// A signature that was verified. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the extensions of
 /// a signed request, for [`RejectReplaysLayer`](crate::RejectReplaysLayer).

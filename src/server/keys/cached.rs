@@ -1,16 +1,11 @@
 //! A cache in front of a key store.
 
-use std::{
-    error::Error,
-    fmt,
-    hash::Hash,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::error::Error;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use moka::future::Cache;
 
@@ -244,8 +239,4 @@ impl<K> Clone for CachedKeyStore<K> {
     }
 }
 
-impl<K> fmt::Debug for CachedKeyStore<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CachedKeyStore").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(CachedKeyStore<K>);

@@ -1,6 +1,6 @@
 //! A key store of two functions.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use super::{KeyStore, StoredApiKey};
 use crate::{ApiKeyDigest, BoxError, OwnerKey};
@@ -70,8 +70,4 @@ where
     }
 }
 
-impl<T, O, A> fmt::Debug for KeyStoreFn<T, O, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyStoreFn").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(KeyStoreFn<T, O, A>);

@@ -1,12 +1,10 @@
 //! A key store of many accounts, in memory.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    fmt,
-    future::{Ready, ready},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{KeyStore, StoredApiKey};
 use crate::{ApiKeyDigest, Credentials, OwnerKey};
@@ -172,11 +170,7 @@ impl KeyStore for MemoryKeyStore {
     }
 }
 
-impl fmt::Debug for MemoryKeyStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryKeyStore").finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(MemoryKeyStore);
 
 /// Error of [`MemoryKeyStore`]: a key, or the id of an owner key, belongs to another account.
 #[derive(Debug, Clone, PartialEq, Eq)]

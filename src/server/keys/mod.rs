@@ -7,20 +7,16 @@ mod memory;
 mod presented;
 mod stored;
 
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-    sync::Arc,
-};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
 
 #[cfg(feature = "cache")]
 pub use self::cached::CachedKeyStore;
-pub use self::{
-    function::{KeyStoreFn, key_store_fn},
-    memory::{DuplicateKeyError, MemoryKeyStore},
-    presented::PresentedKey,
-    stored::StoredApiKey,
-};
+pub use self::function::{KeyStoreFn, key_store_fn};
+pub use self::memory::{DuplicateKeyError, MemoryKeyStore};
+pub use self::presented::PresentedKey;
+pub use self::stored::StoredApiKey;
 use crate::{ApiKeyDigest, BoxError, Credentials, CredentialsHandle, OwnerKey};
 
 /// A store of the keys that requests are authenticated with.

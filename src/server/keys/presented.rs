@@ -1,6 +1,7 @@
 //! The key that a request presents, as stores and logs name it.
 
-use std::{str::FromStr, sync::Arc};
+use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::{ApiKeyDigest, InvalidText};
 
