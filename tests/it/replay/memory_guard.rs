@@ -166,7 +166,7 @@ fn made_signatures_are_cut_to_dates_that_exist() {
 #[tokio::test]
 async fn replay_that_is_completed_late_does_not_pass_a_guard_that_forgot() {
     for (completed, rejection, others) in
-        [(ACCEPTED, Some("replayed"), Some("guard_unavailable")), (ACCEPTED + 1, None, None)]
+        [(ACCEPTED, Some("replayed"), Some("guard_unavailable")), (ACCEPTED + 1, Some("upload_too_slow"), None)]
     {
         let guard = MemoryReplayGuard::with_capacity(1);
         let (replays, clock) = (RejectReplaysLayer::new(guard), ManualClock::at(SIGNED_AT));

@@ -25,7 +25,7 @@ use crate::support::{clock::ManualClock, credentials};
 type Outcome = Option<&'static str>;
 
 /// A verifying layer with this clock, and the replay layer inside it.
-fn send<G: ReplayGuard>(
+fn send<G: ReplayGuard + Clone>(
     replays: &RejectReplaysLayer<G>,
     clock: &ManualClock,
     request: Request<Body>,
@@ -34,7 +34,7 @@ fn send<G: ReplayGuard>(
 }
 
 /// The same, with this verifying layer.
-fn send_through<G: ReplayGuard>(
+fn send_through<G: ReplayGuard + Clone>(
     verifier: LogentriesVerifyLayer<Credentials>,
     replays: &RejectReplaysLayer<G>,
     request: Request<Body>,

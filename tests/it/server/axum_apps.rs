@@ -55,7 +55,10 @@ async fn handler_extracts_authenticated() {
 #[tokio::test]
 async fn extractor_without_layer_is_500() {
     let origin = serve(Router::new().route(USERS, get(tell))).await;
-    assert_eq!(send(TestRequest::LIST.request_to(&origin)).await.status(), 500);
+    let response = send(TestRequest::LIST.request_to(&origin)).await;
+    assert_eq!(response.status(), 500);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert!(text(response).await.contains(r#""errorCode":"misconfigured""#));
 }
 
 #[tokio::test]
@@ -102,7 +105,7 @@ async fn credentials_are_sensitive_in_handlers() {
 #[tokio::test]
 async fn handler_sees_both_paths() {
     let paths = |OriginalUri(whole): OriginalUri, left: Uri| async move { format!("{whole} {left}") };
-    let app = Router::new().nest("/api", Router::new().route(LOGS, get(paths)).layer(verifier()));
+    let app = Router::new().nest("/api", Router::new().route(LOGS, get(paths)).layer(verifier().mounted_at("/api")));
     let origin = serve(app).await;
     let request = with_api_key("GET", &format!("{origin}/api/management/logs?limit=5"), READ_ONLY_KEY);
     assert_eq!(text(send(request).await).await, "/api/management/logs?limit=5 /management/logs?limit=5");

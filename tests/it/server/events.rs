@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// The one event of a rejected request. It says why the request was rejected.
-async fn event<K: KeyStore>(layer: LogentriesVerifyLayer<K>, request: Request<Body>) -> String {
+async fn event<K: KeyStore + Clone>(layer: LogentriesVerifyLayer<K>, request: Request<Body>) -> String {
     let (rejected, log) = Log::of(present(&layer, request)).await;
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(log.contains(&chain(&rejected.unwrap_err())), "{log}");

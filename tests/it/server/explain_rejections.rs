@@ -63,7 +63,7 @@ async fn response_has_canonical_string_and_codes() {
 async fn two_mistakes_are_both_named() {
     let signed = TestRequest { content_type: "", method: "Post", ..TestRequest::CREATE };
     let mistakes = &json_of(mistaken(TestRequest::CREATE, signed)).await["mistakes"];
-    assert_eq!(*mistakes, json!(["content-type-omitted", "method-case"]));
+    assert_eq!(*mistakes, json!(["method-case", "content-type-omitted"]));
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ async fn rebuild_body_closure_keeps_trailers_over_sockets() {
 /// What `layer` answers around a service that takes any body and keeps it.
 async fn rebuilt<K, R, B>(layer: LogentriesVerifyLayer<K, R>, request: Request<B>) -> Result<B, Rejection>
 where
-    K: KeyStore,
+    K: KeyStore + Clone,
     R: RebuildBody<B> + Clone,
     B: http_body::Body<Error: Into<BoxError>>,
 {

@@ -14,19 +14,21 @@ use bytes::Bytes;
 use http::Request;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    KeyStore, LogentriesVerifyLayer,
+    LogentriesVerifyLayer,
     server::{Malformed, Reason},
 };
 
 use crate::support::{
     LOGS, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, TEAMS, USERS, at,
     bodies::{Act, Scripted},
-    verifying::{DATE, PanicOnPoll, TestRequest, failing, present, telling, verifier, verifier_with, with_api_key},
+    verifying::{
+        DATE, PanicOnPoll, SharedStore, TestRequest, failing, present, telling, verifier, verifier_with, with_api_key,
+    },
     with_timeout,
 };
 
 /// A layer whose store counts how often it is asked.
-fn counted() -> (LogentriesVerifyLayer<impl KeyStore>, Arc<AtomicUsize>) {
+fn counted() -> (LogentriesVerifyLayer<impl SharedStore>, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let store = telling(move |_| {

@@ -104,9 +104,9 @@ pub(crate) fn verifier_with<K>(keys: K) -> LogentriesVerifyLayer<K> {
 }
 
 /// A store that can be shared by the tasks of a server.
-pub(crate) trait SharedStore: KeyStore<OwnerKeys: Send, ApiKey: Send> + Send + Sync + 'static {}
+pub(crate) trait SharedStore: KeyStore<OwnerKeys: Send, ApiKey: Send> + Clone + Send + Sync + 'static {}
 
-impl<K: KeyStore<OwnerKeys: Send, ApiKey: Send> + Send + Sync + 'static> SharedStore for K {}
+impl<K: KeyStore<OwnerKeys: Send, ApiKey: Send> + Clone + Send + Sync + 'static> SharedStore for K {}
 
 /// A store that has these keys, whatever is presented.
 pub(crate) fn always(
@@ -146,7 +146,7 @@ pub(crate) fn failing(message: &'static str) -> impl SharedStore {
 }
 
 /// Whom the layer takes the sender of this request for.
-pub(crate) async fn identity<K: KeyStore>(
+pub(crate) async fn identity<K: KeyStore + Clone>(
     layer: &LogentriesVerifyLayer<K>,
     request: Request<Body>,
 ) -> Result<Identity, Rejection> {
@@ -173,7 +173,7 @@ pub(crate) async fn required(
 }
 
 /// The request as the service behind `layer` got it, or why it did not.
-pub(crate) async fn present<K: KeyStore>(
+pub(crate) async fn present<K: KeyStore + Clone>(
     layer: &LogentriesVerifyLayer<K>,
     request: Request<Body>,
 ) -> Result<Request<Bytes>, Rejection> {
