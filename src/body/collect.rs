@@ -38,7 +38,6 @@ struct Read {
     first: Bytes,
     joined: Vec<u8>,
     trailers: Option<HeaderMap>,
-    trailers_len: usize,
     sha256: Sha256,
     /// What is left of the last chunk to hash.
     unhashed: Bytes,
@@ -91,19 +90,27 @@ impl<B: Body<Error: Into<BoxError>>> Future for Collect<B> {
 
 impl Read {
     fn push(&mut self, frame: Frame<impl Buf>, limit: usize, claimed: &SizeHint) -> Result<(), BodyError> {
+        if self.trailers.is_some() {
+            return Err(BodyError::Read("the body does not end with its trailers".into()));
+        }
+        let left = limit.saturating_sub(self.len());
         match frame.into_data() {
-            Ok(mut data) => {
-                if data.remaining() > limit.saturating_sub(self.counted()) {
-                    return Err(BodyError::TooLarge { limit });
-                }
+            Ok(data) if data.remaining() > left => return Err(BodyError::TooLarge { limit }),
+            Ok(mut data) if data.has_remaining() => {
                 let chunk = data.copy_to_bytes(data.remaining());
-                if chunk.is_empty() {
-                    return Ok(());
-                }
-                self.keep(&chunk, claimed.upper().map_or(limit, |upper| limit.min(saturated(upper))));
+                let claimed = claimed.upper().and_then(|upper| usize::try_from(upper).ok());
+                self.keep(&chunk, claimed.map_or(limit, |claimed| limit.min(claimed)));
                 self.unhashed = chunk;
             }
-            Err(frame) => self.push_trailers(frame.into_trailers().unwrap_or_default(), limit)?,
+            Ok(_) => {}
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                let lens = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
+                if lens.sum::<usize>() > left {
+                    return Err(BodyError::TooLarge { limit });
+                }
+                self.trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
+            }
         }
         Ok(())
     }
@@ -125,32 +132,8 @@ impl Read {
         self.joined.extend_from_slice(chunk);
     }
 
-    fn push_trailers(&mut self, more: HeaderMap, limit: usize) -> Result<(), BodyError> {
-        let sizes = more.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
-        self.trailers_len = sizes.fold(self.trailers_len, usize::saturating_add);
-        if self.counted() > limit {
-            return Err(BodyError::TooLarge { limit });
-        }
-        match &mut self.trailers {
-            Some(trailers) => {
-                let mut all = more.iter();
-                all.try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
-                    .map_err(|full| BodyError::Read(full.into()))
-            }
-            none => {
-                *none = Some(more).filter(|more| !more.is_empty());
-                Ok(())
-            }
-        }
-    }
-
     fn len(&self) -> usize {
         self.first.len() + self.joined.len()
-    }
-
-    /// Returns how much counts against the limit.
-    fn counted(&self) -> usize {
-        self.len().saturating_add(self.trailers_len)
     }
 
     /// Hashes as much of the last chunk as one poll may.
@@ -169,8 +152,4 @@ impl Read {
         let digest = BodyDigest::from_sha256(self.sha256.finalize().into());
         Ok((BufferedBody::new(bytes, self.trailers), digest))
     }
-}
-
-fn saturated(len: u64) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX)
 }

@@ -1,7 +1,6 @@
 //! What happens to a request before its body is read: its origin is checked, its key is chosen, and what will be signed is
 //! brought into the form in which it arrives.
 
-use std::fmt;
 use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
@@ -17,7 +16,7 @@ use crate::access::{AccessRule, Required};
 use crate::body::Collect;
 use crate::credentials::ChosenKey;
 use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value};
-use crate::trace::{self, Sent, Subject};
+use crate::trace::{self, Subject};
 use crate::{Access, BodyDigest, CredentialsHandle, OwnerKey};
 
 /// The configuration of a layer. Clones share the credentials and the clocks of origins.
@@ -115,8 +114,7 @@ impl Signer {
         let Some(origin) = self.check_origin(head)? else {
             head.headers_mut().remove(X_API_KEY);
             head.headers_mut().remove(AUTHORIZATION_API_KEY);
-            let sent = Sent { access: None, key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
-            trace::sending(&self.subject(head), sent, "sending request without credentials to untrusted origin");
+            trace::sending(&self.subject(head), None, None, body_len, false);
             return Ok(None);
         };
         let required = match access {
@@ -132,10 +130,7 @@ impl Signer {
             ChosenKey::Api(key) => {
                 head.headers_mut().remove(AUTHORIZATION_API_KEY);
                 head.headers_mut().try_insert(X_API_KEY, key)?;
-                let access: &dyn fmt::Display = &required;
-                let sent =
-                    Sent { access: Some(access), key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
-                trace::sending(&self.subject(head), sent, "sending request with API key");
+                trace::sending(&self.subject(head), Some(&required), None, body_len, false);
                 Ok(None)
             }
         }

@@ -10,10 +10,9 @@ use super::request::Head;
 use super::signer::{KnownBody, Signer};
 use super::skew::{Dated, SkewCheck};
 use super::{AuthError, HttpRequest};
-use crate::body::{BodyError, rebuild};
+use crate::body::BodyError;
 use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
-use crate::trace::{self, Sent};
-use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature};
+use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature, trace};
 
 /// A request that has to be signed, without its body.
 pub(super) struct Unsigned<H> {
@@ -37,7 +36,7 @@ impl<H: Head> Unsigned<H> {
         let rebuilt = collected.and_then(|(body, digest)| {
             let read = if body.is_empty() { KnownBody::Empty } else { KnownBody::Read(digest) };
             let len = body.bytes().len() as u64;
-            Ok((rebuild(rebuild_body, body)?, read, len))
+            Ok((rebuild_body.rebuild(body)?, read, len))
         });
         let (body, read, len) = rebuilt.map_err(|error| self.not_sent(error.into()))?;
         let (head, check) = self.sign(read, Some(len))?;
@@ -47,14 +46,8 @@ impl<H: Head> Unsigned<H> {
     /// Signs the request with the current second as its date.
     pub(super) fn sign(mut self, body: KnownBody, body_len: Option<u64>) -> Result<(H, Option<SkewCheck>), AuthError> {
         let dated = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
-        let sent = Sent {
-            access: Some(&Access::Owner),
-            key_id: Some(self.key.id()),
-            body_len,
-            is_buffered: matches!(body, KnownBody::Read(_)),
-            clock_offset_secs: Some(dated.offset_secs),
-        };
-        trace::sending(&self.signer.subject(&self.head), sent, "sending signed request");
+        let (signed, is_buffered) = (Some((self.key.id(), dated.offset_secs)), matches!(body, KnownBody::Read(_)));
+        trace::sending(&self.signer.subject(&self.head), Some(&Access::Owner), signed, body_len, is_buffered);
         let check = self.signer.skew_check(&self.head, &dated);
         Ok((self.head, check))
     }

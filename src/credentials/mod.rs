@@ -138,24 +138,18 @@ impl Credentials {
         self.owner.as_ref()
     }
 
-    fn is_empty(&self) -> bool {
-        self.owner.is_none() && self.platform.is_none() && self.read_write.is_none() && self.read_only.is_none()
-    }
-
     /// Returns the least-privileged key that suffices on this kind of host. Where the server decides, that is the strongest
     /// API key.
     fn choose_key(&self, required: Required, is_platform: bool) -> Option<ChosenKey> {
-        let (first, second) =
-            if is_platform { (&self.platform, &self.read_write) } else { (&self.read_write, &self.platform) };
-        let read_write = first.as_ref().or(second.as_ref());
-        let read_only = self.read_only.as_ref();
+        let [platform, read_write, read_only] = [&self.platform, &self.read_write, &self.read_only].map(Option::as_ref);
+        let strongest = if is_platform { platform.or(read_write) } else { read_write.or(platform) };
         let api_key = match required {
-            Required::As(Access::ReadOnly) if is_platform && self.platform.is_some() => self.platform.as_ref(),
-            Required::As(Access::ReadOnly) => read_only.or(read_write),
-            Required::As(Access::ReadWrite) => read_write,
+            Required::As(Access::ReadOnly) if is_platform => platform.or(read_only).or(read_write),
+            Required::As(Access::ReadOnly) => read_only.or(strongest),
+            Required::As(Access::ReadWrite) => strongest,
             Required::As(Access::Owner) => None,
             Required::OwnerOrOpen if self.owner.is_some() => None,
-            Required::OwnerOrOpen | Required::Open => read_write.or(read_only),
+            Required::OwnerOrOpen | Required::Open => strongest.or(read_only),
         };
         api_key.map(|key| ChosenKey::Api(key.header.clone())).or_else(|| self.owner.clone().map(ChosenKey::Owner))
     }

@@ -15,9 +15,8 @@ use super::drain::Drain;
 use super::presented::{PresentedApiKey, PresentedSignature};
 use super::verifier::{Accepted, Verifier, attach_identity};
 use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
-use crate::body::{BodyError, Collect, rebuild};
-use crate::trace::{self, Computed};
-use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody};
+use crate::body::{BodyError, Collect};
+use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody, trace};
 
 pin_project! {
     /// The response future of [`LogentriesVerify`](super::LogentriesVerify).
@@ -189,7 +188,7 @@ impl<S> Unread<S> {
         let key = presented.key.clone();
         // User code never sees a body that was not verified.
         let verified = verifier.verify_signature(presented, &keys, &head, &body, digest).and_then(|accepted| {
-            let body = rebuild(rebuild_body, body).map_err(|error| Rejection::of_key(key, error.into()))?;
+            let body = rebuild_body.rebuild(body).map_err(|error| Rejection::of_key(key, error.into()))?;
             Ok((body, accepted))
         });
         match verified {
@@ -217,7 +216,7 @@ impl<S> Unread<S> {
 impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
     fn called(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
         let identity = accepted.identity.clone();
-        trace::accepted(request.method(), request.uri().path(), &identity.event());
+        identity.log(request.method(), request.uri().path());
         attach_identity(&mut request, accepted);
         Self::Called { future: service.call(request), identity: Some(identity) }
     }
@@ -235,11 +234,11 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
 }
 
 fn log(head: &Parts, rejection: &Rejection) {
-    let computed = match rejection.reason() {
-        Reason::InvalidSignature(mismatch) => mismatch.event(),
-        _ => Computed::default(),
-    };
-    trace::rejected(&rejection.event(&head.method, head.uri.path()), computed);
+    let request = rejection.event(&head.method, head.uri.path());
+    match rejection.reason() {
+        Reason::InvalidSignature(mismatch) => mismatch.log(&request),
+        _ => trace::rejected(&request, None, None, None),
+    }
 }
 
 crate::text::opaque_debug!(ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody>);
