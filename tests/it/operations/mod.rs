@@ -4,7 +4,6 @@ mod examples;
 mod explain;
 mod keys_in_database;
 mod load;
-mod rejection_events;
 mod sending_events;
 mod signing_gateway;
 mod stand_in;
