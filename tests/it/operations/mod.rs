@@ -1,10 +1,5 @@
-//! Load, events, and the programs in `examples/`.
+//! Load and events.
 
-mod examples;
-mod explain;
-mod keys_in_database;
 mod load;
 mod rejection_events;
 mod sending_events;
-mod signing_gateway;
-mod stand_in;

@@ -11,7 +11,7 @@ use std::{
 
 use http::{Request, Response};
 use tower::retry::Policy;
-use tower_logentries_auth::sign::ClockSkewCorrected;
+use tower_logentries_auth::client::ClockSkewCorrected;
 
 use super::at;
 

@@ -206,3 +206,34 @@ async fn keys_queries_and_bodies_are_not_logged() {
         assert!(!written.contains(secret), "{written}");
     }
 }
+
+#[tokio::test]
+async fn requests_are_printed_with_their_key_and_why_they_were_rejected() {
+    let (upstream, _) = record_and(|received| {
+        match received.target.as_str() {
+            TEAMS => Response::builder()
+                .status(403)
+                .body(Body::from(r#"{"errorCode": "forbidden", "message": "no\nteams"}"#)),
+            _ => Response::builder().body(Body::empty()),
+        }
+        .unwrap()
+    })
+    .await;
+    let gateway = gateway_to(&upstream).await;
+    for path in [LOGS, USERS] {
+        send(Request::get(format!("{}{path}", gateway.origin)).body(Body::empty()).unwrap()).await;
+    }
+    let (status, _, text) = send(Request::get(format!("{}{TEAMS}", gateway.origin)).body(Body::empty()).unwrap()).await;
+    assert_eq!((status, &*text), (StatusCode::FORBIDDEN, r#"{"errorCode": "forbidden", "message": "no\nteams"}"#));
+    let head = format!("POST {USERS} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 16777217\r\n\r\n");
+    send_raw(&gateway, &head).await;
+    let written = gateway.stop().await;
+    for line in [
+        &format!("GET {LOGS}, read-only key, 200 OK\n"),
+        &format!("GET {USERS}, signed with the owner key, 200 OK\n"),
+        &format!("GET {TEAMS}, read/write key, 403 Forbidden: forbidden: no\\nteams\n"),
+        &format!("POST {USERS}, not sent, 413 Payload Too Large: "),
+    ] {
+        assert!(written.contains(line), "{line}: {written}");
+    }
+}

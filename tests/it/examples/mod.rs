@@ -1,0 +1,16 @@
+//! The programs in `examples/`, run as a person runs them, and as other clients use them.
+
+mod client_in_a_struct;
+mod collections;
+mod examples;
+mod explain;
+mod first_steps;
+mod gen_signature;
+mod hyper_server;
+mod lecli;
+mod many_accounts;
+mod operations;
+mod queries;
+mod query_logs;
+mod signing_gateway;
+mod stand_in;
