@@ -42,7 +42,7 @@ async fn send(
 }
 
 /// Puts the layer around a client, with retries and a timeout for each attempt.
-fn authenticated(
+pub(crate) fn authenticated(
     http: Client,
     layer: LogentriesAuthLayer,
 ) -> impl Service<Request, Response = Response, Error = BoxError, Future: Send> + Clone {

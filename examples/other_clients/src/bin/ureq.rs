@@ -25,7 +25,7 @@ fn main() -> anyhow::Result<()> {
     send(&agent, &layer, Request::post(format!("{origin}{USERS}/7")).body(())?) // adds an existing user
 }
 
-fn agent() -> Agent {
+pub(crate) fn agent() -> Agent {
     Agent::config_builder()
         // ureq would send x-api-key and authorization-api-key along to any host: it removes only Authorization and cookies.
         .max_redirects(0)
