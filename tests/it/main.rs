@@ -16,6 +16,7 @@ mod server;
 // Both layers.
 mod auto_traits;
 mod faults;
+mod load;
 mod readiness;
 mod round_trip;
 mod secrets;
