@@ -40,7 +40,7 @@ use tower_http::follow_redirect::{
     policy::{And, CloneBodyFn, PolicyExt, Standard, clone_body_fn},
 };
 use tower_logentries_auth::{
-    AuthError, Credentials, LogentriesAuthLayer, LogentriesRetryPolicy, LogentriesVerifyLayer, sign::LogentriesAuth,
+    AuthError, Credentials, LogentriesAuth, LogentriesAuthLayer, LogentriesRetryPolicy, LogentriesVerifyLayer,
 };
 
 /// What the HTTP client takes, and perhaps the rest of the program uses.

@@ -6,15 +6,14 @@
 //! The owner key is neither printed nor sent. As in the guide it is an argument, which other users of the machine may see
 //! in the list of processes: a program of your own should read it from elsewhere.
 
-use std::{convert::Infallible, time::SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use http::{Method, Request, Response};
+use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tower::{ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{Access, BodyDigest, CanonicalRequest, Credentials, LogentriesAuthLayer};
 
 /// Signs a request with an owner key, shows it, and sends it.
@@ -59,11 +58,9 @@ async fn main() -> anyhow::Result<()> {
     job.run().await
 }
 
-/// A request, and what is done with it.
+/// A request that is authenticated.
 struct Job {
-    layer: LogentriesAuthLayer,
-    request: Request<Full<Bytes>>,
-    digest: BodyDigest,
+    request: Request<Bytes>,
     dry_run: bool,
 }
 
@@ -74,24 +71,20 @@ impl Job {
         let origin = url.trim_end_matches('/');
         let layer = LogentriesAuthLayer::new(Credentials::owner(&api_key_id, &api_key)?)
             .trust_origin(origin)?
-            .access(|_, _| Access::Owner)
+            .access(|_, _| Some(Access::Owner))
             .clock(move || date);
-        let digest = BodyDigest::of(&body);
-        let request = Request::builder().method(method).uri(format!("{origin}/{uri}")).body(Full::from(body))?;
-        Ok(Self { layer, request, digest, dry_run })
+        let request = Request::builder().method(method).uri(format!("{origin}/{uri}")).body(Bytes::from(body))?;
+        Ok(Self { request: layer.authenticate(request)?, dry_run })
     }
 
     async fn run(self) -> anyhow::Result<()> {
-        let Self { layer, request, digest, dry_run } = self;
-        let signed = ServiceBuilder::new().layer(layer).map_request(move |request| show(request, digest));
-        if dry_run {
-            let nowhere = tower::service_fn(|_| async { Ok::<_, Infallible>(Response::new(())) });
-            signed.service(nowhere).oneshot(request).await?;
+        show(&self.request);
+        if self.dry_run {
             return Ok(());
         }
         let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        let client = Client::builder(TokioExecutor::new()).build(https);
-        let (head, body) = signed.service(client).oneshot(request).await?.into_parts();
+        let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(https);
+        let (head, body) = client.request(self.request.map(Full::new)).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         println!("{}\n{}", head.status, String::from_utf8_lossy(&body));
         anyhow::ensure!(head.status.is_success(), "the server answered {}", head.status);
@@ -99,16 +92,15 @@ impl Job {
     }
 }
 
-/// Shows a request as it left the layer: the string that was signed, and what is sent.
-fn show(request: Request<Full<Bytes>>, digest: BodyDigest) -> Request<Full<Bytes>> {
+/// Shows the string that was signed, and what is sent.
+fn show(request: &Request<Bytes>) {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let date = header("date").unwrap_or_default();
-    let canonical = CanonicalRequest::new(request.method(), target, header("content-type"), date, digest);
+    let (content_type, date) = (header("content-type"), header("date").unwrap_or_default());
+    let digest = BodyDigest::of(request.body());
+    let canonical = CanonicalRequest::new(request.method(), request.uri().path(), content_type, date, digest);
     println!("canonical string: {canonical}\n\n{} {}", request.method(), request.uri());
     for (name, value) in request.headers() {
         println!("{name}: {}", value.to_str().unwrap_or_default());
     }
     println!();
-    request
 }

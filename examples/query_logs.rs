@@ -12,7 +12,10 @@
 #[path = "stand_in/server/mod.rs"]
 mod stand_in;
 
-use std::time::Duration;
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -22,13 +25,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::net::TcpListener;
 use tower::{Service, ServiceBuilder, ServiceExt, retry::RetryLayer};
-use tower_logentries_auth::{AuthError, Credentials, LogentriesAuthLayer, LogentriesRetryPolicy};
+use tower_logentries_auth::{
+    AuthError, Credentials, LogentriesAuthLayer, LogentriesRetryPolicy, LogentriesVerifyLayer,
+};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The API limits requests in windows of 15 minutes.
@@ -108,25 +112,24 @@ async fn main() -> anyhow::Result<()> {
     let start = Request::post(format!("{url}/query/logs")).header(CONTENT_TYPE, "application/json");
     let mut answer: Answer = send(&client, start.body(Full::from(query.to_string()))?).await?;
 
-    let bar =
-        ProgressBar::new(100).with_style(ProgressStyle::with_template("Querying {wide_bar} {percent}% {elapsed}")?);
     loop {
         // While there is a link to itself, a query is not done, whatever the status.
         let next = match (answer.link("self"), answer.link("next")) {
             (Some(itself), _) => {
-                bar.set_position(answer.progress.unwrap_or(0));
+                if io::stderr().is_terminal() {
+                    eprintln!("{}% of the query is done", answer.progress.unwrap_or(0));
+                }
                 tokio::time::sleep(POLL_INTERVAL).await;
                 itself
             }
             (None, next) => {
-                bar.suspend(|| answer.print());
+                answer.print();
                 let Some(next) = next else { break };
                 next
             }
         };
         answer = send(&client, Request::get(next).body(Full::default())?).await.with_context(|| next.to_owned())?;
     }
-    bar.finish_and_clear();
     Ok(())
 }
 
@@ -193,7 +196,7 @@ async fn start_stand_in() -> anyhow::Result<(String, Credentials, Option<String>
     let app = stand_in::app(stand_in::Settings {
         links_to: Some(format!("{other_host}/log_search")),
         rate_limit: Some(stand_in::RateLimit { requests: 2, window: Duration::from_secs(1) }),
-        ..stand_in::Settings::new(credentials.clone())
+        ..stand_in::Settings::new(LogentriesVerifyLayer::new(credentials.clone()))
     });
     for listener in [first, second] {
         let app = app.clone();

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     routing::{get, post},
 };
-use http::{HeaderMap, Request, Response};
+use http::{HeaderName, Request, Response, header::DATE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{
@@ -18,7 +18,9 @@ use hyper_util::{
 };
 use serde_json::{Value, json};
 use tower::{Service, ServiceBuilder, ServiceExt};
-use tower_logentries_auth::{AuthError, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer};
+use tower_logentries_auth::{
+    AUTHORIZATION_API_KEY, AuthError, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer, X_API_KEY,
+};
 
 const LOGS: &str = "/management/logs";
 const USERS: &str = "/management/accounts/acme/users";
@@ -83,16 +85,16 @@ where
 /// Prints what goes over the wire.
 fn show(request: Request<Body>) -> Request<Body> {
     println!("   > {} {}", request.method(), request.uri().path());
-    for name in ["x-api-key", "date", "authorization-api-key"] {
-        print_header(request.headers(), name);
+    for name in [X_API_KEY, DATE, AUTHORIZATION_API_KEY] {
+        if let Some(value) = header(&request, &name) {
+            println!("   > {name}: {value}");
+        }
     }
     request
 }
 
-fn print_header(headers: &HeaderMap, name: &str) {
-    if let Some(Ok(value)) = headers.get(name).map(|value| value.to_str()) {
-        println!("   > {name}: {value}");
-    }
+fn header<'a>(request: &'a Request<Body>, name: &HeaderName) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
 }
 
 /// Changes the body after it was signed.

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 
 /// The first request of a capture.
 pub(crate) struct Capture {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     may_lack_bytes: bool,
 }
 
@@ -19,13 +19,13 @@ impl Capture {
     pub(crate) fn parse(captured: &[u8]) -> anyhow::Result<Self> {
         let text = String::from_utf8_lossy(captured);
         let trace = Trace::parse(&text)?;
-        let (mut octets, may_lack_bytes) = match trace {
-            Some(trace) => (trace.octets, !trace.is_hex),
+        let (mut bytes, may_lack_bytes) = match trace {
+            Some(trace) => (trace.bytes, !trace.is_hex),
             None if text.lines().any(|line| line.starts_with("> ")) => (sent_lines(&text), false),
             None => (captured.to_vec(), false),
         };
-        as_http1(&mut octets);
-        Ok(Self { octets, may_lack_bytes })
+        as_http1(&mut bytes);
+        Ok(Self { bytes, may_lack_bytes })
     }
 
     /// Returns whether some of the body may have been replaced with dots.
@@ -43,7 +43,7 @@ impl Capture {
                 Some(body.map(|body| Request::from_parts(head, body)));
             Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
         });
-        let io = TokioIo::new(tokio::io::join(&self.octets[..], tokio::io::sink()));
+        let io = TokioIo::new(tokio::io::join(&self.bytes[..], tokio::io::sink()));
         // The capture ends with the request, and whatever follows is none of its own.
         let served = http1::Builder::new().half_close(true).keep_alive(false).serve_connection(io, service).await;
         match request.into_inner().expect("no panic while it was held") {
@@ -63,35 +63,35 @@ fn sent_lines(text: &str) -> Vec<u8> {
 }
 
 /// Makes the request line one of HTTP/1.1, and announces the body, since HTTP/2 does not, nor do many logs.
-fn as_http1(octets: &mut Vec<u8>) {
-    let line_end = octets.iter().position(|byte| *byte == b'\n').unwrap_or(octets.len());
-    let line = octets[..line_end].trim_ascii_end();
+fn as_http1(bytes: &mut Vec<u8>) {
+    let line_end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let line = bytes[..line_end].trim_ascii_end();
     if let Some(line) =
         [&b" HTTP/2"[..], b" HTTP/2.0", b" HTTP/3"].iter().find_map(|version| line.strip_suffix(*version))
     {
         let line = [line, b" HTTP/1.1\r\n"].concat();
-        octets.splice(..(line_end + 1).min(octets.len()), line);
+        bytes.splice(..(line_end + 1).min(bytes.len()), line);
     }
     let head_ends =
-        ["\r\n\r\n", "\n\n"].map(|end| Some((octets.windows(end.len()).position(|at| at == end.as_bytes())?, end)));
+        ["\r\n\r\n", "\n\n"].map(|end| Some((bytes.windows(end.len()).position(|at| at == end.as_bytes())?, end)));
     let Some((head, end)) = head_ends.into_iter().flatten().min() else {
-        octets.extend(b"\r\n\r\n");
+        bytes.extend(b"\r\n\r\n");
         return;
     };
-    let body = octets.len() - head - end.len();
-    let names = octets[..head].split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b':').next());
+    let body = bytes.len() - head - end.len();
+    let names = bytes[..head].split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b':').next());
     let is_framed = names
         .map(|name| name.to_ascii_lowercase())
         .any(|name| [&b"content-length"[..], b"transfer-encoding"].contains(&&*name));
     if !is_framed && body > 0 {
-        octets.splice(head..head, format!("\r\ncontent-length: {body}").into_bytes());
+        bytes.splice(head..head, format!("\r\ncontent-length: {body}").into_bytes());
     }
 }
 
-/// What curl writes with `--trace` and `--trace-ascii`: sections of the octets that it sent and received, each line with its
+/// What curl writes with `--trace` and `--trace-ascii`: sections of the bytes that it sent and received, each line with its
 /// offset in the section.
 struct Trace {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     is_hex: bool,
 }
 
@@ -100,8 +100,8 @@ impl Trace {
     fn parse(text: &str) -> anyhow::Result<Option<Self>> {
         let mut lines = text.lines().skip_while(|line| section_len(line, "header").is_none()).peekable();
         let Some(first) = lines.next() else { return Ok(None) };
-        let is_hex = lines.peek().is_some_and(|line| hex_octets(line).is_some());
-        let mut trace = Self { octets: Vec::new(), is_hex };
+        let is_hex = lines.peek().is_some_and(|line| hex_bytes(line).is_some());
+        let mut trace = Self { bytes: Vec::new(), is_hex };
         let mut section = section_len(first, "header").map(|len| (0, len));
         for line in lines {
             if let Some(offset) = offset(line) {
@@ -117,7 +117,7 @@ impl Trace {
             if section_len(line, "header").is_some() {
                 break; // the next request
             }
-            section = section_len(line, "data").map(|len| (trace.octets.len(), len));
+            section = section_len(line, "data").map(|len| (trace.bytes.len(), len));
         }
         if let Some((start, len)) = section {
             trace.pad_to(start + len)?;
@@ -127,22 +127,22 @@ impl Trace {
 
     /// `--trace-ascii` starts a new line in the place of a line break, and counts it.
     fn pad_to(&mut self, len: usize) -> anyhow::Result<()> {
-        match len.checked_sub(self.octets.len()) {
+        match len.checked_sub(self.bytes.len()) {
             Some(0) => {}
-            Some(2) => self.octets.extend(b"\r\n"),
-            _ => bail!("the trace has a gap after {:?}", String::from_utf8_lossy(&self.octets)),
+            Some(2) => self.bytes.extend(b"\r\n"),
+            _ => bail!("the trace has a gap after {:?}", String::from_utf8_lossy(&self.bytes)),
         }
         Ok(())
     }
 
     fn push(&mut self, line: &str) -> anyhow::Result<()> {
         if !self.is_hex {
-            self.octets.extend(line.split_once(": ").map_or("", |(_, text)| text).as_bytes());
+            self.bytes.extend(line.split_once(": ").map_or("", |(_, text)| text).as_bytes());
             return Ok(());
         }
-        let octets = hex_octets(line);
-        ensure!(octets.is_some(), "the trace has no octets in hex in the line {line:?}");
-        self.octets.extend(octets.into_iter().flatten());
+        let bytes = hex_bytes(line);
+        ensure!(bytes.is_some(), "the trace has no bytes in hex in the line {line:?}");
+        self.bytes.extend(bytes.into_iter().flatten());
         Ok(())
     }
 }
@@ -153,18 +153,15 @@ fn section_len(line: &str, kind: &str) -> Option<usize> {
     line.split_once(" bytes")?.0.parse().ok()
 }
 
-/// Reads the offset that a line of octets starts with, such as `0040: `.
+/// Reads the offset that a line of bytes starts with, such as `0040: `.
 fn offset(line: &str) -> Option<usize> {
     let (offset, _) = line.split_once(": ")?;
     usize::from_str_radix(offset, 16).ok().filter(|_| offset.len() >= 4)
 }
 
-/// Reads the up to 16 octets in hex of a line such as `0000: 50 4f 53 54 .. POST`.
-fn hex_octets(line: &str) -> Option<Vec<u8>> {
+/// Reads the up to 16 bytes in hex of a line such as `0000: 50 4f 53 54 .. POST`.
+fn hex_bytes(line: &str) -> Option<Vec<u8>> {
     let (_, columns) = line.split_once(": ")?;
     let columns = columns.get(..columns.len().min(16 * 3))?;
-    columns
-        .split_ascii_whitespace()
-        .map(|octet| u8::from_str_radix(octet, 16).ok().filter(|_| octet.len() == 2))
-        .collect()
+    columns.split_ascii_whitespace().map(|byte| u8::from_str_radix(byte, 16).ok().filter(|_| byte.len() == 2)).collect()
 }

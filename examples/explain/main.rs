@@ -1,8 +1,8 @@
 //! Says what is wrong with the signature of a captured request.
 //!
 //!     export LOGENTRIES_OWNER_API_KEY=...
-//!     cargo run --example explain -- --key-id <the owner key's id> request.http
-//!     curl --trace - ... | cargo run --example explain -- --key-id <the owner key's id>
+//!     cargo run --features explain --example explain -- --key-id <the owner key's id> request.http
+//!     curl --trace - ... | cargo run --features explain --example explain -- --key-id <the owner key's id>
 //!
 //! A request is read as HTTP/1.1 has it, which is what proxies and logs save, or as curl writes it with `--trace` or
 //! `--trace-ascii`, or, without its body, with `--verbose`. Where `LOGENTRIES_RW_API_KEY`, `LOGENTRIES_RO_API_KEY` or
@@ -28,8 +28,9 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey, Rejection,
-    verify::{Mistake, explain_with_key_text},
+    AUTHORIZATION_API_KEY, BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey, Rejection,
+    explain::{Mistake, explain_with_key_text},
+    server::Reason,
 };
 
 use crate::capture::Capture;
@@ -84,13 +85,13 @@ async fn run(Arguments { key_id, file }: &Arguments) -> anyhow::Result<bool> {
 
 /// Prints what is wrong.
 fn tell(rejection: &Rejection, mistakes: &[Mistake], key_id: &str) {
-    match rejection {
-        Rejection::UnknownKey => println!("The request names another key than {key_id}."),
-        Rejection::InvalidSignature(_) if mistakes.is_empty() => {
+    match rejection.reason() {
+        Reason::UnknownKey => println!("The request names another key than {key_id}."),
+        Reason::InvalidSignature(_) if mistakes.is_empty() => {
             println!("The signature is invalid, and no usual mistake leads to it.");
             println!("Was it made with another key, or the request changed on its way?");
         }
-        Rejection::InvalidSignature(_) => println!("The signature is invalid."),
+        Reason::InvalidSignature(_) => println!("The signature is invalid."),
         other => println!("The request is rejected: {other}."),
     }
     for mistake in mistakes {

@@ -1,29 +1,34 @@
-//! Serves a stand-in for the API on this machine, to try a client against.
+//! A stand-in for the API on this machine: try a client against it without an account.
 //!
-//!     cargo run --example stand_in                                # on a free port, which it prints
-//!     cargo run --example stand_in -- 8080                        # on this port
-//!     cargo run --example stand_in -- --clock-offset -600         # ten minutes behind
-//!     cargo run --example stand_in -- --latency 300               # each answer takes 300 ms
-//!     cargo run --example stand_in -- --rate-limit 20             # 429 after 20 requests, for the rest of 15 minutes
+//!     cargo run --features explain --example stand_in                             # on a free port, which it prints
+//!     cargo run --features explain --example stand_in -- 8080                     # on this port
+//!     cargo run --features explain --example stand_in -- --clock-offset -600      # ten minutes behind
+//!     cargo run --features explain --example stand_in -- --latency 300            # each answer takes 300 ms
+//!     cargo run --features explain --example stand_in -- --rate-limit 20          # 429 after 20 requests, for 15 minutes
 //!
-//! It checks keys, signatures and dates as the API does, and takes bodies of up to 64 MiB. What is created lives in memory,
-//! until Ctrl-C. The answer to an invalid signature says what should have been signed. Queries take a few polls, and find
-//! the same events whatever their statement filters.
+//! It prints keys and three commands to try, and then each request: its key, and why it was rejected. It checks keys,
+//! signatures and dates as the API does, and says which mistake an invalid signature was made with. What is created lives
+//! in memory, until Ctrl-C. Queries take a few polls, and find the same events whatever their statement filters.
 //!
-//! The keys are those of the environment variables that `Credentials::from_env` reads. If none is set, it makes some up and
-//! prints them for a shell to export. It listens on 127.0.0.1 only.
+//! The keys are those of the environment variables that `Credentials::from_env` reads, or made up if there is none. It
+//! listens on 127.0.0.1 only.
 
+mod first_steps;
+mod requests;
 mod server;
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::Context;
+use axum::middleware::from_fn;
 use clap::{Parser, value_parser};
 use tokio::net::TcpListener;
-use tower_logentries_auth::{Credentials, CredentialsError};
-use uuid::Uuid;
+use tower_logentries_auth::{LogentriesVerifyLayer, server::Explain};
 
-use crate::server::{RateLimit, Settings};
+use crate::{
+    first_steps::Keys,
+    server::{RateLimit, Settings},
+};
 
 /// Serves a stand-in for the API on 127.0.0.1.
 #[derive(Parser)]
@@ -49,33 +54,22 @@ struct Options {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let Options { port, clock_offset, latency, rate_limit, rate_window } = Options::parse();
-    let credentials = match Credentials::from_env() {
-        Err(CredentialsError::NoKeysInEnv) => make_up()?,
-        credentials => credentials?,
-    };
+    let keys = Keys::from_env_or_made_up()?;
+    let verify = LogentriesVerifyLayer::new(keys.credentials.clone()).explain_rejections(Explain::Response);
     let settings = Settings {
         clock_offset,
         latency: Duration::from_millis(latency),
         rate_limit: rate_limit.map(|requests| RateLimit { requests, window: Duration::from_secs(rate_window) }),
-        ..Settings::new(credentials)
+        ..Settings::new(verify)
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
-    println!("Listening on http://{} until Ctrl-C", listener.local_addr()?);
-    axum::serve(listener, server::app(settings)).with_graceful_shutdown(interrupted()).await?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    println!("The stand-in listens on {origin} until Ctrl-C.\n\n{}", keys.first_steps(&origin));
+    let app = server::app(settings).layer(from_fn(requests::print));
+    axum::serve(listener, app).with_graceful_shutdown(interrupted()).await?;
     Ok(())
-}
-
-/// Makes up keys, and prints them.
-fn make_up() -> Result<Credentials, CredentialsError> {
-    let [id, owner, read_write, read_only] = [(); 4].map(|()| Uuid::new_v4().to_string());
-    println!("No keys in the environment. These are valid until Ctrl-C:\n");
-    println!("export LOGENTRIES_OWNER_API_KEY_ID={id}");
-    println!("export LOGENTRIES_OWNER_API_KEY={owner}");
-    println!("export LOGENTRIES_RW_API_KEY={read_write}");
-    println!("export LOGENTRIES_RO_API_KEY={read_only}\n");
-    Credentials::owner(&id, &owner)?.with_read_write(&read_write)?.with_read_only(&read_only)
 }
 
 async fn interrupted() {

@@ -2,6 +2,7 @@
 
 pub mod bodies;
 pub mod credentials;
+pub mod explain;
 pub mod origins;
 pub mod paths;
 pub mod round_trip;

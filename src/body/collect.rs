@@ -39,8 +39,8 @@ struct Read {
     joined: Vec<u8>,
     trailers: Option<HeaderMap>,
     sha256: Sha256,
-    /// What is left of the last chunk to hash.
-    unhashed: Bytes,
+    /// How many of the bytes are hashed.
+    hashed: usize,
 }
 
 impl<B: Body> Collect<B> {
@@ -99,8 +99,7 @@ impl Read {
             Ok(mut data) if data.has_remaining() => {
                 let chunk = data.copy_to_bytes(data.remaining());
                 let claimed = claimed.upper().and_then(|upper| usize::try_from(upper).ok());
-                self.keep(&chunk, claimed.map_or(limit, |claimed| limit.min(claimed)));
-                self.unhashed = chunk;
+                self.keep(chunk, claimed.map_or(limit, |claimed| limit.min(claimed)));
             }
             Ok(_) => {}
             Err(frame) => {
@@ -117,9 +116,9 @@ impl Read {
 
     /// Keeps a chunk: the first as it is, and several in one buffer. Its capacity doubles with what has arrived, up to
     /// `most`, so that a claimed length reserves nothing.
-    fn keep(&mut self, chunk: &Bytes, most: usize) {
+    fn keep(&mut self, chunk: Bytes, most: usize) {
         if self.len() == 0 {
-            self.first = chunk.clone();
+            self.first = chunk;
             return;
         }
         let first = mem::take(&mut self.first);
@@ -129,18 +128,21 @@ impl Read {
             self.joined.reserve_exact(capacity - self.joined.len());
         }
         self.joined.extend_from_slice(&first);
-        self.joined.extend_from_slice(chunk);
+        self.joined.extend_from_slice(&chunk);
     }
 
     fn len(&self) -> usize {
         self.first.len() + self.joined.len()
     }
 
-    /// Hashes as much of the last chunk as one poll may.
+    /// Hashes as much of what was read as one poll may.
     fn hash(&mut self, budget: &mut usize) {
-        let chunk = self.unhashed.split_to(self.unhashed.len().min(*budget));
-        self.sha256.update(&chunk);
-        *budget -= chunk.len();
+        let kept = if self.joined.is_empty() { &self.first[..] } else { &self.joined };
+        let (_, rest) = kept.split_at(self.hashed);
+        let (now, _) = rest.split_at(rest.len().min(*budget));
+        self.sha256.update(now);
+        self.hashed += now.len();
+        *budget -= now.len();
     }
 
     fn finish(self, claimed: &SizeHint) -> Result<(BufferedBody, BodyDigest), BodyError> {

@@ -4,9 +4,23 @@
 mod support;
 
 mod access;
+mod body;
+mod client;
+mod credentials;
+mod explain;
 mod replay;
+mod retry;
+mod scheme;
 mod server;
 
 // Both layers.
+mod auto_traits;
+mod faults;
+mod load;
+mod readiness;
 mod round_trip;
+mod secrets;
 mod texts;
+
+// The layers in use.
+mod examples;

@@ -1,9 +1,18 @@
 //! The server of the stand-in, as a router that other programs can embed.
+//!
+//! A request takes these steps: `mod.rs` verifies its key, `rate_limit` counts it, `paths` finds the one spelling of its
+//! path. `collections`, `queries` and `usage` answer what clients use, `operations` everything else.
 
+mod blank;
 mod collections;
+mod log_sets;
+mod memory;
+mod operations;
+mod paths;
 mod queries;
 mod rate_limit;
 mod refusal;
+mod running;
 mod usage;
 
 use std::time::{Duration, SystemTime};
@@ -17,16 +26,17 @@ use axum::{
     routing::get,
 };
 use serde_json::{Value, json};
+use tower::ServiceBuilder;
 use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
 
 pub(crate) use self::rate_limit::RateLimit;
-use self::{collections::Memory, rate_limit::Limiter, refusal::NOT_FOUND};
+use self::{memory::Memory, rate_limit::Limiter};
 
 /// What the largest body may have.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 pub(crate) struct Settings {
-    pub(crate) credentials: Credentials,
+    pub(crate) verify: LogentriesVerifyLayer<Credentials>,
     /// How many seconds the clock is ahead.
     pub(crate) clock_offset: i64,
     pub(crate) latency: Duration,
@@ -36,37 +46,40 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn new(credentials: Credentials) -> Self {
-        Self { credentials, clock_offset: 0, latency: Duration::ZERO, rate_limit: None, links_to: None }
+    pub(crate) fn new(verify: LogentriesVerifyLayer<Credentials>) -> Self {
+        Self { verify, clock_offset: 0, latency: Duration::ZERO, rate_limit: None, links_to: None }
     }
 }
 
 /// Creates the server: all resources, at the root and below `/log_search`, behind the verifying layer.
 pub(crate) fn app(settings: Settings) -> Router {
-    let Settings { credentials, clock_offset, latency, rate_limit, links_to } = settings;
-    let memory = Memory::with_a_log_and_an_export();
-    let api = Router::new()
-        .merge(collections::routes(&memory))
-        .merge(queries::routes(memory, links_to))
-        .merge(usage::routes())
-        .route("/management/accounts/{account}", get(account))
-        .route("/management/accounts/{account}/owners", get(owners))
-        .route("/management/organizations/apikeys", get(organization_api_keys));
+    let Settings { verify, clock_offset, latency, rate_limit, links_to } = settings;
     let clock = move || clock_ahead_by(clock_offset);
-    let verify = LogentriesVerifyLayer::new(credentials).clock(clock).body_limit(BODY_LIMIT).explain_rejections(true);
+    let api = resources(links_to)
+        .layer(from_fn_with_state(Limiter::new(rate_limit), rate_limit::limit))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT));
     // Each layer is outside the ones above it.
     Router::new()
-        .merge(api.clone())
-        .nest("/log_search", api)
-        .fallback(|| async { NOT_FOUND })
-        .layer(from_fn_with_state(Limiter::new(rate_limit), rate_limit::limit))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(verify)
+        .fallback_service(ServiceBuilder::new().map_request(paths::normalize).service(api))
+        .layer(verify.clock(clock).body_limit(BODY_LIMIT))
         .layer(map_response(move |response: Response| async move { dated(response, clock()) }))
         .layer(from_fn(move |request: Request, next: Next| async move {
             tokio::time::sleep(latency).await;
             next.run(request).await
         }))
+}
+
+fn resources(links_to: Option<String>) -> Router {
+    let memory = Memory::with_a_log_and_an_export();
+    Router::new()
+        .merge(collections::routes(&memory))
+        .merge(queries::routes(memory, links_to))
+        .merge(usage::routes())
+        .route("/management/accounts/{account}", get(account))
+        .route("/management/accounts/{account}/owners", get(owners))
+        .route("/management/organizations/apikeys", get(organization_api_keys))
+        .fallback(operations::answer)
+        .method_not_allowed_fallback(operations::answer)
 }
 
 fn clock_ahead_by(seconds: i64) -> SystemTime {

@@ -1,39 +1,43 @@
-//! Queries, which are done after a few polls, and live tails, which never are.
+//! How queries are started and polled, and live tails, which are never done. `running` has their answers.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, OriginalUri, Path, Query, State, rejection::QueryRejection},
+    extract::{FromRequestParts, Path, Query, RawQuery, State, rejection::QueryRejection},
     http::{StatusCode, header::HOST, request::Parts},
     routing::{get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::{
-    collections::Memory,
+    log_sets::{LOG_SETS, LOGS},
+    memory::Memory,
+    paths::Prefix,
     refusal::{INVALID_BODY, INVALID_QUERY, JsonBody, NOT_FOUND, Refusal},
+    running::Running,
 };
 
 /// How often a query is polled until it is done.
 const POLLS: u64 = 2;
-/// How many events each query finds.
-const EVENTS: u64 = 60;
-const EVENTS_PER_PAGE: u64 = 50;
-/// The time range of a query that names no times.
-const LAST_20_MINUTES: u64 = 20 * 60 * 1000;
 
 pub(super) fn routes(memory: Memory, links_to: Option<String>) -> Router {
     let links_to: Option<Arc<str>> = links_to.map(Arc::from);
-    let under = |path: &'static str, is_live| {
-        let queries =
-            Queries { path, is_live, memory: memory.clone(), links_to: links_to.clone(), running: Arc::default() };
+    let queries = |path: &'static str, is_live| Queries {
+        path,
+        is_live,
+        memory: memory.clone(),
+        links_to: links_to.clone(),
+        running: Arc::default(),
+    };
+    let started = |queries: Queries| {
+        let path = queries.path;
         Router::new()
             .route(&format!("{path}/logs"), post(start_by_post))
             .route(&format!("{path}/logs/{{logs}}"), get(start_by_get))
@@ -42,7 +46,14 @@ pub(super) fn routes(memory: Memory, links_to: Option<String>) -> Router {
             .route(&format!("{path}/{{id}}"), get(poll))
             .with_state(queries)
     };
-    under("/query", false).merge(under("/query/live", true)).merge(under("/audit/query", false))
+    let (ordinary, audit) = (queries("/query", false), queries("/audit/query", false));
+    let others = Router::new()
+        .route("/query/logsets", get(start_by_get))
+        .route("/query/logsets/{log_set}", get(start_by_get))
+        .route("/query/context/{sequence_number}", get(start_by_get))
+        .with_state(ordinary.clone());
+    let audited = Router::new().route("/audit/logs/{logs}", get(start_by_get)).with_state(audit.clone());
+    started(ordinary).merge(others).merge(started(audit)).merge(audited).merge(started(queries("/query/live", true)))
 }
 
 #[derive(Clone)]
@@ -54,20 +65,12 @@ struct Queries {
     running: Arc<Mutex<HashMap<Uuid, Running>>>,
 }
 
-/// A query that was started, and how often it was polled.
-#[derive(Clone)]
-struct Running {
-    logs: Value,
-    leql: Value,
-    per_page: u64,
-    polls: u64,
-}
-
 /// What the path of a query by GET names.
 #[derive(Deserialize)]
 struct Subject {
     logs: Option<String>,
     saved_query: Option<String>,
+    log_set: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -78,44 +81,60 @@ struct Parameters {
     time_range: Option<String>,
     per_page: Option<u64>,
     sequence_number: Option<u64>,
+    /// The logs of a context.
+    log_keys: Option<String>,
 }
 
 type ParametersOf = Result<Query<Parameters>, QueryRejection>;
 type Answer = Result<(StatusCode, Json<Value>), Refusal>;
 
-async fn start_by_post(State(queries): State<Queries>, links: Links, JsonBody(mut body): JsonBody) -> Answer {
-    let (logs, leql) = (body["logs"].take(), body["leql"].take());
+async fn start_by_post(
+    State(queries): State<Queries>,
+    parameters: ParametersOf,
+    links: Links,
+    JsonBody(mut body): JsonBody,
+) -> Answer {
+    let Query(Parameters { per_page, .. }) = parameters.map_err(|_| INVALID_QUERY)?;
+    let mut member = |name: &str| body.get_mut(name).map(Value::take).unwrap_or_default();
+    let (logs, mut leql) = (member("logs"), member("leql"));
     let has_logs = logs.as_array().is_some_and(|logs| !logs.is_empty());
     let has_query = leql["statement"].is_string() && leql["during"].is_object();
     if !has_logs || !(has_query || queries.is_live) {
         return Err(INVALID_BODY);
     }
-    queries.start(&links, Running { logs, leql, per_page: EVENTS_PER_PAGE, polls: 0 })
+    if leql.is_null() {
+        leql = json!({ "statement": "" });
+    }
+    queries.start(&links, Running::new(logs, leql, per_page))
 }
 
 async fn start_by_get(
     State(queries): State<Queries>,
-    Path(Subject { logs, saved_query }): Path<Subject>,
+    Path(subject): Path<Subject>,
+    RawQuery(raw): RawQuery,
     parameters: ParametersOf,
     links: Links,
 ) -> Answer {
     let Query(parameters) = parameters.map_err(|_| INVALID_QUERY)?;
-    let saved = match saved_query {
+    let saved = match &subject.saved_query {
         Some(id) => queries.memory.get(&format!("/query/saved_queries/{id}")).ok_or(NOT_FOUND)?,
-        None => json!({ "leql": { "statement": parameters.query.unwrap_or_default(), "during": {} } }),
+        None => json!({ "leql": { "statement": parameters.query.as_deref().unwrap_or_default(), "during": {} } }),
     };
-    let mut leql = saved["leql"].clone();
+    let mut during = saved["leql"]["during"].as_object().cloned().unwrap_or_default();
     for (name, time) in [
         ("from", parameters.from.map(Value::from)),
         ("to", parameters.to.map(Value::from)),
         ("time_range", parameters.time_range.map(Value::from)),
     ] {
-        if let Some(time) = time {
-            leql["during"][name] = time;
-        }
+        during.extend(time.map(|time| (name.to_owned(), time)));
     }
-    let logs = logs.map_or_else(|| saved["logs"].clone(), |logs| logs.split(':').collect());
-    queries.start(&links, Running { logs, leql, per_page: parameters.per_page.unwrap_or(EVENTS_PER_PAGE), polls: 0 })
+    let leql = json!({ "statement": saved["leql"]["statement"].as_str().unwrap_or_default(), "during": during });
+    let logs = match (subject.logs.or(parameters.log_keys), saved.get("logs")) {
+        (Some(logs), _) => logs.split(':').collect(),
+        (None, Some(logs)) => logs.clone(),
+        (None, None) => queries.logs_of_sets(subject.log_set, raw.as_deref().unwrap_or_default())?,
+    };
+    queries.start(&links, Running::new(logs, leql, parameters.per_page))
 }
 
 async fn poll(
@@ -125,88 +144,59 @@ async fn poll(
     links: Links,
 ) -> Answer {
     let Query(Parameters { sequence_number, .. }) = parameters.map_err(|_| INVALID_QUERY)?;
-    let running = {
-        let mut all = queries.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = id.parse().ok().and_then(|id: Uuid| all.get_mut(&id)).ok_or(NOT_FOUND)?;
-        running.polls += 1;
-        running.clone()
-    };
+    let (running, polls) = queries.polled(&id).ok_or(NOT_FOUND)?;
     let itself = format!("{}/{id}", queries.path);
-    Ok(match running.polls {
-        polls if queries.is_live => (StatusCode::OK, Json(running.news(polls, links.to("Self", &itself)))),
-        // A poll is answered with 200 either way. The API's pages have both "Self" and "self".
-        polls @ ..POLLS => {
-            (StatusCode::OK, Json(running.unfinished(&id, polls * 100 / POLLS, links.to("self", &itself))))
-        }
-        _ => (StatusCode::OK, Json(running.page(sequence_number.unwrap_or(1), &links, &itself))),
-    })
+    let to_itself = links.to("Self", &itself);
+    let answer = match polls {
+        _ if queries.is_live => running.news(polls, to_itself),
+        // The API answers with 200 while it runs, too.
+        ..POLLS => running.unfinished(&id, polls * 100 / POLLS, to_itself),
+        _ => running
+            .page(sequence_number.unwrap_or(1), |end| links.to("Next", &format!("{itself}?sequence_number={end}"))),
+    };
+    Ok((StatusCode::OK, Json(answer)))
 }
 
 impl Queries {
+    /// A live tail has news at once. Another query is answered later.
     fn start(&self, links: &Links, running: Running) -> Answer {
         let id = Uuid::new_v4();
         let itself = links.to("Self", &format!("{}/{id}", self.path));
-        let answer = running.unfinished(&id.to_string(), 0, itself);
+        let (status, answer) = match self.is_live {
+            true => (StatusCode::OK, running.news(0, itself)),
+            false => (StatusCode::ACCEPTED, running.unfinished(&id.to_string(), 0, itself)),
+        };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, running);
-        Ok((StatusCode::ACCEPTED, Json(answer)))
-    }
-}
-
-impl Running {
-    fn unfinished(&self, id: &str, progress: u64, link: Value) -> Value {
-        let Self { logs, leql, .. } = self;
-        json!({ "logs": logs, "id": id, "progress": progress, "query": leql, "links": [link] })
+        Ok((status, Json(answer)))
     }
 
-    /// Returns the events from this number on and a link to the next ones, or the statistics of a calculation.
-    fn page(&self, first: u64, links: &Links, itself: &str) -> Value {
-        let Self { logs, leql, per_page, .. } = self;
-        let (from, to) = self.times();
-        if leql["statement"].as_str().is_some_and(|statement| statement.contains("calculate(")) {
-            return json!({ "logs": logs, "leql": leql, "statistics": statistics(from, to) });
+    /// Counts a poll of a query.
+    fn polled(&self, id: &str) -> Option<(Running, u64)> {
+        let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = all.get_mut(&id.parse().ok()?)?;
+        Some((running.clone(), running.count_poll()))
+    }
+
+    /// Returns the logs of a log set, or of those that the parameters `logset_name` name.
+    fn logs_of_sets(&self, id: Option<String>, parameters: &str) -> Result<Value, Refusal> {
+        let named = form_urlencoded::parse(parameters.as_bytes()).filter(|(name, _)| name == "logset_name");
+        let wanted: Vec<(&str, String)> = match id {
+            Some(id) => vec![("id", id)],
+            None => named.map(|(_, name)| ("name", name.into_owned())).collect(),
+        };
+        let sets = self.memory.list(LOG_SETS);
+        let find = |(member, text): &(&str, String)| sets.iter().find(|set| set[*member] == **text).ok_or(NOT_FOUND);
+        let found = wanted.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        if found.is_empty() {
+            return Err(INVALID_QUERY);
         }
-        let end = first.saturating_add(*per_page).min(EVENTS + 1);
-        let time = |number: u64| from + to.saturating_sub(from) / EVENTS * number;
-        let events: Vec<_> = (first..end).map(|number| self.event(time(number), number)).collect();
-        let mut page = json!({ "logs": logs, "leql": leql, "events": events });
-        if end <= EVENTS && end > first {
-            page["links"] = json!([links.to("Next", &format!("{itself}?sequence_number={end}"))]);
-        }
-        page
-    }
-
-    /// Returns what came since the last poll of a live tail: one event.
-    fn news(&self, number: u64, link: Value) -> Value {
-        let Self { logs, leql, .. } = self;
-        json!({ "logs": logs, "leql": leql, "events": [self.event(now(), number)], "links": [link] })
-    }
-
-    fn event(&self, time: u64, number: u64) -> Value {
-        let log = &self.logs[number as usize % self.logs.as_array().map_or(1, |logs| logs.len().max(1))];
-        json!({
-            "timestamp": time, "sequence_number": number, "log_id": log, "labels": [],
-            "message": format!("event {number}: GET / 200"),
-        })
-    }
-
-    fn times(&self) -> (u64, u64) {
-        let during = &self.leql["during"];
-        let to = during["to"].as_u64().unwrap_or_else(now);
-        (during["from"].as_u64().unwrap_or_else(|| to.saturating_sub(LAST_20_MINUTES)), to)
+        let is_in = |log: &Value| found.iter().any(|set| contains(&set["logs_info"], &log["id"]));
+        Ok(self.memory.list(LOGS).iter().filter(|log| is_in(log)).map(|log| log["id"].clone()).collect())
     }
 }
 
-fn statistics(from: u64, to: u64) -> Value {
-    json!({
-        "from": from, "to": to, "count": EVENTS, "groups": [],
-        "stats": { "global_timeseries": { "count": EVENTS } },
-        "timeseries": { "global_timeseries": vec![json!({ "count": EVENTS / 10 }); 10] },
-    })
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).as_ref().map_or(0, Duration::as_millis) as u64
+fn contains(list: &Value, id: &Value) -> bool {
+    list.as_array().is_some_and(|list| list.iter().any(|entry| entry["id"] == *id))
 }
 
 /// Makes links to where they are told to lead, or to where the request came in.
@@ -228,8 +218,7 @@ impl FromRequestParts<Queries> for Links {
             return Ok(Self { base: base.to_string() });
         }
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
-        let whole = parts.extensions.get::<OriginalUri>().map_or("", |uri| uri.path());
-        let prefix = whole.strip_suffix(parts.uri.path()).unwrap_or_default();
+        let prefix = parts.extensions.get::<Prefix>().map_or("", |prefix| prefix.0);
         Ok(Self { base: format!("http://{host}{prefix}") })
     }
 }

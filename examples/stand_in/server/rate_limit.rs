@@ -76,7 +76,7 @@ fn key_and_endpoint(request: &Request) -> String {
         "" => text("authorization-api-key").split(':').next().unwrap_or_default(),
         key => key,
     };
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let route = request.extensions().get::<MatchedPath>().map_or(request.uri().path(), MatchedPath::as_str);
     format!("{key} {} {route}", request.method())
 }
 

@@ -32,6 +32,7 @@ pub(super) fn routes() -> Router {
             "/usage/organizations/logs/{log}",
             get(async |Path(id): Path<String>, days: Days| Json(days.usage_of_log(&id))),
         )
+        .route("/download/logs", get(download))
         .route("/download/logs/{logs}", get(download))
 }
 
@@ -101,11 +102,12 @@ struct Download {
 
 /// Streams events as lines of text, in chunks.
 async fn download(
-    Path(logs): Path<String>,
+    logs: Option<Path<String>>,
     parameters: Result<Query<Download>, QueryRejection>,
 ) -> Result<Body, Refusal> {
     let Query(Download { from, time_range, limit }) = parameters.map_err(|_| INVALID_QUERY)?;
-    if from.is_none() && time_range.is_none() || logs.split(':').count() > MAX_LOGS {
+    let logs = logs.map_or(0, |Path(logs)| logs.split(':').count());
+    if from.is_none() && time_range.is_none() || logs > MAX_LOGS {
         return Err(INVALID_QUERY);
     }
     let events = (1..=EVENTS.min(limit.unwrap_or(EVENTS))).map(|number| format!("event {number}: GET / 200\n"));

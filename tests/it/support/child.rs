@@ -4,7 +4,8 @@ use std::{env, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::{Child, ChildStdout, Command},
+    process::{Child, Command},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -57,7 +58,8 @@ pub(crate) fn command(example: &str) -> Command {
 #[derive(Debug)]
 pub(crate) struct Served {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    /// Reads what it writes, which would block it in the end if nobody did.
+    written: JoinHandle<String>,
     /// Where it listens.
     pub(crate) origin: String,
 }
@@ -74,16 +76,19 @@ impl Served {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         timeout(PATIENCE, stdout.read_line(&mut line)).await.expect("it should listen by now").unwrap();
+        let written = tokio::spawn(async move {
+            let mut written = String::new();
+            stdout.read_to_string(&mut written).await.unwrap();
+            written
+        });
         let origin = line.split_whitespace().find(|word| word.starts_with("http://"));
         let origin = origin.unwrap_or_else(|| panic!("no origin in {line:?}")).to_owned();
-        Self { child, stdout, origin }
+        Self { child, written, origin }
     }
 
     /// Stops it; returns what it wrote after its first line.
     pub(crate) async fn stop(mut self) -> String {
         self.child.kill().await.unwrap();
-        let mut written = String::new();
-        self.stdout.read_to_string(&mut written).await.unwrap();
-        written
+        self.written.await.unwrap()
     }
 }
