@@ -146,7 +146,7 @@ fn credentials_error() {
     };
     assert_texts([
         (of(""), "the owner key is empty: copy it from the account's API keys"),
-        (of("key\n"), "the owner key contains whitespace: remove it; often it is a line break at the end"),
+        (of("key\n"), "the owner key contains whitespace, often a line break at its end: remove it"),
         (of("k\u{7}y"), "the owner key contains a control character: copy it again from the account's API keys"),
         (of("k\u{e4}y"), "the owner key contains a character outside ASCII: copy it again from the account's API keys"),
         (
