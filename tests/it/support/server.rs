@@ -36,7 +36,7 @@ pub(crate) fn refused_port() -> (String, TcpSocket) {
 /// Starts a server behind this verifying layer, which answers 200 to what passes.
 pub(crate) async fn verifier<K>(layer: LogentriesVerifyLayer<K>) -> String
 where
-    K: KeyStore<OwnerKeys: Send, ApiKey: Send> + Send + Sync + 'static,
+    K: KeyStore<OwnerKeys: Send, ApiKey: Send> + Clone + Send + Sync + 'static,
 {
     serve(Router::new().fallback(|| async {}).layer(layer)).await
 }

@@ -2,7 +2,10 @@
 
 use std::{
     convert::Infallible,
+    future::ready,
+    io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,9 +15,12 @@ use http::{Request, Response, request::Parts};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_logentries_auth::{Credentials, KeyStore, LogentriesVerifyLayer, Rejection};
+use tower_logentries_auth::{
+    Access, ApiKeyDigest, Credentials, Identity, KeyStore, LogentriesVerifyLayer, OwnerKey, Rejection,
+    server::{Malformed, PresentedKey, Reason, StoredApiKey, key_store_fn},
+};
 
-use super::{KEY_ID, OWNER_KEY, SIGNED_AT, USERS, at, credentials, wire};
+use super::{KEY_ID, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, SIGNED_AT, USERS, at, credentials, wire};
 
 /// The date of [`SIGNED_AT`].
 pub(crate) const DATE: &str = "Thu, 17 Aug 2017 20:16:24 GMT";
@@ -97,8 +103,77 @@ pub(crate) fn verifier_with<K>(keys: K) -> LogentriesVerifyLayer<K> {
     LogentriesVerifyLayer::new(keys).clock(at(SIGNED_AT))
 }
 
+/// A store that can be shared by the tasks of a server.
+pub(crate) trait SharedStore: KeyStore<OwnerKeys: Send, ApiKey: Send> + Clone + Send + Sync + 'static {}
+
+impl<K: KeyStore<OwnerKeys: Send, ApiKey: Send> + Clone + Send + Sync + 'static> SharedStore for K {}
+
+/// A store that has these keys, whatever is presented.
+pub(crate) fn always(
+    owner_keys: impl IntoIterator<Item = OwnerKey>,
+    api_key: Option<StoredApiKey>,
+) -> impl SharedStore {
+    let stored = (Vec::from_iter(owner_keys), api_key);
+    key_store_fn(
+        stored,
+        |(owner_keys, _), _: Arc<str>| ready(Ok::<_, Infallible>(owner_keys)),
+        |(_, api_key), _: ApiKeyDigest| ready(Ok(api_key)),
+    )
+}
+
+/// A store with all three keys that tells what it is asked for.
+pub(crate) fn telling<F: Fn(PresentedKey) + Clone + Send + Sync + 'static>(tell: F) -> impl SharedStore {
+    key_store_fn(
+        tell,
+        |tell: F, id: Arc<str>| {
+            tell(PresentedKey::OwnerKeyId(Arc::clone(&id)));
+            credentials().owner_keys(id)
+        },
+        |tell: F, digest| {
+            tell(PresentedKey::ApiKey(digest));
+            credentials().api_key(digest)
+        },
+    )
+}
+
+/// A store whose database is gone.
+pub(crate) fn failing(message: &'static str) -> impl SharedStore {
+    key_store_fn(
+        message,
+        |message, _: Arc<str>| ready(Err::<Vec<OwnerKey>, _>(io::Error::other(message))),
+        |message, _: ApiKeyDigest| ready(Err(io::Error::other(message))),
+    )
+}
+
+/// Whom the layer takes the sender of this request for.
+pub(crate) async fn identity<K: KeyStore + Clone>(
+    layer: &LogentriesVerifyLayer<K>,
+    request: Request<Body>,
+) -> Result<Identity, Rejection> {
+    present(layer, request).await.map(|request| request.extensions().get().cloned().unwrap())
+}
+
+/// What a layer with [`credentials`] requires of an API key for a resource, or that it is malformed.
+pub(crate) async fn required(
+    layer: &LogentriesVerifyLayer<Credentials>,
+    method: &str,
+    target: &str,
+) -> Result<Access, Malformed> {
+    for (key, access) in [(READ_ONLY_KEY, Access::ReadOnly), (READ_WRITE_KEY, Access::ReadWrite)] {
+        match present(layer, with_api_key(method, target, key)).await {
+            Ok(_) => return Ok(access),
+            Err(rejection) => match rejection.reason() {
+                Reason::Forbidden { required, .. } => assert!(*required > access, "{method} {target}"),
+                Reason::Malformed(malformed) => return Err(*malformed),
+                reason => panic!("{method} {target}: {reason:?}"),
+            },
+        }
+    }
+    Ok(Access::Owner)
+}
+
 /// The request as the service behind `layer` got it, or why it did not.
-pub(crate) async fn present<K: KeyStore>(
+pub(crate) async fn present<K: KeyStore + Clone>(
     layer: &LogentriesVerifyLayer<K>,
     request: Request<Body>,
 ) -> Result<Request<Bytes>, Rejection> {
