@@ -1,6 +1,5 @@
 //! The clock of a layer: the system's, or a custom one.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,11 +28,5 @@ impl Clock {
             Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
             Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |secs| -secs - 1),
         }
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.custom.is_some() { "Clock(custom)" } else { "Clock(system)" })
     }
 }

@@ -1,4 +1,4 @@
-//! Texts: the error of every `FromStr` of this crate, and the `Debug` of what is better not shown.
+//! What several types share: the error of `FromStr`, the `Debug` of what is better not shown, and access to an inner service.
 
 use std::fmt;
 
@@ -27,3 +27,24 @@ macro_rules! opaque_debug {
     };
 }
 pub(crate) use opaque_debug;
+
+/// Implements the access of a middleware to its inner service.
+macro_rules! inner_accessors {
+    () => {
+        /// Returns a reference to the inner service.
+        pub fn get_ref(&self) -> &S {
+            &self.inner
+        }
+
+        /// Returns a mutable reference to the inner service.
+        pub fn get_mut(&mut self) -> &mut S {
+            &mut self.inner
+        }
+
+        /// Returns the inner service.
+        pub fn into_inner(self) -> S {
+            self.inner
+        }
+    };
+}
+pub(crate) use inner_accessors;

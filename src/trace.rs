@@ -6,9 +6,9 @@
 #![cfg_attr(not(feature = "tracing"), allow(dead_code, unused_variables))]
 
 use std::error::Error;
-use std::{fmt, iter};
+use std::fmt::{self, Display};
+use std::iter;
 
-use fmt::Display;
 use http::{Method, StatusCode};
 
 use crate::Access;
@@ -21,14 +21,23 @@ const RETRY: &str = "tower_logentries_auth::retry";
 
 /// Emits an event, if feature `tracing` is enabled.
 macro_rules! event {
-    ($($event:tt)*) => {
+    ($target:ident, $level:ident, $($event:tt)*) => {
         #[cfg(feature = "tracing")]
-        tracing::event!($($event)*)
+        tracing::event!(target: $target, tracing::Level::$level, $($event)*)
     };
 }
 
-#[cfg(feature = "tracing")]
-use tracing::Level;
+/// Emits the event of a rejection: an error is for an operator to fix, and strangers can cause the rest.
+macro_rules! rejected_event {
+    ($target:ident, $status:expr, $($fields:tt)*) => {{
+        let status = $status.as_u16();
+        if status >= 500 {
+            event!($target, ERROR, status, $($fields)*, "request rejected");
+        } else {
+            event!($target, DEBUG, status, $($fields)*, "request rejected");
+        }
+    }};
+}
 
 /// The request that a client's event is about.
 pub(crate) struct Subject<'a, O> {
@@ -37,20 +46,22 @@ pub(crate) struct Subject<'a, O> {
     pub(crate) origin: O,
 }
 
-/// What a request is sent with.
-pub(crate) struct Sent<'a> {
-    pub(crate) access: Option<&'a dyn Display>,
-    pub(crate) key_id: Option<&'a str>,
-    pub(crate) body_len: Option<u64>,
-    pub(crate) is_buffered: bool,
-    pub(crate) clock_offset_secs: Option<i64>,
-}
-
-pub(crate) fn sending(subject: &Subject<'_, impl Display>, sent: Sent<'_>, message: &'static str) {
-    let Sent { access, key_id, body_len, is_buffered, clock_offset_secs } = sent;
+/// `signed` is the id of the key that made the signature, and the clock's offset in its date.
+pub(crate) fn sending(
+    subject: &Subject<'_, impl Display>,
+    access: Option<&dyn Display>,
+    signed: Option<(&str, i64)>,
+    body_len: Option<u64>,
+    is_buffered: bool,
+) {
+    let message = match (access, signed) {
+        (_, Some(_)) => "sending signed request",
+        (Some(_), None) => "sending request with API key",
+        (None, None) => "sending request without credentials to untrusted origin",
+    };
+    let (key_id, clock_offset_secs) = signed.unzip();
     event!(
-        target: CLIENT, Level::DEBUG,
-        method = %subject.method, path = subject.path, origin = %subject.origin,
+        CLIENT, DEBUG, method = %subject.method, path = subject.path, origin = %subject.origin,
         access = access.map(tracing::field::display), key_id, body_len, is_buffered, clock_offset_secs,
         "{message}"
     );
@@ -58,14 +69,13 @@ pub(crate) fn sending(subject: &Subject<'_, impl Display>, sent: Sent<'_>, messa
 
 pub(crate) fn not_sent(subject: &Subject<'_, impl Display>, error: &dyn Error) {
     event!(
-        target: CLIENT, Level::WARN,
-        method = %subject.method, path = subject.path, origin = %subject.origin, error = %Chain(error),
+        CLIENT, WARN, method = %subject.method, path = subject.path, origin = %subject.origin, error = %Chain(error),
         "request not sent"
     );
 }
 
 pub(crate) fn clock_skew_corrected(origin: &dyn Display, clock_offset_secs: i64) {
-    event!(target: CLIENT, Level::WARN, %origin, clock_offset_secs, "clock skew corrected");
+    event!(CLIENT, WARN, %origin, clock_offset_secs, "clock skew corrected");
 }
 
 /// What is decided about a request that failed. `retry` counts the retries, and says how long this one waits.
@@ -79,27 +89,21 @@ pub(crate) fn failed(
     let (retry, wait) = retry.unzip();
     let message = if retry.is_some() { "request will be retried" } else { "request will not be retried" };
     event!(
-        target: RETRY, Level::DEBUG,
-        method = %subject.method, path = subject.path, origin = %subject.origin,
+        RETRY, DEBUG, method = %subject.method, path = subject.path, origin = %subject.origin,
         status = status.map(|status| status.as_u16()), retry, wait = wait.map(tracing::field::debug), reason,
         "{message}"
     );
 }
 
-/// The key of an accepted request.
-pub(crate) struct Key<'a> {
-    pub(crate) access: &'a Access,
-    pub(crate) id: Option<&'a str>,
-    pub(crate) label: Option<&'a str>,
-    pub(crate) account: Option<&'a str>,
-}
-
-pub(crate) fn accepted(method: &Method, path: &str, key: &Key<'_>) {
-    event!(
-        target: SERVER, Level::DEBUG,
-        %method, path, access = %key.access, key_id = key.id, key_label = key.label, account = key.account,
-        "request accepted"
-    );
+pub(crate) fn accepted(
+    method: &Method,
+    path: &str,
+    access: Access,
+    key_id: Option<&str>,
+    key_label: Option<&str>,
+    account: Option<&str>,
+) {
+    event!(SERVER, DEBUG, %method, path, %access, key_id, key_label, account, "request accepted");
 }
 
 /// A request that was rejected, and why.
@@ -112,47 +116,33 @@ pub(crate) struct Rejected<'a> {
     pub(crate) rejection: &'a dyn Error,
 }
 
-/// What the verifier computed for a signature that is invalid.
-#[derive(Default)]
-pub(crate) struct Computed<'a> {
-    /// Recorded as a string, never through `Display`: it can contain line separators.
-    pub(crate) canonical_string: Option<&'a str>,
-    pub(crate) body_len: Option<usize>,
-    pub(crate) mistakes: Option<Vec<&'static str>>,
-}
-
 /// Returns whether anybody listens to the rejections of a verifying layer.
 #[cfg(feature = "explain")]
 pub(crate) fn logs_rejections() -> bool {
     #[cfg(feature = "tracing")]
-    return tracing::enabled!(target: SERVER, Level::DEBUG);
+    return tracing::enabled!(target: SERVER, tracing::Level::DEBUG);
     #[cfg(not(feature = "tracing"))]
     false
 }
 
-pub(crate) fn rejected(request: &Rejected<'_>, computed: Computed<'_>) {
+/// The canonical string of an invalid signature is recorded as a string, never through `Display`: it can contain line
+/// separators.
+pub(crate) fn rejected(
+    request: &Rejected<'_>,
+    canonical_string: Option<&str>,
+    body_len: Option<usize>,
+    mistakes: Option<Vec<&str>>,
+) {
     let Rejected { method, path, key_id, status, kind, rejection } = *request;
-    let (status, rejection) = (status.as_u16(), Chain(rejection));
-    let Computed { canonical_string, body_len, mistakes } = computed;
-    if status >= 500 {
-        event!(target: SERVER, Level::ERROR, %method, path, key_id, status, kind, %rejection, "request rejected");
-    } else {
-        event!(
-            target: SERVER, Level::DEBUG, %method, path, key_id, status, kind, %rejection,
-            canonical_string, body_len, mistakes = mistakes.map(tracing::field::debug),
-            "request rejected"
-        );
-    }
+    rejected_event!(
+        SERVER, status, %method, path, key_id, kind, rejection = %Chain(rejection),
+        canonical_string, body_len, mistakes = mistakes.as_ref().map(tracing::field::debug)
+    );
 }
 
 pub(crate) fn replay_rejected(request: &Rejected<'_>) {
     let Rejected { method, path, key_id, status, kind, rejection } = *request;
-    let (status, rejection) = (status.as_u16(), Chain(rejection));
-    if status >= 500 {
-        event!(target: REPLAY, Level::ERROR, %method, path, key_id, status, kind, %rejection, "request rejected");
-    } else {
-        event!(target: REPLAY, Level::DEBUG, %method, path, key_id, status, kind, %rejection, "request rejected");
-    }
+    rejected_event!(REPLAY, status, %method, path, key_id, kind, rejection = %Chain(rejection));
 }
 
 /// An error and all its causes.

@@ -50,10 +50,10 @@ async fn signed_request_passes_with_any_features() {
 #[tokio::test]
 async fn axum_handlers_extract_who_authenticated() {
     use axum::routing::get;
-    use tower_logentries_auth::{Access, Authenticated};
+    use tower_logentries_auth::{Access, Identity};
 
-    let handler = |authenticated: Authenticated| async move {
-        assert_eq!((authenticated.access, authenticated.key_id.as_deref()), (Access::Owner, Some("key-id")));
+    let handler = |identity: Identity| async move {
+        assert_eq!((identity.access, identity.key_id.as_deref()), (Access::Owner, Some("key-id")));
     };
     let inner = Router::new().route("/accounts/{id}/users", get(handler));
     let layer = LogentriesVerifyLayer::new(credentials());
@@ -65,7 +65,7 @@ async fn axum_handlers_extract_who_authenticated() {
 #[cfg(feature = "cache")]
 #[tokio::test]
 async fn cached_store_answers_again() {
-    use tower_logentries_auth::verify::CachedKeyStore;
+    use tower_logentries_auth::server::CachedKeyStore;
 
     let layer = LogentriesVerifyLayer::new(CachedKeyStore::new(credentials()));
     let (origin, sign) = serve(Router::new().fallback(|| async {}).layer(layer)).await;
@@ -87,15 +87,23 @@ async fn rejected_body_is_read_to_its_end() {
     assert_eq!(client.request(request).await.unwrap().status(), 401);
 }
 
-#[cfg(feature = "fs")]
+#[cfg(feature = "explain")]
 #[tokio::test]
-async fn file_is_signed_without_being_buffered() {
-    use tower_logentries_auth::BodySource;
+async fn mistakes_of_a_signature_are_named() {
+    use tower_logentries_auth::server::Explain;
 
-    let (origin, layer) = serve_verified().await;
-    let file = BodySource::file("Cargo.toml").await.unwrap();
-    let request = Request::post(format!("{origin}{USERS}")).extension(file.digest()).body(Body::new(file)).unwrap();
-    assert_eq!(status(layer.body_limit(0), request).await, 200);
+    let layer = LogentriesVerifyLayer::new(credentials()).explain_rejections(Explain::Response);
+    let (origin, sign) = serve(Router::new().fallback(|| async {}).layer(layer)).await;
+    let another_type = tower::util::MapRequestLayer::new(|mut request: Request<Body>| {
+        request.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain"));
+        request
+    });
+    let client = sign.layer(another_type.layer(Client::builder(TokioExecutor::new()).build_http()));
+    let response = client.oneshot(post(&origin)).await.unwrap();
+    assert_eq!(response.status(), 401);
+    let body = axum::body::to_bytes(Body::new(response.into_body()), 16 * 1024).await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert!(body["mistakes"].as_array().is_some_and(|mistakes| !mistakes.is_empty()), "{body}");
 }
 
 #[cfg(feature = "reqwest")]

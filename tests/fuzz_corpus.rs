@@ -39,6 +39,11 @@ fn bodies() {
 }
 
 #[test]
+fn explain() {
+    replay("explain", targets::explain::run);
+}
+
+#[test]
 fn round_trip() {
     replay("round_trip", targets::round_trip::run);
 }

@@ -111,6 +111,9 @@ pub fn run(data: &[u8]) {
                 trailers.iter().map(|n| HeaderValue::from(u16::from(*n))).collect::<Vec<_>>()
             );
             assert_eq!(body.to_bytes(), expected);
+            let length = head.headers.get("content-length").map(|length| length.as_bytes());
+            let is_empty = expected.is_empty() && trailers.is_empty();
+            assert_eq!(length, is_empty.then_some(&b"0"[..]), "hyper sets any other length");
             let date = head.headers["date"].to_str().expect("ASCII");
             let signature =
                 signature(OWNER_KEY, "POST", "application/json", date, "/management/accounts/7/users", &expected);

@@ -2,6 +2,7 @@
 
 pub mod bodies;
 pub mod credentials;
+pub mod explain;
 pub mod origins;
 pub mod paths;
 pub mod round_trip;
@@ -22,7 +23,7 @@ use http_body_util::{BodyExt, Full};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_logentries_auth::{Credentials, LogentriesVerifyLayer, Rejection};
+use tower_logentries_auth::{Credentials, Identity, LogentriesVerifyLayer, Rejection};
 
 pub(crate) const KEY_ID: &str = "key-id";
 pub(crate) const OWNER_KEY: &str = "owner-key";
@@ -56,16 +57,29 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O").block_on(future)
 }
 
-/// Presents a request to the verifying layer. Returns it as the inner service received it.
+/// Presents a request to a verifying layer with all keys. Returns it as the inner service received it.
 pub(crate) fn verify(request: Request<Full<Bytes>>) -> Result<Request<Bytes>, Rejection> {
-    let layer = LogentriesVerifyLayer::new(credentials()).clock(now);
+    verify_with(&LogentriesVerifyLayer::new(credentials()).clock(now), request)
+}
+
+/// The same with this layer. A response tells who passed, and only then.
+pub(crate) fn verify_with(
+    layer: &LogentriesVerifyLayer<Credentials>,
+    request: Request<Full<Bytes>>,
+) -> Result<Request<Bytes>, Rejection> {
     let received = Arc::new(Mutex::new(None));
     let inner = service_fn(|request: Request<Full<Bytes>>| {
         *received.lock().expect("nobody panicked") = Some(request);
         ready(Ok::<_, Infallible>(Response::new(())))
     });
     let mut response = block_on(layer.layer(inner).oneshot(request)).unwrap_or_else(|never| match never {});
-    if let Some(rejection) = response.extensions_mut().remove::<Rejection>() {
+    let rejection = response.extensions_mut().remove::<Rejection>();
+    assert_eq!(response.extensions().get::<Identity>().is_some(), rejection.is_none());
+    if let Some(rejection) = rejection {
+        assert_eq!(
+            (response.status(), &response.headers()["cache-control"]),
+            (rejection.status(), &"no-store".parse().expect("a value"))
+        );
         return Err(rejection);
     }
     let (head, body) = received.lock().expect("nobody panicked").take().expect("it passed").into_parts();

@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
     };
     let Ok(uri) = target.parse::<Uri>() else { return };
     let layer = match strips {
-        true => layer.untrusted_origins(tower_logentries_auth::sign::UntrustedOrigins::StripCredentials),
+        true => layer.untrusted_origins(tower_logentries_auth::client::UntrustedOrigins::StripCredentials),
         false => layer,
     };
 
@@ -48,9 +48,14 @@ pub fn run(data: &[u8]) {
         sent.store(names.iter().any(|name| request.headers().contains_key(*name)), Ordering::Relaxed);
         ready(Ok::<_, Infallible>(Response::new(())))
     });
-    let request = Request::builder().uri(uri.clone()).header("x-api-key", "left by the caller");
-    let Ok(request) = request.body(Full::default()) else { return };
+    let head = || Request::builder().uri(uri.clone()).header("x-api-key", "left by the caller");
+    let Ok(request) = head().body(Full::default()) else { return };
     let _ = block_on(layer.layer(inner).oneshot(request));
+
+    // Without tower the same requests get keys.
+    let authenticated = layer.authenticate(head().body(()).expect("well-formed"));
+    let has_key = |request: &Request<()>| request.headers().contains_key("x-api-key");
+    assert_eq!(authenticated.is_ok_and(|request| has_key(&request)), sent.load(Ordering::Relaxed), "{uri}");
 
     if sent.load(Ordering::Relaxed) {
         assert!(trusted.is_some_and(|trusted| is_same(trusted, &uri)) || is_rapid7(&uri), "{uri} got keys");

@@ -62,11 +62,22 @@ fn sign(input: &Input<'_>) -> Option<Request<Full<Bytes>>> {
         ready(Ok::<_, Infallible>(Response::new(())))
     });
     let layer = LogentriesAuthLayer::new(credentials()).clock(now);
-    block_on(layer.layer(inner).oneshot(request)).ok()?;
+    let without_tower = layer.authenticate(to_bytes(&request));
+    let result = block_on(layer.layer(inner).oneshot(request));
+    assert_eq!(result.is_ok(), without_tower.is_ok(), "{without_tower:?}");
+    result.ok()?;
     let mut request = sent.lock().expect("nobody panicked").take()?;
+    let without_tower = without_tower.expect("the same result");
+    assert_eq!((without_tower.headers(), without_tower.uri()), (request.headers(), request.uri()));
     *request.uri_mut() = request.uri().path_and_query()?.as_str().parse().ok()?;
     request.extensions_mut().clear();
     Some(request)
+}
+
+/// The request as it is for a client without tower.
+fn to_bytes(request: &Request<Full<Bytes>>) -> Request<Bytes> {
+    let body = block_on(request.body().clone().collect()).unwrap_or_else(|never| match never {}).to_bytes();
+    request.clone().map(|_| body)
 }
 
 /// Returns the changed request, and whether the signature covers the change; `None` if nothing changed.

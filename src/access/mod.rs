@@ -9,7 +9,6 @@ use std::str::FromStr;
 use http::Method;
 
 pub(crate) use self::rule::{AccessRule, Required};
-use self::table::Documented;
 use crate::InvalidText;
 
 /// The access that a key grants or a resource requires. Each includes the ones before it: `ReadOnly < ReadWrite < Owner`.
@@ -60,7 +59,8 @@ impl Access {
     /// assert_eq!(Access::documented(&Method::GET, "/management/new-resource"), None);
     /// ```
     pub fn documented(method: &Method, path: &str) -> Option<Self> {
-        Documented::of(method, path.split('?').next().unwrap_or_default()).strongest()
+        let resource = table::resource(path.split('?').next().unwrap_or_default());
+        table::documented(method, resource).map(Required::strongest)
     }
 
     fn as_str(self) -> &'static str {

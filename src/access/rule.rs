@@ -8,7 +8,7 @@ use std::{fmt, iter};
 use http::Method;
 
 use super::Access;
-use super::table::{self, Documented};
+use super::table;
 use crate::scheme::trim_slashes;
 
 type Rule = dyn Fn(&Method, &str) -> Option<Access> + Send + Sync;
@@ -20,17 +20,20 @@ pub(crate) struct AccessRule {
     mounts: Vec<Box<str>>,
 }
 
-/// The access that a client needs for a request.
+/// The access that a request requires, by a rule or by the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Required {
     As(Access),
-    /// An owner's, by most sources. Without an owner key the strongest API key is sent, and the server decides.
+    /// An owner's, by most sources; one says that a read/write key suffices. Without an owner key the strongest API key is
+    /// sent, and the server decides.
     OwnerOrOpen,
-    /// The sources do not settle it. The strongest API key is sent, and the server decides.
+    /// A read that some sources call read-only, others read/write, or that nothing documents. The strongest API key is sent,
+    /// and the server decides.
     Open,
 }
 
 impl Required {
+    /// Returns the access that a verifier requires.
     pub(crate) fn strongest(self) -> Access {
         match self {
             Self::As(access) => access,
@@ -49,10 +52,6 @@ impl fmt::Display for Required {
         }
     }
 }
-
-/// How many segments of a path the table looks at to recognize an owner's resource: one more than its longest pattern
-/// has before `/**`.
-const OWNER_SEGMENTS: usize = 5;
 
 impl AccessRule {
     pub(crate) fn set_rule(&mut self, rule: impl Fn(&Method, &str) -> Option<Access> + Send + Sync + 'static) {
@@ -78,7 +77,7 @@ impl AccessRule {
 
     /// Returns the access that a verifier requires where the rule is silent: what is documented, or else read/write.
     pub(crate) fn documented(&self, method: &Method, whole: &str) -> Access {
-        self.look_up(method, whole).strongest().unwrap_or(Access::ReadWrite)
+        self.look_up(method, whole).map_or(Access::ReadWrite, Required::strongest)
     }
 
     /// Returns the access that a client needs.
@@ -86,21 +85,17 @@ impl AccessRule {
         if let Some(access) = self.named(method, whole) {
             return Required::As(access);
         }
-        match self.look_up(method, whole) {
-            Documented::As(access) => Required::As(access),
-            Documented::OwnerOrOpen => Required::OwnerOrOpen,
-            Documented::Disputed | Documented::Nowhere if table::reads(method) => Required::Open,
-            Documented::Disputed | Documented::Nowhere => Required::As(Access::ReadWrite),
-        }
+        let undocumented = if table::reads(method) { Required::Open } else { Required::As(Access::ReadWrite) };
+        self.look_up(method, whole).unwrap_or(undocumented)
     }
 
-    fn look_up(&self, method: &Method, whole: &str) -> Documented {
+    fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
-        let is_elsewhere = |suffix: &&str| suffix.len() != resource.len();
-        if suffixes(whole).filter(is_elsewhere).any(|suffix| is_owners(method, suffix)) {
-            return Documented::As(Access::Owner);
+        let is_owners = |suffix| table::documented(method, suffix).map(Required::strongest) == Some(Access::Owner);
+        if suffixes(whole).any(|suffix| suffix.len() != resource.len() && is_owners(suffix)) {
+            return Some(Required::As(Access::Owner));
         }
-        Documented::of_resource(method, resource)
+        table::documented(method, resource)
     }
 
     /// Takes the longest mount that matches off a path. A path that is a mount is `/` below it.
@@ -125,30 +120,7 @@ fn strip_mount<'a>(mount: &str, path: &'a str) -> Option<&'a str> {
     Some(if rest.is_empty() { "/" } else { rest })
 }
 
-/// Returns whether a suffix of a path is an owner's resource.
-fn is_owners(method: &Method, suffix: &str) -> bool {
-    let root = suffix.split('/').next().unwrap_or_default();
-    root.eq_ignore_ascii_case("management")
-        && matches!(
-            Documented::of_resource(method, first_segments(suffix)),
-            Documented::As(Access::Owner) | Documented::OwnerOrOpen
-        )
-}
-
 /// The suffixes of a path that start at a segment, without slashes around them. The first is the whole path.
 fn suffixes(path: &str) -> impl Iterator<Item = &str> {
     iter::successors(Some(trim_slashes(path)), |suffix| suffix.split_once('/').map(|(_, below)| below))
-}
-
-/// Cuts a suffix to as many segments as the table needs, so that a path of many segments does not cost the square of
-/// their number.
-fn first_segments(suffix: &str) -> &str {
-    let end = suffix.match_indices('/').nth(OWNER_SEGMENTS - 1).map_or(suffix.len(), |(end, _)| end);
-    suffix.split_at(end).0
-}
-
-impl fmt::Debug for AccessRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.custom.is_some() { "AccessRule(custom)" } else { "AccessRule(table)" })
-    }
 }

@@ -2,158 +2,72 @@
 
 use http::Method;
 
-use super::Access;
+use super::{Access, Required};
 use crate::scheme::trim_slashes;
 
-/// What the sources say about a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Documented {
-    As(Access),
-    /// Some sources say read-only, others read/write.
-    Disputed,
-    /// Most sources say owner, one says that a read/write key suffices.
-    OwnerOrOpen,
-    Nowhere,
-}
+/// Resources that require the same access, and the sources that say so. The first row that matches counts.
+///
+/// The resources are below the root, which is the first segment. `{..}` is any one segment, and a last `**` is everything
+/// from there down, or nothing.
+type Row = (&'static str, Methods, &'static [&'static str], Required, &'static str);
 
-/// The resources below a first segment.
-struct Root {
-    segment: &'static str,
-    rows: &'static [Row],
-}
+/// Whether a row is about a method.
+type Methods = fn(&Method) -> bool;
 
-/// Resources that require the same access. The first row that matches counts.
-struct Row {
-    methods: Methods,
-    /// Paths below the root. `{..}` is any one segment, and a last `**` is everything from there down, or nothing.
-    resources: &'static [&'static str],
-    access: Documented,
-    #[cfg(test)]
-    sources: &'static str,
-}
+const READS: Methods = reads;
+const READS_AND_OPTIONS: Methods = |method| reads(method) || *method == Method::OPTIONS;
+const POST: Methods = |method| *method == Method::POST;
+const DELETE: Methods = |method| *method == Method::DELETE;
+const OTHERS: Methods = |method| !reads(method);
+const ANY: Methods = |_| true;
 
-#[derive(Clone, Copy)]
-enum Methods {
-    Reads,
-    ReadsAndOptions,
-    Post,
-    Delete,
-    Others,
-    Any,
-}
+use Required::{Open, OwnerOrOpen};
 
-use Documented::{As, Disputed, OwnerOrOpen};
-use Methods::{Any, Delete, Others, Post, Reads, ReadsAndOptions};
+const READ_ONLY: Required = Required::As(Access::ReadOnly);
+const READ_WRITE: Required = Required::As(Access::ReadWrite);
+const OWNER: Required = Required::As(Access::Owner);
 
-const READ_ONLY: Documented = As(Access::ReadOnly);
-const READ_WRITE: Documented = As(Access::ReadWrite);
-const OWNER: Documented = As(Access::Owner);
-
-#[cfg_attr(not(test), expect(unused_variables))] // the sources are for the documentation
-const fn row(methods: Methods, resources: &'static [&'static str], access: Documented, sources: &'static str) -> Row {
-    Row {
-        methods,
-        resources,
-        access,
-        #[cfg(test)]
-        sources,
-    }
-}
-
-const TABLE: &[Root] = &[
-    Root {
-        segment: "management",
-        rows: &[
-            row(Reads, LOGS, READ_ONLY, "[OpenAPI], [client]"),
-            row(Any, LOGS, READ_WRITE, "[OpenAPI], [client]"),
-            row(Reads, &["accounts/{id}/users"], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
-            row(Any, &["accounts/{id}"], OWNER, "[guide], [GetAccount]"),
-            row(Any, &["accounts/{id}/users/**", "accounts/{id}/owners/**"], OWNER, "[guide], [client]"),
-            row(ReadsAndOptions, &["accounts/{id}/apikeys/**"], READ_WRITE, "[client]"),
-            row(Any, &["accounts/{id}/apikeys/**"], OWNER, "[client]"),
-            row(Any, &["accounts/{id}/teams/**"], READ_WRITE, "[client]"),
-            row(Any, &["accounts/{id}/**"], OWNER, "none: the safe reading"),
-            row(Reads, &["actions", "actions/{id}/targets"], READ_ONLY, "[OpenAPI]"),
-            row(Reads, &["actions/{id}"], Disputed, "[OpenAPI]: read/write, where its list is read-only"),
-            row(Reads, &["tags/**"], Disputed, "read-only: [get-tag]; read/write: [OpenAPI]"),
-            row(Others, &["actions/**", "tags/**"], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
-            row(Any, &["archiving/**"], READ_WRITE, "[OpenAPI]"),
-            row(Reads, &["organizations/apikeys"], READ_WRITE, "[get-api-key]"),
-        ],
-    },
-    Root {
-        segment: "query",
-        rows: &[
-            row(Post, &["logs", "live/logs"], READ_ONLY, "[post-query], [OpenAPI]"),
-            row(Reads, &["**"], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
-            row(Any, &["**"], READ_WRITE, "[OpenAPI], [client]"),
-        ],
-    },
-    Root {
-        segment: "audit",
-        rows: &[row(Post, &["query/logs"], READ_ONLY, "[OpenAPI]"), row(Reads, &["**"], READ_ONLY, "[OpenAPI]")],
-    },
-    Root {
-        segment: "exports",
-        rows: &[row(Reads, &["**"], READ_ONLY, "[OpenAPI]"), row(Delete, &["{id}"], READ_WRITE, "[OpenAPI]")],
-    },
-    Root { segment: "search-stats", rows: &[row(Reads, &["**"], READ_ONLY, "[OpenAPI]")] },
-    Root { segment: "usage", rows: &[row(Reads, &["**"], READ_WRITE, "[get-account-usage], [get-logs-usage]")] },
-    Root {
-        segment: "download",
-        rows: &[row(Reads, &["logs", "logs/{ids}"], Disputed, "read/write: [get-download-log]; read-only: [OpenAPI]")],
-    },
+const TABLE: &[Row] = &[
+    ("management", READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
+    ("management", ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
+    ("management", READS, &["accounts/{id}/users"], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
+    ("management", ANY, &["accounts/{id}"], OWNER, "[guide], [GetAccount]"),
+    ("management", ANY, &["accounts/{id}/users/**", "accounts/{id}/owners/**"], OWNER, "[guide], [client]"),
+    ("management", READS_AND_OPTIONS, &["accounts/{id}/apikeys/**"], READ_WRITE, "[client]"),
+    ("management", ANY, &["accounts/{id}/apikeys/**"], OWNER, "[client]"),
+    ("management", ANY, &["accounts/{id}/teams/**"], READ_WRITE, "[client]"),
+    ("management", ANY, &["accounts/{id}/**"], OWNER, "none: the safe reading"),
+    ("management", READS, &["actions", "actions/{id}/targets"], READ_ONLY, "[OpenAPI]"),
+    ("management", READS, &["actions/{id}"], Open, "[OpenAPI]: read/write, where its list is read-only"),
+    ("management", READS, &["tags/**"], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
+    ("management", OTHERS, &["actions/**", "tags/**"], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
+    ("management", ANY, &["archiving/**"], READ_WRITE, "[OpenAPI]"),
+    ("management", READS, &["organizations/apikeys"], READ_WRITE, "[get-api-key]"),
+    ("query", POST, &["logs", "live/logs"], READ_ONLY, "[post-query], [OpenAPI]"),
+    ("query", READS, &["**"], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
+    ("query", ANY, &["**"], READ_WRITE, "[OpenAPI], [client]"),
+    ("audit", POST, &["query/logs"], READ_ONLY, "[OpenAPI]"),
+    ("audit", READS, &["**"], READ_ONLY, "[OpenAPI]"),
+    ("exports", READS, &["**"], READ_ONLY, "[OpenAPI]"),
+    ("exports", DELETE, &["{id}"], READ_WRITE, "[OpenAPI]"),
+    ("search-stats", READS, &["**"], READ_ONLY, "[OpenAPI]"),
+    ("usage", READS, &["**"], READ_WRITE, "[get-account-usage], [get-logs-usage]"),
+    ("download", READS, &["logs", "logs/{ids}"], Open, "read/write: [get-download-log]; read-only: [OpenAPI]"),
 ];
 
 const LOGS: &[&str] = &["logs/**", "logsets/**", "labels/**", "metrics/**", "targets/**"];
 
-impl Documented {
-    /// Returns what is documented for a path without a query.
-    pub(super) fn of(method: &Method, path: &str) -> Self {
-        Self::of_resource(method, resource(path))
-    }
-
-    /// Returns what is documented for what [`resource`] returned.
-    pub(super) fn of_resource(method: &Method, resource: &str) -> Self {
-        let (segment, below) = resource.split_once('/').unwrap_or((resource, ""));
-        let root = TABLE.iter().find(|root| root.segment.eq_ignore_ascii_case(segment));
-        let mut rows = root.map_or(&[][..], |root| root.rows).iter();
-        rows.find(|row| row.matches(method, below)).map_or(Self::Nowhere, |row| row.access)
-    }
-
-    /// Returns the access that is documented: the strongest, if that is disputed.
-    pub(super) fn strongest(self) -> Option<Access> {
-        match self {
-            Self::As(access) => Some(access),
-            Self::Disputed => Some(Access::ReadWrite),
-            Self::OwnerOrOpen => Some(Access::Owner),
-            Self::Nowhere => None,
-        }
-    }
+/// Returns what is documented for what [`resource`] returned.
+pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
+    let (first, below) = resource.split_once('/').unwrap_or((resource, ""));
+    let mut rows = TABLE.iter().filter(|(root, ..)| root.eq_ignore_ascii_case(first));
+    rows.find(|(_, methods, patterns, ..)| methods(method) && patterns.iter().any(|pattern| matches(pattern, below)))
+        .map(|(_, _, _, required, _)| *required)
 }
 
-impl Row {
-    fn matches(&self, method: &Method, path: &str) -> bool {
-        self.methods.include(method) && self.resources.iter().any(|resource| matches(resource, path))
-    }
-}
-
-impl Methods {
-    fn include(self, method: &Method) -> bool {
-        match self {
-            Self::Reads => reads(method),
-            Self::ReadsAndOptions => reads(method) || *method == Method::OPTIONS,
-            Self::Post => *method == Method::POST,
-            Self::Delete => *method == Method::DELETE,
-            Self::Others => !reads(method),
-            Self::Any => true,
-        }
-    }
-}
-
-fn matches(resource: &str, path: &str) -> bool {
+fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
-    for expected in resource.split('/') {
+    for expected in pattern.split('/') {
         let segment = segments.next();
         match (expected, segment) {
             ("**", _) => return true,
@@ -221,8 +135,7 @@ mod tests {
 
     #[test]
     fn rows_cite_sources_that_have_an_address() {
-        let rows = TABLE.iter().flat_map(|root| root.rows);
-        for cited in rows.flat_map(|row| row.sources.split('[').skip(1)) {
+        for cited in TABLE.iter().flat_map(|(_, _, _, _, sources)| sources.split('[').skip(1)) {
             let name = cited.split(']').next().unwrap();
             assert!(SOURCES.iter().any(|(source, _)| *source == name), "{name}");
         }
@@ -230,18 +143,16 @@ mod tests {
 
     fn page() -> String {
         let mut page = "| resource | method | access | source |\n|---|---|---|---|\n".to_owned();
-        for root in TABLE {
-            page.extend(root.rows.iter().map(|row| line(root.segment, row)));
-        }
+        page.extend(TABLE.iter().map(line));
         page.push('\n');
         page.extend(SOURCES.iter().map(|(name, address)| format!("[{name}]: {address}\n")));
         page
     }
 
-    fn line(root: &str, row: &Row) -> String {
-        let resources: Vec<_> = row.resources.iter().map(|resource| resource_text(root, resource)).collect();
-        let (resources, methods, access) = (resources.join(", "), methods_text(row.methods), access_text(row.access));
-        format!("| {resources} | {methods} | {access} | {} |\n", row.sources)
+    fn line((root, methods, resources, required, sources): &Row) -> String {
+        let resources: Vec<_> = resources.iter().map(|resource| resource_text(root, resource)).collect();
+        let (resources, methods, access) = (resources.join(", "), methods_text(*methods), access_text(*required));
+        format!("| {resources} | {methods} | {access} | {sources} |\n")
     }
 
     fn resource_text(root: &str, resource: &str) -> String {
@@ -252,22 +163,17 @@ mod tests {
     }
 
     fn methods_text(methods: Methods) -> &'static str {
-        match methods {
-            Reads => "`GET`, `HEAD`",
-            ReadsAndOptions => "`GET`, `HEAD`, `OPTIONS`",
-            Post => "`POST`",
-            Delete => "`DELETE`",
-            Others => "any but `GET` and `HEAD`",
-            Any => "any other",
+        match [Method::GET, Method::OPTIONS, Method::POST, Method::DELETE].map(|method| methods(&method)) {
+            [true, false, false, false] => "`GET`, `HEAD`",
+            [true, true, false, false] => "`GET`, `HEAD`, `OPTIONS`",
+            [false, false, true, false] => "`POST`",
+            [false, false, false, true] => "`DELETE`",
+            [false, true, true, true] => "any but `GET` and `HEAD`",
+            _ => "any other",
         }
     }
 
-    fn access_text(access: Documented) -> String {
-        match access {
-            As(access) => access.to_string(),
-            Disputed => "disputed".to_owned(),
-            OwnerOrOpen => "owner, or open".to_owned(),
-            Documented::Nowhere => unreachable!("no row says so"),
-        }
+    fn access_text(required: Required) -> String {
+        if required == Open { "disputed".to_owned() } else { required.to_string() }
     }
 }

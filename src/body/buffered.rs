@@ -1,9 +1,9 @@
 //! A body that was read into memory.
 
 use std::convert::Infallible;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::{fmt, mem};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -27,6 +27,8 @@ use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 /// let client = ServiceBuilder::new()
 ///     .layer(layer.rebuild_body(BufferedBody::boxed))
 ///     .service(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
+/// # fn check<S: tower::Service<http::Request<BoxBody<Bytes, BoxError>>>>(_: S) {}
+/// # check(client);
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
 ///
@@ -119,11 +121,4 @@ impl From<BufferedBody> for Bytes {
     }
 }
 
-impl fmt::Debug for BufferedBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferedBody")
-            .field("len", &self.bytes.len())
-            .field("trailers", &self.trailers.is_some())
-            .finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(BufferedBody);

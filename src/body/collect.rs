@@ -38,10 +38,9 @@ struct Read {
     first: Bytes,
     joined: Vec<u8>,
     trailers: Option<HeaderMap>,
-    trailers_len: usize,
     sha256: Sha256,
-    /// What is left of the last chunk to hash.
-    unhashed: Bytes,
+    /// How many of the bytes are hashed.
+    hashed: usize,
 }
 
 impl<B: Body> Collect<B> {
@@ -91,28 +90,35 @@ impl<B: Body<Error: Into<BoxError>>> Future for Collect<B> {
 
 impl Read {
     fn push(&mut self, frame: Frame<impl Buf>, limit: usize, claimed: &SizeHint) -> Result<(), BodyError> {
+        if self.trailers.is_some() {
+            return Err(BodyError::Read("the body does not end with its trailers".into()));
+        }
+        let left = limit.saturating_sub(self.len());
         match frame.into_data() {
-            Ok(mut data) => {
-                if data.remaining() > limit.saturating_sub(self.counted()) {
+            Ok(data) if data.remaining() > left => return Err(BodyError::TooLarge { limit }),
+            Ok(mut data) if data.has_remaining() => {
+                let chunk = data.copy_to_bytes(data.remaining());
+                let claimed = claimed.upper().and_then(|upper| usize::try_from(upper).ok());
+                self.keep(chunk, claimed.map_or(limit, |claimed| limit.min(claimed)));
+            }
+            Ok(_) => {}
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                let lens = trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
+                if lens.sum::<usize>() > left {
                     return Err(BodyError::TooLarge { limit });
                 }
-                let chunk = data.copy_to_bytes(data.remaining());
-                if chunk.is_empty() {
-                    return Ok(());
-                }
-                self.keep(&chunk, claimed.upper().map_or(limit, |upper| limit.min(saturated(upper))));
-                self.unhashed = chunk;
+                self.trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
             }
-            Err(frame) => self.push_trailers(frame.into_trailers().unwrap_or_default(), limit)?,
         }
         Ok(())
     }
 
     /// Keeps a chunk: the first as it is, and several in one buffer. Its capacity doubles with what has arrived, up to
     /// `most`, so that a claimed length reserves nothing.
-    fn keep(&mut self, chunk: &Bytes, most: usize) {
+    fn keep(&mut self, chunk: Bytes, most: usize) {
         if self.len() == 0 {
-            self.first = chunk.clone();
+            self.first = chunk;
             return;
         }
         let first = mem::take(&mut self.first);
@@ -122,42 +128,21 @@ impl Read {
             self.joined.reserve_exact(capacity - self.joined.len());
         }
         self.joined.extend_from_slice(&first);
-        self.joined.extend_from_slice(chunk);
-    }
-
-    fn push_trailers(&mut self, more: HeaderMap, limit: usize) -> Result<(), BodyError> {
-        let sizes = more.iter().map(|(name, value)| name.as_str().len() + value.len() + TRAILER_COST);
-        self.trailers_len = sizes.fold(self.trailers_len, usize::saturating_add);
-        if self.counted() > limit {
-            return Err(BodyError::TooLarge { limit });
-        }
-        match &mut self.trailers {
-            Some(trailers) => {
-                let mut all = more.iter();
-                all.try_for_each(|(name, value)| trailers.try_append(name, value.clone()).map(drop))
-                    .map_err(|full| BodyError::Read(full.into()))
-            }
-            none => {
-                *none = Some(more).filter(|more| !more.is_empty());
-                Ok(())
-            }
-        }
+        self.joined.extend_from_slice(&chunk);
     }
 
     fn len(&self) -> usize {
         self.first.len() + self.joined.len()
     }
 
-    /// Returns how much counts against the limit.
-    fn counted(&self) -> usize {
-        self.len().saturating_add(self.trailers_len)
-    }
-
-    /// Hashes as much of the last chunk as one poll may.
+    /// Hashes as much of what was read as one poll may.
     fn hash(&mut self, budget: &mut usize) {
-        let chunk = self.unhashed.split_to(self.unhashed.len().min(*budget));
-        self.sha256.update(&chunk);
-        *budget -= chunk.len();
+        let kept = if self.joined.is_empty() { &self.first[..] } else { &self.joined };
+        let (_, rest) = kept.split_at(self.hashed);
+        let (now, _) = rest.split_at(rest.len().min(*budget));
+        self.sha256.update(now);
+        self.hashed += now.len();
+        *budget -= now.len();
     }
 
     fn finish(self, claimed: &SizeHint) -> Result<(BufferedBody, BodyDigest), BodyError> {
@@ -169,8 +154,4 @@ impl Read {
         let digest = BodyDigest::from_sha256(self.sha256.finalize().into());
         Ok((BufferedBody::new(bytes, self.trailers), digest))
     }
-}
-
-fn saturated(len: u64) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX)
 }

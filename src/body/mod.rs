@@ -11,22 +11,16 @@ use crate::BoxError;
 
 pub use self::buffered::BufferedBody;
 pub(crate) use self::collect::Collect;
-pub(crate) use self::rebuild::rebuild;
 pub use self::rebuild::{RebuildBody, RebuildFromBytes};
 
 /// How many bytes of a body a layer buffers by default.
 pub(crate) const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Why a body could not be read or rebuilt.
+/// Why a body could not be read or rebuilt. The length that does not match is that of its size hint.
 #[derive(Debug)]
 pub(crate) enum BodyError {
-    TooLarge {
-        limit: usize,
-    },
+    TooLarge { limit: usize },
     Read(BoxError),
-    /// The body was shorter or longer than its size hint.
-    LengthMismatch {
-        read: usize,
-    },
+    LengthMismatch { read: usize },
     UnsupportedTrailers,
 }

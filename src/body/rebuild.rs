@@ -21,17 +21,12 @@ use super::{BodyError, BufferedBody};
 pub trait RebuildBody<B>: sealed::RebuildBody<B> {}
 
 mod sealed {
-    use super::BufferedBody;
+    use super::{BodyError, BufferedBody};
 
     pub(crate) trait RebuildBody<B> {
-        /// Rebuilds the body, or returns `None` if `B` cannot carry its trailers.
-        fn rebuild(&self, body: BufferedBody) -> Option<B>;
+        /// Rebuilds the body, unless `B` cannot carry its trailers.
+        fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError>;
     }
-}
-
-/// Rebuilds a body, unless its type cannot carry its trailers.
-pub(crate) fn rebuild<B>(rebuild: &impl RebuildBody<B>, body: BufferedBody) -> Result<B, BodyError> {
-    rebuild.rebuild(body).ok_or(BodyError::UnsupportedTrailers)
 }
 
 /// Rebuilds bodies that are `From<Bytes>`, such as [`Full<Bytes>`](http_body_util::Full),
@@ -45,13 +40,13 @@ pub struct RebuildFromBytes;
 impl<R: sealed::RebuildBody<B>, B> RebuildBody<B> for R {}
 
 impl<B: From<Bytes>> sealed::RebuildBody<B> for RebuildFromBytes {
-    fn rebuild(&self, body: BufferedBody) -> Option<B> {
-        body.trailers().is_none().then(|| Bytes::from(body).into())
+    fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError> {
+        if body.trailers().is_some() { Err(BodyError::UnsupportedTrailers) } else { Ok(Bytes::from(body).into()) }
     }
 }
 
 impl<F: Fn(BufferedBody) -> B, B> sealed::RebuildBody<B> for F {
-    fn rebuild(&self, body: BufferedBody) -> Option<B> {
-        Some(self(body))
+    fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError> {
+        Ok(self(body))
     }
 }

@@ -92,21 +92,25 @@ pub enum AuthError {
 impl AuthError {
     /// Wraps the error of a service. An error that is an `AuthError` already is returned as it is.
     ///
-    /// An optional layer has its inner service's error type or its own, boxed, depending on whether it is there. This maps
-    /// both to `AuthError`:
+    /// An optional layer needs an inner service whose errors are of this type too, because both ways of a service have one:
     ///
     /// ```
     /// use bytes::Bytes;
+    /// use http::Request;
     /// use http_body_util::Full;
     /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-    /// use tower::ServiceBuilder;
+    /// use tower::{ServiceBuilder, ServiceExt};
     /// use tower_logentries_auth::{AuthError, Credentials, LogentriesAuthLayer};
     ///
+    /// # async fn run(request: Request<Full<Bytes>>) -> Result<(), AuthError> {
     /// let layer = Credentials::from_env().ok().map(LogentriesAuthLayer::new);
     /// let client = ServiceBuilder::new()
-    ///     .map_err(AuthError::service)
     ///     .option_layer(layer)
+    ///     .map_err(AuthError::service)
     ///     .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+    /// let response = client.oneshot(request).await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn service(error: impl Into<BoxError>) -> Self {
         match error.into().downcast() {

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use http::{HeaderValue, Method, Request};
 use tower_layer::Layer;
 
-use super::clocks::OriginClocks;
 use super::origin::Origin;
 use super::signer::Signer;
+use super::skew::OriginClocks;
 use super::{AuthError, BodyBytes, InvalidOrigin, LogentriesAuth};
 use crate::access::AccessRule;
 use crate::body::DEFAULT_LIMIT;
@@ -58,13 +58,8 @@ pub enum UntrustedOrigins {
 }
 
 impl LogentriesAuthLayer {
-    /// Creates a layer that sends these credentials to Rapid7's hosts, and to no other:
-    ///
-    /// - `https://rest.logentries.com`
-    /// - `https://{region}.rest.logs.insight.rapid7.com`
-    /// - `https://{region}.api.insight.rapid7.com`
-    ///
-    /// [`trust_origin`](Self::trust_origin) adds others.
+    /// Creates a layer that sends these credentials to Rapid7's hosts over https, as the table of
+    /// [`Credentials`](crate::Credentials) lists them, and to no other. [`trust_origin`](Self::trust_origin) adds others.
     ///
     /// ```
     /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
@@ -247,14 +242,18 @@ impl<R> LogentriesAuthLayer<R> {
     ///
     /// ```
     /// use bytes::Bytes;
+    /// use http::Request;
     /// use http_body_util::combinators::BoxBody;
     /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-    /// use tower::{BoxError, Layer};
+    /// use tower::{BoxError, Layer, ServiceExt};
     /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuthLayer};
     ///
+    /// # async fn run(request: Request<BoxBody<Bytes, BoxError>>) -> Result<(), BoxError> {
     /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?).rebuild_body(BufferedBody::boxed);
-    /// let client = layer.layer(Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>());
-    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    /// let client = layer.layer(Client::builder(TokioExecutor::new()).build_http());
+    /// let response = client.oneshot(request).await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn rebuild_body<F: Fn(BufferedBody) -> B, B>(self, rebuild: F) -> LogentriesAuthLayer<F> {
         LogentriesAuthLayer { signer: self.signer, rebuild }

@@ -5,11 +5,9 @@
 
 // In the order of a request: `layer` configures, `service` takes the request, which `request` abstracts over the clients'
 // types of (`reqwest` is one of them). `signer` checks its `origin` and chooses its key, `future` reads its body, `unsigned`
-// signs it with a date by the `clocks` of origins, and `skew` inspects its response. `reqwest_middleware` and `bytes` take
-// the same steps without tower.
+// dates and signs it, and `skew` inspects its response. `reqwest_middleware` and `bytes` take the same steps without tower.
 
 mod bytes;
-mod clocks;
 mod error;
 mod future;
 mod layer;

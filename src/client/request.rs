@@ -1,6 +1,5 @@
 //! The sealed traits over the clients' request and response types, so that one implementation serves every client.
 
-use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request};
 use http_body::Body;
 
@@ -66,7 +65,9 @@ pub(crate) mod sealed {
         fn headers(&self) -> &HeaderMap;
         fn extensions_mut(&mut self) -> &mut Extensions;
         /// Returns whether `origin` sent this response, as far as the response knows.
-        fn is_from(&self, origin: &Origin<'_>) -> bool;
+        fn is_from(&self, _: &Origin<'_>) -> bool {
+            true
+        }
     }
 }
 
@@ -80,7 +81,11 @@ pub(crate) trait Head {
     fn trim_path(&mut self);
     fn headers(&self) -> &HeaderMap;
     fn headers_mut(&mut self) -> &mut HeaderMap;
-    fn overrides(&self) -> Overrides;
+
+    /// Returns what the request's extensions override, if its type has any.
+    fn overrides(&self) -> Overrides {
+        Overrides::default()
+    }
 }
 
 /// What the extensions of one request override.
@@ -146,16 +151,10 @@ impl Head for request::Parts {
 }
 
 fn trimmed(uri: &Uri) -> Uri {
-    let path = match uri.path().trim_end_matches('/') {
-        "" => "/",
-        path => path,
-    };
-    let target = match uri.query() {
-        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
-        None => PathAndQuery::try_from(path),
-    };
+    let path = Some(uri.path().trim_end_matches('/')).filter(|path| !path.is_empty()).unwrap_or("/");
+    let target = uri.query().map_or(path.to_owned(), |query| format!("{path}?{query}"));
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(target.expect("a shorter path of the same characters"));
+    parts.path_and_query = Some(target.parse().expect("a shorter path of the same characters"));
     Uri::from_parts(parts).expect("the same parts as before")
 }
 
@@ -172,9 +171,5 @@ impl<ResBody> sealed::HttpResponse for Response<ResBody> {
 
     fn extensions_mut(&mut self) -> &mut Extensions {
         self.extensions_mut()
-    }
-
-    fn is_from(&self, _: &Origin<'_>) -> bool {
-        true
     }
 }

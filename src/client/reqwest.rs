@@ -4,7 +4,7 @@ use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, Url};
 
 use super::origin::{Origin, Target};
-use super::request::{Head, HttpRequest, HttpResponse, Overrides, sealed};
+use super::request::{Head, HttpRequest, HttpResponse, sealed};
 
 impl HttpRequest for Request {
     type Body = Body;
@@ -25,6 +25,7 @@ impl sealed::HttpRequest<Body> for Request {
     }
 }
 
+/// reqwest does not expose request extensions.
 impl Head for Request {
     fn method(&self) -> &Method {
         self.method()
@@ -52,11 +53,6 @@ impl Head for Request {
 
     fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers_mut()
-    }
-
-    /// reqwest does not expose request extensions.
-    fn overrides(&self) -> Overrides {
-        Overrides::default()
     }
 }
 

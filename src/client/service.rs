@@ -23,20 +23,7 @@ pub struct LogentriesAuth<S, R = RebuildFromBytes> {
 }
 
 impl<S, R> LogentriesAuth<S, R> {
-    /// Returns a reference to the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Returns a mutable reference to the inner service.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    crate::text::inner_accessors!();
 }
 
 impl<S, R, Req> Service<Req> for LogentriesAuth<S, R>

@@ -1,24 +1,22 @@
 //! What happens to a request before its body is read: its origin is checked, its key is chosen, and what will be signed is
 //! brought into the form in which it arrives.
 
-use std::fmt;
 use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use http_body::Body;
 
-use super::clocks::{OriginClock, OriginClocks};
 use super::origin::{Origin, Target};
 use super::request::{Head, Overrides};
-use super::skew::SkewCheck;
+use super::skew::{Dated, OriginClocks, SkewCheck};
 use super::unsigned::Unsigned;
 use super::{AuthError, HttpRequest, UntrustedOrigins};
 use crate::access::{AccessRule, Required};
 use crate::body::Collect;
 use crate::credentials::ChosenKey;
 use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value};
-use crate::trace::{self, Sent, Subject};
+use crate::trace::{self, Subject};
 use crate::{Access, BodyDigest, CredentialsHandle, OwnerKey};
 
 /// The configuration of a layer. Clones share the credentials and the clocks of origins.
@@ -116,8 +114,7 @@ impl Signer {
         let Some(origin) = self.check_origin(head)? else {
             head.headers_mut().remove(X_API_KEY);
             head.headers_mut().remove(AUTHORIZATION_API_KEY);
-            let sent = Sent { access: None, key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
-            trace::sending(&self.subject(head), sent, "sending request without credentials to untrusted origin");
+            trace::sending(&self.subject(head), None, None, body_len, false);
             return Ok(None);
         };
         let required = match access {
@@ -133,10 +130,7 @@ impl Signer {
             ChosenKey::Api(key) => {
                 head.headers_mut().remove(AUTHORIZATION_API_KEY);
                 head.headers_mut().try_insert(X_API_KEY, key)?;
-                let access: &dyn fmt::Display = &required;
-                let sent =
-                    Sent { access: Some(access), key_id: None, body_len, is_buffered: false, clock_offset_secs: None };
-                trace::sending(&self.subject(head), sent, "sending request with API key");
+                trace::sending(&self.subject(head), Some(&required), None, body_len, false);
                 Ok(None)
             }
         }
@@ -202,29 +196,30 @@ impl Signer {
         }
     }
 
-    /// Returns the clock of a request's origin, if it is corrected.
-    pub(super) fn clock_of(&self, head: &impl Head) -> Option<OriginClock> {
+    /// Returns what to date a request with, by the clock of its origin if that is corrected.
+    pub(super) fn date(&self, head: &impl Head) -> Option<Dated> {
         match self.target(head) {
-            Target::Origin(origin) if self.corrects_clock_skew => Some(self.clocks.of(&origin)),
+            Target::Origin(origin) if self.corrects_clock_skew => self.clocks.date(self.clocks.offset_secs(&origin)),
+            _ => self.clocks.date(0),
+        }
+    }
+
+    /// Returns what to inspect the response to a signed request with, if clocks are corrected.
+    pub(super) fn skew_check(&self, head: &impl Head, dated: &Dated) -> Option<SkewCheck> {
+        match self.target(head) {
+            Target::Origin(origin) if self.corrects_clock_skew => Some(SkewCheck {
+                clocks: self.clocks.clone(),
+                origin: self.clocks.kept_origin(&origin),
+                signed_at: dated.second,
+                used: dated.offset_secs,
+            }),
             _ => None,
         }
     }
 
     /// Returns what events say of a request.
-    pub(super) fn subject<'a, H: Head>(&'a self, head: &'a H) -> Subject<'a, impl fmt::Display + use<'a, H>> {
-        Subject { method: head.method(), path: head.path(), origin: Destination { signer: self, head } }
-    }
-}
-
-/// Where a request goes, as events show it. It is determined only where an event is recorded.
-struct Destination<'a, H> {
-    signer: &'a Signer,
-    head: &'a H,
-}
-
-impl<H: Head> fmt::Display for Destination<'_, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.signer.target(self.head).fmt(f)
+    pub(super) fn subject<'a>(&'a self, head: &'a impl Head) -> Subject<'a, Target<'a>> {
+        Subject { method: head.method(), path: head.path(), origin: self.target(head) }
     }
 }
 

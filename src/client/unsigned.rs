@@ -6,15 +6,13 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 
-use super::clocks::{Dated, OriginClock};
 use super::request::Head;
 use super::signer::{KnownBody, Signer};
-use super::skew::SkewCheck;
+use super::skew::{Dated, SkewCheck};
 use super::{AuthError, HttpRequest};
-use crate::body::{BodyError, rebuild};
+use crate::body::BodyError;
 use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
-use crate::trace::{self, Sent};
-use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature};
+use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature, trace};
 
 /// A request that has to be signed, without its body.
 pub(super) struct Unsigned<H> {
@@ -38,7 +36,7 @@ impl<H: Head> Unsigned<H> {
         let rebuilt = collected.and_then(|(body, digest)| {
             let read = if body.is_empty() { KnownBody::Empty } else { KnownBody::Read(digest) };
             let len = body.bytes().len() as u64;
-            Ok((rebuild(rebuild_body, body)?, read, len))
+            Ok((rebuild_body.rebuild(body)?, read, len))
         });
         let (body, read, len) = rebuilt.map_err(|error| self.not_sent(error.into()))?;
         let (head, check) = self.sign(read, Some(len))?;
@@ -47,26 +45,18 @@ impl<H: Head> Unsigned<H> {
 
     /// Signs the request with the current second as its date.
     pub(super) fn sign(mut self, body: KnownBody, body_len: Option<u64>) -> Result<(H, Option<SkewCheck>), AuthError> {
-        let clock = self.signer.clock_of(&self.head);
-        let signed = self.set_headers(&body, clock.as_ref());
-        let (second, offset_secs) = signed.map_err(|error| self.not_sent(error))?;
-        let sent = Sent {
-            access: Some(&Access::Owner),
-            key_id: Some(self.key.id()),
-            body_len,
-            is_buffered: matches!(body, KnownBody::Read(_)),
-            clock_offset_secs: Some(offset_secs),
-        };
-        trace::sending(&self.signer.subject(&self.head), sent, "sending signed request");
-        let check = clock.map(|clock| SkewCheck { clock, signed_at: second, used: offset_secs });
+        let dated = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
+        let (signed, is_buffered) = (Some((self.key.id(), dated.offset_secs)), matches!(body, KnownBody::Read(_)));
+        trace::sending(&self.signer.subject(&self.head), Some(&Access::Owner), signed, body_len, is_buffered);
+        let check = self.signer.skew_check(&self.head, &dated);
         Ok((self.head, check))
     }
 
-    /// Returns the second in which the request was signed, and the offset that is in its date.
-    fn set_headers(&mut self, body: &KnownBody, clock: Option<&OriginClock>) -> Result<(u64, i64), AuthError> {
+    /// Frames, dates and signs the request.
+    fn set_headers(&mut self, body: &KnownBody) -> Result<Dated, AuthError> {
         self.set_framing(body)?;
-        let dated = clock.map_or_else(|| self.signer.clocks.date(0), OriginClock::date);
-        let Dated { date, second, offset_secs } = dated.ok_or(AuthError::ClockOutOfRange)?;
+        let dated = self.signer.date(&self.head).ok_or(AuthError::ClockOutOfRange)?;
+        let date = dated.date.clone();
         let content_type = self.head.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let (method, path) = (self.head.method(), self.head.path());
         let canonical = CanonicalRequest::for_path(method, path, content_type, date.as_bytes(), body.digest());
@@ -75,7 +65,7 @@ impl<H: Head> Unsigned<H> {
         let headers = self.head.headers_mut();
         headers.try_insert(AUTHORIZATION_API_KEY, credential)?;
         headers.try_insert(DATE, date)?;
-        Ok((second, offset_secs))
+        Ok(dated)
     }
 
     /// Removes framing headers that no longer apply: hyper obeys what a caller set, and truncates the body. Where there is

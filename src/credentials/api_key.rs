@@ -13,8 +13,9 @@ use crate::InvalidText;
 
 /// A read/write, read-only or platform key, as the header `x-api-key` carries it.
 ///
-/// Clones share one allocation, which is wiped when the last of them is dropped.
-#[derive(Clone)]
+/// Clones share one allocation, which is wiped when the last of them is dropped. `Debug` shows neither the header, which is
+/// marked as sensitive, nor the digest.
+#[derive(Debug, Clone)]
 pub(super) struct ApiKey {
     pub(super) header: HeaderValue,
     pub(super) digest: ApiKeyDigest,
@@ -27,12 +28,6 @@ impl ApiKey {
         let mut header = HeaderValue::from_maybe_shared(text).expect("checked to be visible ASCII");
         header.set_sensitive(true);
         Ok(Self { header, digest: ApiKeyDigest::of(key) })
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey([elided])")
     }
 }
 

@@ -51,19 +51,13 @@ impl fmt::Display for CredentialsError {
         match self {
             Self::Empty { name } => write!(f, "the {name} is empty: copy it from the account's API keys"),
             Self::Whitespace { name } => {
-                write!(f, "the {name} contains whitespace: remove it; often it is a line break at the end")
+                write!(f, "the {name} contains whitespace, often a line break at its end: remove it")
             }
-            Self::ControlCharacter { name } => {
-                write!(f, "the {name} contains a control character: copy it again from the account's API keys")
-            }
-            Self::NotAscii { name } => {
-                write!(f, "the {name} contains a character outside ASCII: copy it again from the account's API keys")
-            }
-            Self::ColonInKeyId => {
-                f.write_str("the owner key id contains a ':': pass the id alone, and the key as a separate value")
-            }
+            Self::ControlCharacter { name } => write!(f, "the {name} contains a control character: copy it again"),
+            Self::NotAscii { name } => write!(f, "the {name} contains a character outside ASCII: copy it again"),
+            Self::ColonInKeyId => f.write_str("the owner key id contains a ':': pass the key as a value of its own"),
             Self::IncompleteOwnerKey { set, missing } => {
-                write!(f, "{set} is set without {missing}: set both to sign with the owner key, or neither")
+                write!(f, "{set} is set without {missing}: set both, or neither")
             }
             Self::NoKeys => write!(
                 f,

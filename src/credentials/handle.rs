@@ -1,9 +1,9 @@
 //! The credentials of a layer, which can be replaced at run time.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::iter;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use super::{ApiKeyDigest, ChosenKey, Credentials, OwnerKey};
-use crate::Access;
+use super::{ChosenKey, Credentials};
 use crate::access::Required;
 
 /// The credentials of layers, which can be replaced at run time. Clones share them.
@@ -30,19 +30,14 @@ use crate::access::Required;
 /// ```
 #[derive(Debug, Clone)]
 pub struct CredentialsHandle {
-    current: Arc<RwLock<Current>>,
-}
-
-#[derive(Debug)]
-struct Current {
-    sent: Credentials,
-    also_accepted: Vec<Credentials>,
+    /// All of them are accepted, and the first is sent. There is always one.
+    accepted: Arc<RwLock<Vec<Credentials>>>,
 }
 
 impl CredentialsHandle {
     /// Creates a handle with these credentials. Give a clone to each layer, and keep one to replace them.
     pub fn new(credentials: Credentials) -> Self {
-        Self { current: Arc::new(RwLock::new(Current { sent: credentials, also_accepted: Vec::new() })) }
+        Self { accepted: Arc::new(RwLock::new(vec![credentials])) }
     }
 
     /// Replaces the credentials: these alone are sent and accepted. Requests whose key is not chosen yet use them.
@@ -71,35 +66,17 @@ impl CredentialsHandle {
     ///
     /// An API key that is in several of them has the access that the first gives, starting with `sent`.
     pub fn replace_accepting(&self, sent: Credentials, also_accepted: impl IntoIterator<Item = Credentials>) {
-        let current = Current { sent, also_accepted: also_accepted.into_iter().collect() };
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        let accepted = iter::once(sent).chain(also_accepted).collect();
+        *self.accepted.write().unwrap_or_else(PoisonError::into_inner) = accepted;
     }
 
     pub(crate) fn choose_key(&self, required: Required, is_platform: bool) -> Option<ChosenKey> {
-        self.read(|current| current.sent.choose_key(required, is_platform))
+        self.accepted().first()?.choose_key(required, is_platform)
     }
 
-    /// Returns the accepted owner keys with this id.
-    pub(crate) fn accepted_owner_keys(&self, id: &str) -> Vec<OwnerKey> {
-        self.read(|current| {
-            let keys = current.accepted().filter_map(Credentials::owner_key);
-            keys.filter(|key| key.id() == id).cloned().collect()
-        })
-    }
-
-    /// Returns the access that an API key grants, if it is accepted.
-    pub(crate) fn accepted_api_key(&self, digest: ApiKeyDigest) -> Option<Access> {
-        self.read(|current| current.accepted().find_map(|credentials| credentials.granted_to(digest)))
-    }
-
-    fn read<T>(&self, read: impl FnOnce(&Current) -> T) -> T {
-        read(&self.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Current {
-    fn accepted(&self) -> impl Iterator<Item = &Credentials> {
-        [&self.sent].into_iter().chain(&self.also_accepted)
+    /// Locks the accepted credentials, of which the first are sent.
+    pub(crate) fn accepted(&self) -> RwLockReadGuard<'_, Vec<Credentials>> {
+        self.accepted.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,14 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-#[cfg(feature = "explain")]
-use hmac::Hmac;
+use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
-#[cfg(feature = "explain")]
 use sha1::Sha1;
 
 use super::{CredentialsError, check};
-use crate::scheme::{BodyDigest, CanonicalRequest, Signature, SigningKey};
+use crate::scheme::{BodyDigest, CanonicalRequest, Signature};
 
 /// The owner key of an account with its id. It signs requests and is never sent.
 ///
@@ -23,7 +21,8 @@ pub struct OwnerKey {
 #[derive(Clone)]
 struct Inner {
     id: Arc<str>,
-    key: SigningKey,
+    /// The HMAC that was keyed, and to which nothing was fed yet.
+    mac: Hmac<Sha1>,
     label: Option<Arc<str>>,
     account: Option<Arc<str>>,
 }
@@ -40,8 +39,8 @@ impl OwnerKey {
         if id.contains(':') {
             return Err(CredentialsError::ColonInKeyId);
         }
-        let key = SigningKey::new(key.as_bytes());
-        Ok(Self { inner: Arc::new(Inner { id: id.into(), key, label: None, account: None }) })
+        let mac = Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
+        Ok(Self { inner: Arc::new(Inner { id: id.into(), mac, label: None, account: None }) })
     }
 
     /// Sets a label, which distinguishes two keys that share an id while they rotate.
@@ -57,8 +56,9 @@ impl OwnerKey {
     /// handle.replace_accepting(Credentials::from_owner_key(new), [Credentials::from_owner_key(old)]);
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    pub fn with_label(self, label: impl Into<Arc<str>>) -> Self {
-        self.with(|inner| inner.label = Some(label.into()))
+    pub fn with_label(mut self, label: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.inner).label = Some(label.into());
+        self
     }
 
     /// Sets the account that the key belongs to.
@@ -71,12 +71,8 @@ impl OwnerKey {
     /// let key = OwnerKey::new("key-id", "owner-key")?.with_account("acme");
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    pub fn with_account(self, account: impl Into<Arc<str>>) -> Self {
-        self.with(|inner| inner.account = Some(account.into()))
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
-        change(Arc::make_mut(&mut self.inner));
+    pub fn with_account(mut self, account: impl Into<Arc<str>>) -> Self {
+        Arc::make_mut(&mut self.inner).account = Some(account.into());
         self
     }
 
@@ -110,7 +106,7 @@ impl OwnerKey {
     /// Returns the HMAC of this key, to which nothing was fed yet.
     #[cfg(feature = "explain")]
     pub(crate) fn mac(&self) -> Hmac<Sha1> {
-        self.inner.key.state()
+        self.inner.mac.clone()
     }
 
     /// Signs a canonical request.
@@ -125,14 +121,19 @@ impl OwnerKey {
     /// println!("authorization-api-key: {}:{}", key.id(), key.sign(&request));
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
-    #[inline]
     pub fn sign(&self, request: &CanonicalRequest<'_>) -> Signature {
-        self.inner.key.sign(request.parts())
+        Signature { bytes: self.feed(request).finalize().into_bytes().into() }
     }
 
     /// Returns whether `signature` is this key's signature of `request`. The comparison takes constant time.
     pub fn verify(&self, request: &CanonicalRequest<'_>, signature: &Signature) -> bool {
-        self.inner.key.verify(request.parts(), signature)
+        self.feed(request).verify_slice(&signature.bytes).is_ok()
+    }
+
+    fn feed(&self, request: &CanonicalRequest<'_>) -> Hmac<Sha1> {
+        let mut mac = self.inner.mac.clone();
+        request.parts().iter().for_each(|part| mac.update(part));
+        mac
     }
 }
 

@@ -18,7 +18,18 @@ use crate::access::Required;
 
 /// The keys of one account: at least one of an owner, a platform, a read/write and a read-only key.
 ///
-/// Each request is sent with the least-privileged key that suffices for its resource.
+/// Each request is sent with the least-privileged key that suffices for its resource. Which keys a customer has:
+///
+/// | customer | keys | hosts |
+/// |---|---|---|
+/// | of Logentries | [owner](Self::owner), [read/write](Self::read_write), [read-only](Self::read_only) | `https://rest.logentries.com` |
+/// | who moved to InsightOps | the same, or a platform key | `https://{region}.rest.logs.insight.rapid7.com`, and with a platform key the host of the next row |
+/// | who came to the Insight platform | a [platform](Self::platform) key alone: a user or an organization key | `https://{region}.api.insight.rapid7.com/log_search`, or the host of the row above |
+///
+/// Rapid7 describes them in its overviews of the [log API] and of the [platform]. A platform key is sent as `x-api-key`
+/// wherever an API key suffices. It does not sign: accounts and users require an owner key. A layer sends keys to these hosts
+/// over https, and to no other unless it is [trusted](crate::LogentriesAuthLayer::trust_origin). [`from_env`](Self::from_env)
+/// has the environment variables.
 ///
 /// ```
 /// use tower_logentries_auth::Credentials;
@@ -28,6 +39,9 @@ use crate::access::Required;
 ///     .with_read_only("5b0c9d4e-1f2a-4b3c-9d8e-7f6a5b4c3d2e")?;
 /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
 /// ```
+///
+/// [log API]: https://docs.rapid7.com/insightops/rest-api-overview/
+/// [platform]: https://docs.rapid7.com/insight/api-overview/
 #[derive(Debug, Clone)]
 pub struct Credentials {
     owner: Option<OwnerKey>,
@@ -138,24 +152,18 @@ impl Credentials {
         self.owner.as_ref()
     }
 
-    fn is_empty(&self) -> bool {
-        self.owner.is_none() && self.platform.is_none() && self.read_write.is_none() && self.read_only.is_none()
-    }
-
     /// Returns the least-privileged key that suffices on this kind of host. Where the server decides, that is the strongest
     /// API key.
     fn choose_key(&self, required: Required, is_platform: bool) -> Option<ChosenKey> {
-        let (first, second) =
-            if is_platform { (&self.platform, &self.read_write) } else { (&self.read_write, &self.platform) };
-        let read_write = first.as_ref().or(second.as_ref());
-        let read_only = self.read_only.as_ref();
+        let [platform, read_write, read_only] = [&self.platform, &self.read_write, &self.read_only].map(Option::as_ref);
+        let strongest = if is_platform { platform.or(read_write) } else { read_write.or(platform) };
         let api_key = match required {
-            Required::As(Access::ReadOnly) if is_platform && self.platform.is_some() => self.platform.as_ref(),
-            Required::As(Access::ReadOnly) => read_only.or(read_write),
-            Required::As(Access::ReadWrite) => read_write,
+            Required::As(Access::ReadOnly) if is_platform => platform.or(read_only).or(read_write),
+            Required::As(Access::ReadOnly) => read_only.or(strongest),
+            Required::As(Access::ReadWrite) => strongest,
             Required::As(Access::Owner) => None,
             Required::OwnerOrOpen if self.owner.is_some() => None,
-            Required::OwnerOrOpen | Required::Open => read_write.or(read_only),
+            Required::OwnerOrOpen | Required::Open => strongest.or(read_only),
         };
         api_key.map(|key| ChosenKey::Api(key.header.clone())).or_else(|| self.owner.clone().map(ChosenKey::Owner))
     }

@@ -4,7 +4,8 @@ use std::env;
 
 use zeroize::Zeroizing;
 
-use super::{Credentials, CredentialsError, check};
+use super::api_key::ApiKey;
+use super::{Credentials, CredentialsError, OwnerKey, check};
 
 pub(super) const OWNER_ID: &str = "LOGENTRIES_OWNER_API_KEY_ID";
 pub(super) const OWNER_KEY: &str = "LOGENTRIES_OWNER_API_KEY";
@@ -64,27 +65,20 @@ impl Credentials {
     }
 
     fn read(lookup: impl Fn(&'static str) -> Result<Value, CredentialsError>) -> Result<Self, CredentialsError> {
-        let value = |name| {
-            let value = lookup(name)?;
-            value.map(|value| check(name, &value).map(|()| value)).transpose()
-        };
-        let mut credentials = Self::NONE;
-        match (value(OWNER_ID)?, value(OWNER_KEY)?) {
-            (Some(id), Some(key)) => credentials = credentials.with_owner(&id, &key)?,
+        let api_key = |name| lookup(name)?.map(|key| ApiKey::new(name, &key)).transpose();
+        let checked = |name| lookup(name)?.map(|value| check(name, &value).map(|()| value)).transpose();
+        let owner = match (checked(OWNER_ID)?, checked(OWNER_KEY)?) {
+            (Some(id), Some(key)) => Some(OwnerKey::new(&id, &key)?),
             (Some(_), None) => return Err(CredentialsError::IncompleteOwnerKey { set: OWNER_ID, missing: OWNER_KEY }),
             (None, Some(_)) => return Err(CredentialsError::IncompleteOwnerKey { set: OWNER_KEY, missing: OWNER_ID }),
-            (None, None) => {}
+            (None, None) => None,
+        };
+        let [platform, read_write, read_only] =
+            [api_key(PLATFORM_KEY)?, api_key(READ_WRITE_KEY)?, api_key(READ_ONLY_KEY)?];
+        if owner.is_none() && platform.is_none() && read_write.is_none() && read_only.is_none() {
+            return Err(CredentialsError::NoKeys);
         }
-        if let Some(key) = value(PLATFORM_KEY)? {
-            credentials = credentials.with_platform(&key)?;
-        }
-        if let Some(key) = value(READ_WRITE_KEY)? {
-            credentials = credentials.with_read_write(&key)?;
-        }
-        if let Some(key) = value(READ_ONLY_KEY)? {
-            credentials = credentials.with_read_only(&key)?;
-        }
-        if credentials.is_empty() { Err(CredentialsError::NoKeys) } else { Ok(credentials) }
+        Ok(Self { owner, platform, read_write, read_only })
     }
 }
 

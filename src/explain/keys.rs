@@ -1,4 +1,4 @@
-//! The keys that a signature may have been made with, and the mistakes of using them.
+//! The keys that a signature may have been made with.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -6,7 +6,6 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::Mistake;
-use super::way::MAX_MISTAKES;
 use crate::OwnerKey;
 
 /// A key that a signature may have been made with, and the mistakes of using it.
@@ -23,30 +22,28 @@ impl SearchKey {
         Self::new(key.mac(), Vec::new())
     }
 
-    /// Every key that comes of these, with either hash.
+    /// Returns every key that comes of these, with each line end, and with either hash.
     pub(super) fn all(owner_key_id: &str, owner_key: &str, api_keys: &[&str]) -> Vec<Self> {
         let owner_key = owner_key.strip_suffix('\n').map_or(owner_key, |key| key.strip_suffix('\r').unwrap_or(key));
         let uuid = uuid_bytes(owner_key);
-        let bytes = uuid.iter().map(|bytes| (Some(Mistake::KeyBytes), &bytes[..]));
-        let api_keys = api_keys.iter().map(|key| (Some(Mistake::ApiKeyAsKey), key.as_bytes()));
-        let texts = [(None, owner_key.as_bytes()), (Some(Mistake::KeyIdAsKey), owner_key_id.as_bytes())];
-        let keys = texts.into_iter().chain(bytes).chain(api_keys);
-        keys.flat_map(|(mistake, key)| Self::used_as(key, mistake)).collect()
+        let mut keys = vec![(owner_key.as_bytes(), None), (owner_key_id.as_bytes(), Some(Mistake::KeyIdAsKey))];
+        keys.extend(uuid.iter().map(|bytes| (&bytes[..], Some(Mistake::KeyBytes))));
+        keys.extend(api_keys.iter().map(|key| (key.as_bytes(), Some(Mistake::ApiKeyAsKey))));
+
+        let ends = [("", None), ("\n", Some(Mistake::KeyLineEnd)), ("\r\n", Some(Mistake::KeyLineEnd))];
+        let used = |(key, mistake)| ends.map(|(end, line_end)| Self::with_end(key, end, [mistake, line_end]));
+        keys.into_iter().flat_map(used).flatten().collect()
     }
 
-    /// A key with each line end, and with either hash.
-    fn used_as(key: &[u8], mistake: Option<Mistake>) -> Vec<Self> {
-        let ends = [("", None), ("\n", Some(Mistake::KeyLineEnd)), ("\r\n", Some(Mistake::KeyLineEnd))];
-        let keys = ends.into_iter().flat_map(|(end, line_end)| {
-            let key = Zeroizing::new([key, end.as_bytes()].concat());
-            let [with_sha1, with_sha256] =
-                [None, Some(Mistake::HmacSha256)].map(|hash| [mistake, line_end, hash].into_iter().flatten().collect());
-            // HMAC takes keys of any length, so neither fails.
-            let sha1 = Hmac::<Sha1>::new_from_slice(&key).map(|mac| Self::new(mac, with_sha1));
-            let sha256 = Hmac::<Sha256>::new_from_slice(&key).map(|mac| Self::new(mac, with_sha256));
-            sha1.into_iter().chain(sha256)
-        });
-        keys.filter(|key| key.mistakes.len() <= MAX_MISTAKES).collect()
+    fn with_end(key: &[u8], end: &str, mistakes: [Option<Mistake>; 2]) -> [Self; 2] {
+        let key = Zeroizing::new([key, end.as_bytes()].concat());
+        let sha1 = Hmac::<Sha1>::new_from_slice(&key).expect("HMAC takes keys of any length");
+        let sha256 = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
+        let mistakes = mistakes.into_iter().flatten();
+        [
+            Self::new(sha1, mistakes.clone().collect()),
+            Self::new(sha256, mistakes.chain([Mistake::HmacSha256]).collect()),
+        ]
     }
 
     fn new<M: Mac + Clone + 'static>(mac: M, mistakes: Vec<Mistake>) -> Self {
@@ -66,10 +63,7 @@ impl SearchKey {
 
 /// Returns the 16 bytes of a UUID in text.
 fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
-    let is_uuid = text.len() == 36 && text.is_ascii() && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
-    if !is_uuid {
-        return None;
-    }
-    let mut digits = text.chars().filter(|char| *char != '-').map(|char| char.to_digit(16));
-    digits.try_fold(0, |number: u128, digit| Some(number << 4 | u128::from(digit?))).map(u128::to_be_bytes)
+    let digits = Zeroizing::new(text.replace('-', ""));
+    let is_uuid = text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && !digits.starts_with('+');
+    if is_uuid { u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes) } else { None }
 }

@@ -16,8 +16,7 @@ mod way;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE, HOST};
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderMap, Method, Request, Uri};
 
 use self::keys::SearchKey;
 pub use self::mistake::Mistake;
@@ -25,20 +24,15 @@ use self::search::search;
 use crate::scheme::{AUTHORIZATION_API_KEY, single_value};
 use crate::{BodyDigest, OwnerKey, Signature};
 
-static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-
 /// A request as it arrived.
 pub(crate) struct Received<'a> {
-    pub(crate) method: &'a str,
+    pub(crate) method: &'a Method,
+    /// As it was before routers took prefixes off.
+    pub(crate) uri: &'a Uri,
     /// The whole path with its leading slash, as `CanonicalRequest` takes it.
     pub(crate) path: &'a str,
-    pub(crate) query: Option<&'a str>,
-    pub(crate) authority: Option<&'a str>,
-    /// Empty if there is none.
-    pub(crate) content_type: &'a [u8],
-    pub(crate) date: &'a [u8],
-    /// What a proxy may have taken off the path: the mounts, and the values of `X-Forwarded-Prefix`.
-    pub(crate) prefixes: Vec<&'a str>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) mounts: Vec<&'a str>,
     pub(crate) body: &'a [u8],
     pub(crate) digest: BodyDigest,
 }
@@ -111,44 +105,24 @@ pub fn explain_with_key_text(
 }
 
 fn explain_with_keys(request: &Request<Bytes>, keys: &[SearchKey]) -> Vec<Mistake> {
-    let (signature, received) = (signature_of(request.headers()), Received::of(request));
-    received.zip(signature).map(|(received, signature)| search(&received, &signature, keys)).unwrap_or_default()
+    let received = Received {
+        method: request.method(),
+        uri: request.uri(),
+        path: request.uri().path(),
+        headers: request.headers(),
+        mounts: Vec::new(),
+        body: request.body(),
+        digest: BodyDigest::of(request.body()),
+    };
+    let credential = single_value(request.headers(), AUTHORIZATION_API_KEY).ok().flatten();
+    let signature = credential.and_then(|credential| credential.to_str().ok()?.split_once(':'));
+    // An HMAC-SHA256 has more bytes than a `Signature`.
+    let signature = signature.and_then(|(_, signature)| STANDARD.decode(signature).ok());
+    signature.and_then(|signature| search(&received, &signature, keys)).unwrap_or_default()
 }
 
 /// Explains a signature, which one of these keys should have made. The result is empty if one did.
-pub(crate) fn explain_signature<'a>(
-    received: &Received<'_>,
-    signature: &Signature,
-    keys: impl IntoIterator<Item = &'a OwnerKey>,
-) -> Vec<Mistake> {
-    let keys: Vec<_> = keys.into_iter().map(SearchKey::owner).collect();
-    search(received, signature.as_bytes(), &keys)
-}
-
-impl<'a> Received<'a> {
-    /// Returns `None` if a header is duplicated that must not be.
-    fn of(request: &'a Request<Bytes>) -> Option<Self> {
-        let (uri, headers) = (request.uri(), request.headers());
-        let single = |name| single_value(headers, name).ok();
-        let bytes = |name| Some(single(name)?.map(|value| value.as_bytes()).unwrap_or_default());
-        let host = single(HOST)?.and_then(|value| value.to_str().ok());
-        let prefixes = headers.get_all(&X_FORWARDED_PREFIX).iter();
-        Some(Self {
-            method: request.method().as_str(),
-            path: uri.path(),
-            query: uri.query(),
-            authority: uri.authority().map(|authority| authority.as_str()).or(host),
-            content_type: bytes(CONTENT_TYPE)?,
-            date: bytes(DATE)?,
-            prefixes: prefixes.filter_map(|value| value.to_str().ok()).collect(),
-            body: request.body(),
-            digest: BodyDigest::of(request.body()),
-        })
-    }
-}
-
-/// Returns the bytes of the signature. An HMAC-SHA256 has more than 20.
-fn signature_of(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let credential = single_value(headers, AUTHORIZATION_API_KEY).ok()??.to_str().ok()?;
-    STANDARD.decode(credential.split_once(':')?.1).ok()
+pub(crate) fn explain_signature(received: &Received<'_>, signature: &Signature, keys: &[OwnerKey]) -> Vec<Mistake> {
+    let keys: Vec<_> = keys.iter().map(SearchKey::owner).collect();
+    search(received, &signature.bytes, &keys).unwrap_or_default()
 }

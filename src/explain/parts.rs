@@ -1,21 +1,21 @@
 //! The ways to write each part of the canonical string.
 
-use std::str;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::header::{CONTENT_TYPE, DATE, HOST};
 use sha2::{Digest, Sha256};
 
 use super::date::other_forms;
 use super::spelling::spellings;
 use super::way::{Way, distinct, product};
 use super::{Mistake, Received};
+use crate::scheme::single_value;
 
 const JSON: &str = "application/json";
 /// Methods that clients sign in the place of another one.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 /// The usual prefixes that a proxy takes off.
-const PREFIXES: &str = "api,v1,v2";
+const PREFIXES: [&str; 3] = ["api", "v1", "v2"];
 /// How many prefixes are tried, and how long each may be: strangers can send them.
 const MAX_PREFIXES: usize = 8;
 const MAX_PREFIX: usize = 256;
@@ -24,16 +24,19 @@ const MAX_SPELLED: usize = 4 * 1024;
 /// The length up to which a body is signed raw, or hashed with another newline.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Returns the ways to write each part, the correct one first, distinct by their texts.
-pub(super) fn ways(received: &Received<'_>) -> [Vec<Way>; 5] {
-    [
-        method_ways(received.method),
-        content_type_ways(received.content_type),
-        date_ways(received.date),
+/// Returns the ways to write each part, the correct one first, distinct by their texts. Returns `None` if a header is
+/// duplicated that is signed.
+pub(super) fn ways(received: &Received<'_>) -> Option<[Vec<Way>; 5]> {
+    let single = |name| single_value(received.headers, name).ok();
+    let signed = |name| Some(single(name)?.map(|value| value.as_bytes()).unwrap_or_default());
+    let parts = [
+        method_ways(received.method.as_str()),
+        content_type_ways(signed(CONTENT_TYPE)?),
+        date_ways(signed(DATE)?),
         path_ways(received),
-        body_ways(received.body, received.digest.to_sha256()),
-    ]
-    .map(distinct)
+        body_ways(received),
+    ];
+    Some(parts.map(distinct))
 }
 
 fn method_ways(method: &str) -> Vec<Way> {
@@ -65,19 +68,19 @@ fn charset_ways(way: &Way) -> Vec<Way> {
     if text.is_empty() {
         return Vec::new();
     }
-    let is_charset = |text: &str| text.trim().get(..8).is_some_and(|name| name.eq_ignore_ascii_case("charset="));
-    let sent = text.split(';').skip(1).find(|parameter| is_charset(parameter));
-    let mistake = if sent.is_some() { Mistake::CharsetSpelling } else { Mistake::CharsetNotSent };
-    let value = sent.and_then(|parameter| parameter.trim().get(8..)).unwrap_or("utf-8").trim_matches('"');
-    let around = sent.and_then(|parameter| text.split_once(&format!(";{parameter}")));
+    let mut parameters = text.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let sent = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let (mistake, value) = match sent {
+        Some((_, value)) => (Mistake::CharsetSpelling, value.trim().trim_matches('"')),
+        None => (Mistake::CharsetNotSent, "utf-8"),
+    };
+    let around = sent.and_then(|(name, value)| text.split_once(&format!(";{name}={value}")));
     let (before, after) = around.unwrap_or((text, ""));
 
     let lower = value.to_ascii_lowercase();
     let values = [format!("\"{lower}\""), value.to_ascii_uppercase(), lower];
-    let spelled = values.iter().flat_map(|value| {
-        ["; ", ";"].map(|separator| Way::by(mistake, format!("{before}{separator}charset={value}{after}")))
-    });
-    spelled.map(|spelled| Way { mistakes: [&*way.mistakes, &spelled.mistakes].concat(), ..spelled }).collect()
+    let spell = |value| ["; ", ";"].map(|separator| format!("{before}{separator}charset={value}{after}"));
+    values.iter().flat_map(spell).map(|text| way.and(mistake, text)).collect()
 }
 
 fn date_ways(date: &[u8]) -> Vec<Way> {
@@ -91,70 +94,66 @@ fn path_ways(received: &Received<'_>) -> Vec<Way> {
     let path = whole.trim_end_matches('/');
     let slashes = whole.strip_prefix(path).filter(|slashes| !slashes.is_empty()).unwrap_or("/");
     let ends = [Way::correct(""), Way::by(Mistake::PathTrailingSlash, slashes)];
-    let (starts, prefixes) = (start_ways(received.authority), prefix_ways(&received.prefixes, path));
-    let combined = |path, queries: &[Way]| product(&[&starts, &prefixes, &[path], &ends, queries]);
+    let (starts, prefixes) = (start_ways(received), prefix_ways(received, path));
 
-    let query = received.query.map(|query| format!("?{query}")).unwrap_or_default();
-    let as_sent = [Way::correct(""), Way::by(Mistake::PathWithQuery, &*query)];
-    let mut ways = combined(Way::correct(path), &as_sent);
+    let (mark, query) = received.uri.query().map_or(("", ""), |query| ("?", query));
+    let mut spelled = vec![(Way::correct(path), Way::correct(query))];
     if path.len() + query.len() <= MAX_SPELLED {
-        let query = query.strip_prefix('?').map(|query| spellings(query.as_bytes())).unwrap_or_default();
-        for (index, path) in spellings(path.as_bytes()).into_iter().enumerate() {
-            let spelled = query.get(index).map(|query| [b"?", &*query.text].concat()).unwrap_or_default();
-            let [without, as_sent] = as_sent.clone();
-            ways.extend(combined(path, &[without, as_sent, Way::by(Mistake::PathWithQuery, spelled)]));
-        }
+        spelled.extend(spellings(path.as_bytes()).into_iter().zip(spellings(query.as_bytes())));
+    }
+    let around = |(path, spelled_query): (Way, Way)| {
+        let with_query = |query| Way::by(Mistake::PathWithQuery, [mark.as_bytes(), query].concat());
+        let queries = [Way::correct(""), with_query(query.as_bytes()), with_query(&spelled_query.text)];
+        product([&starts[..], &prefixes, &[path], &ends, &queries])
+    };
+    spelled.into_iter().flat_map(around).collect()
+}
+
+fn start_ways(received: &Received<'_>) -> Vec<Way> {
+    let host = || received.headers.get(HOST)?.to_str().ok();
+    let authority = received.uri.authority().map(|authority| authority.as_str()).or_else(host);
+    let mut ways = vec![Way::correct(""), Way::by(Mistake::PathLeadingSlash, "/")];
+    for scheme in ["https", "http"] {
+        ways.extend(authority.map(|authority| Way::by(Mistake::PathFullUrl, format!("{scheme}://{authority}/"))));
     }
     ways
 }
 
-fn start_ways(authority: Option<&str>) -> Vec<Way> {
-    let origins = authority.map(|authority| ["https", "http"].map(|scheme| format!("{scheme}://{authority}/")));
-    let origins = origins.into_iter().flatten().map(|origin| Way::by(Mistake::PathFullUrl, origin));
-    [Way::correct(""), Way::by(Mistake::PathLeadingSlash, "/")].into_iter().chain(origins).collect()
-}
-
-fn prefix_ways(prefixes: &[&str], path: &str) -> Vec<Way> {
-    // A value of X-Forwarded-Prefix can be a list, and a segment of a mount a placeholder in braces.
-    let texts = prefixes.iter().flat_map(|list| list.split(',')).map(|prefix| prefix.trim().trim_matches('/'));
+fn prefix_ways(received: &Received<'_>, path: &str) -> Vec<Way> {
+    let forwarded = received.headers.get_all("x-forwarded-prefix").iter().filter_map(|value| value.to_str().ok());
+    // A header can hold a list, and a segment of a mount a placeholder in braces.
+    let texts = received.mounts.iter().copied().chain(forwarded.flat_map(|list| list.split(',')));
+    let texts = texts.map(|prefix| prefix.trim().trim_matches('/'));
     let known = texts.filter(|prefix| (1..=MAX_PREFIX).contains(&prefix.len()) && !prefix.contains('{'));
-    let all = known.take(MAX_PREFIXES).chain(PREFIXES.split(','));
     let slash = if path.is_empty() { "" } else { "/" };
-    let ways = all.map(|prefix| Way::by(Mistake::PathPrefix, format!("{prefix}{slash}")));
-    [Way::correct("")].into_iter().chain(ways).collect()
+    let by_prefix = |prefix| Way::by(Mistake::PathPrefix, format!("{prefix}{slash}"));
+    [Way::correct("")].into_iter().chain(known.take(MAX_PREFIXES).chain(PREFIXES).map(by_prefix)).collect()
 }
 
-fn body_ways(body: &[u8], sha256: [u8; 32]) -> Vec<Way> {
-    let is_short = body.len() <= MAX_BODY;
-    let mut bodies = vec![Way::by(Mistake::BodyNotHashed, "")];
-    if is_short {
-        bodies.push(Way::correct(body));
-    }
-    let newlines: Vec<_> = bodies.iter().flat_map(newline_ways).collect();
-    bodies.extend(newlines);
-
-    let mut ways = hash_ways(&Way::correct(sha256));
+fn body_ways(received: &Received<'_>) -> Vec<Way> {
+    let sha256 = STANDARD.decode(received.digest.as_str()).unwrap_or_default();
+    let mut ways = hash_ways(&Way::correct(""), &sha256);
     ways.push(Way::by(Mistake::BodyHashMissing, ""));
-    for body in distinct(bodies) {
-        ways.extend(hash_ways(&Way { text: Sha256::digest(&body.text).to_vec(), mistakes: body.mistakes.clone() }));
-        ways.extend(product(&[&[body], &[Way::by(Mistake::BodyNotHashedRaw, "")]]));
+    let sent = (received.body.len() <= MAX_BODY).then(|| Way::correct(received.body));
+    for body in [Way::by(Mistake::BodyNotHashed, "")].iter().chain(&sent).flat_map(newline_ways) {
+        ways.extend(hash_ways(&body, &Sha256::digest(&body.text)));
+        ways.push(body.and(Mistake::BodyNotHashedRaw, &*body.text));
     }
     ways
 }
 
-/// Adds a newline to a body, or removes it.
+/// Returns a body, with a newline added to it or removed from it.
 fn newline_ways(body: &Way) -> Vec<Way> {
-    let added = ["\n", "\r\n"].map(|newline| body.then(&Way::by(Mistake::BodyNewline, newline)));
     let without = body.text.strip_suffix(b"\r\n").or_else(|| body.text.strip_suffix(b"\n"));
-    let removed = without.map(|text| Way::by(Mistake::BodyNewline, text));
-    added.into_iter().chain(removed).collect()
+    let added = [b"\n", &b"\r\n"[..]].map(|newline| [&body.text, newline].concat());
+    let others = added.into_iter().chain(without.map(<[u8]>::to_vec));
+    [body.clone()].into_iter().chain(others.map(|text| body.and(Mistake::BodyNewline, text))).collect()
 }
 
-/// Writes a hash, the correct way first.
-fn hash_ways(hash: &Way) -> Vec<Way> {
-    let hex: String = hash.text.iter().map(|byte| format!("{byte:02x}")).collect();
-    let others = [STANDARD.encode(&hex), hex.to_ascii_uppercase(), hex].map(|text| Way::by(Mistake::BodyHashHex, text));
-    let ways: Vec<_> = [Way::correct(STANDARD.encode(&hash.text))].into_iter().chain(others).collect();
-    let mistakes = Way { text: Vec::new(), mistakes: hash.mistakes.clone() };
-    product(&[&[mistakes], &ways])
+/// Writes the hash of a body.
+fn hash_ways(body: &Way, sha256: &[u8]) -> Vec<Way> {
+    let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let others = [STANDARD.encode(&hex), hex.to_ascii_uppercase(), hex];
+    let base64 = Way { text: STANDARD.encode(sha256).into(), mistakes: body.mistakes.clone() };
+    [base64].into_iter().chain(others.map(|text| body.and(Mistake::BodyHashHex, text))).collect()
 }

@@ -1,7 +1,5 @@
 //! Percent-encoding (RFC 3986, section 2.1) in other spellings.
 
-use std::iter;
-
 use super::Mistake;
 use super::way::Way;
 
@@ -17,12 +15,14 @@ pub(super) fn spellings(text: &[u8]) -> Vec<Way> {
         encoded(text, |byte| byte != b'~'),
     ];
     let in_cases = |text: &Vec<u8>| {
-        [text.clone(), with_escapes(text, <[u8]>::to_ascii_uppercase), with_escapes(text, <[u8]>::to_ascii_lowercase)]
+        let [upper, lower] = [<[u8]>::to_ascii_uppercase, <[u8]>::to_ascii_lowercase]
+            .map(|to_case| with_escapes(text, |escape, _| to_case(escape)));
+        [text.clone(), upper, lower]
     };
     let equivalent = equivalent.iter().flat_map(in_cases).map(|text| Way::by(Mistake::PathSpelling, text));
-    let decoded = iter::once(Way::by(Mistake::PathDecoded, decoded(text, |_| true)));
+    let decoded = Way::by(Mistake::PathDecoded, decoded(text, |_| true));
     let encoded = KEPT.map(|kept| encoded(text, |byte| is_unreserved(byte) || kept.contains(&byte)));
-    equivalent.chain(decoded).chain(encoded.map(|text| Way::by(Mistake::PathEncoded, text))).collect()
+    equivalent.chain([decoded]).chain(encoded.map(|text| Way::by(Mistake::PathEncoded, text))).collect()
 }
 
 /// RFC 3986, section 2.3.
@@ -35,37 +35,32 @@ fn is_path_character(byte: u8) -> bool {
     is_unreserved(byte) || b"!$&'()*+,;=:@".contains(&byte)
 }
 
-/// Decodes the escapes of some bytes.
-fn decoded(text: &[u8], is_decoded: impl Fn(u8) -> bool) -> Vec<u8> {
-    let decode = |(unit, escaped): (&[u8], Option<u8>)| match escaped.filter(|byte| is_decoded(*byte)) {
-        Some(byte) => vec![byte],
-        None => unit.to_vec(),
-    };
-    units(text).flat_map(decode).collect()
-}
-
-/// Rewrites the escapes, and nothing else.
-fn with_escapes(text: &[u8], rewrite: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    units(text).flat_map(|(unit, escaped)| if escaped.is_some() { rewrite(unit) } else { unit.to_vec() }).collect()
-}
-
 /// Encodes all but some bytes.
 fn encoded(text: &[u8], is_kept: impl Fn(u8) -> bool) -> Vec<u8> {
     let encode = |byte: &u8| if is_kept(*byte) { vec![*byte] } else { format!("%{byte:02X}").into_bytes() };
     text.iter().flat_map(encode).collect()
 }
 
-/// Splits a text into single bytes and escapes, the latter with the byte that they stand for.
-fn units(mut rest: &[u8]) -> impl Iterator<Item = (&[u8], Option<u8>)> {
-    iter::from_fn(move || {
-        let escaped = rest.first_chunk().and_then(escaped_byte);
-        let (unit, after) = rest.split_at_checked(if escaped.is_some() { 3 } else { 1 })?;
-        rest = after;
-        Some((unit, escaped))
-    })
+/// Decodes the escapes of some bytes.
+fn decoded(text: &[u8], is_decoded: impl Fn(u8) -> bool) -> Vec<u8> {
+    with_escapes(text, |escape, byte| if is_decoded(byte) { vec![byte] } else { escape.to_vec() })
 }
 
-fn escaped_byte([percent, high, low]: &[u8; 3]) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    if *percent == b'%' { Some(digit(*high)? << 4 | digit(*low)?) } else { None }
+/// Rewrites the escapes, given with the byte that they stand for, and nothing else.
+fn with_escapes(text: &[u8], rewrite: impl Fn(&[u8], u8) -> Vec<u8>) -> Vec<u8> {
+    let mut pieces = text.split(|byte| *byte == b'%');
+    let mut rewritten = pieces.next().unwrap_or_default().to_vec();
+    for piece in pieces {
+        let escaped = piece.split_at_checked(2).and_then(|(digits, after)| Some((digits, byte_of(digits)?, after)));
+        rewritten.extend(match escaped {
+            Some((digits, byte, after)) => [&*rewrite(&[b"%", digits].concat(), byte), after].concat(),
+            None => [b"%", piece].concat(),
+        });
+    }
+    rewritten
+}
+
+fn byte_of(digits: &[u8]) -> Option<u8> {
+    let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+    u8::from_str_radix(digits, 16).ok()
 }

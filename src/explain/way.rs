@@ -1,14 +1,16 @@
 //! A way to write a text, and how ways combine.
 
+use std::collections::HashSet;
+
 use super::Mistake;
 
 /// How many mistakes are searched for in combination.
 pub(super) const MAX_MISTAKES: usize = 2;
 
-/// A way to write a text, and the mistakes that lead to it. There are none in the correct way.
-#[derive(Clone)]
-pub(super) struct Way {
-    pub(super) text: Vec<u8>,
+/// A way to write a text of bytes, or of pieces, and the mistakes that lead to it. There are none in the correct way.
+#[derive(Clone, Default)]
+pub(super) struct Way<T = u8> {
+    pub(super) text: Vec<T>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
@@ -21,31 +23,29 @@ impl Way {
         Self { text: text.into(), mistakes: vec![mistake] }
     }
 
-    /// Appends another way to this one.
-    pub(super) fn then(&self, next: &Self) -> Self {
-        let mistakes = [&*self.mistakes, &next.mistakes].concat();
-        Self { text: [&*self.text, &next.text].concat(), mistakes }
+    /// Returns a way to which another mistake leads from this one.
+    pub(super) fn and(&self, mistake: Mistake, text: impl Into<Vec<u8>>) -> Self {
+        Self { text: text.into(), mistakes: [&*self.mistakes, &[mistake]].concat() }
     }
 }
 
 /// Concatenates one way of each list, in all combinations of few mistakes.
-pub(super) fn product(lists: &[&[Way]]) -> Vec<Way> {
-    let start = vec![Way::correct("")];
-    lists.iter().fold(start, |before, ways| {
-        let pairs = before.iter().flat_map(|first| ways.iter().map(move |next| (first, next)));
+pub(super) fn product<T: Clone + Default>(lists: impl IntoIterator<Item: AsRef<[Way<T>]>>) -> Vec<Way<T>> {
+    lists.into_iter().fold(vec![Way::default()], |before, ways| {
+        let pairs = before.iter().flat_map(|first| ways.as_ref().iter().map(move |next| (first, next)));
         let few = pairs.filter(|(first, next)| first.mistakes.len() + next.mistakes.len() <= MAX_MISTAKES);
-        few.map(|(first, next)| first.then(next)).collect()
+        let joined = few.map(|(first, next)| Way {
+            text: [&*first.text, &next.text].concat(),
+            mistakes: [&*first.mistakes, &next.mistakes].concat(),
+        });
+        joined.collect()
     })
 }
 
 /// Leaves one way for each text: the first of those with the fewest mistakes. The correct one comes first.
 pub(super) fn distinct(mut ways: Vec<Way>) -> Vec<Way> {
     ways.sort_by_key(|way| way.mistakes.len());
-    let mut kept: Vec<Way> = Vec::with_capacity(ways.len());
-    for way in ways {
-        if !kept.iter().any(|other| other.text == way.text) {
-            kept.push(way);
-        }
-    }
-    kept
+    let mut seen = HashSet::new();
+    ways.retain(|way| seen.insert(way.text.clone()));
+    ways
 }

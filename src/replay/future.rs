@@ -26,27 +26,21 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     pub(super) enum State<S: Service<Request<ReqBody>>, G: ReplayGuard, ReqBody> {
-        Rejected { rejected: Option<Rejected> },
+        /// Beside the rejection, what its response depends on: the verifying layer's clock, and whether it answers HEAD.
+        Rejected { rejected: Option<(Rejection, Option<u64>, bool)> },
         Recording { #[pin] recording: G::Future, rest: Option<(S, Request<ReqBody>)> },
         Called { #[pin] future: S::Future },
     }
 }
 
-/// A rejection, and what its response depends on.
-pub(super) struct Rejected {
-    rejection: Rejection,
-    now: Option<u64>,
-    is_head: bool,
-}
-
-impl Rejected {
-    pub(super) fn new<ReqBody>(request: &Request<ReqBody>, reason: Reason) -> Self {
+impl<S: Service<Request<ReqBody>>, G: ReplayGuard, ReqBody> State<S, G, ReqBody> {
+    pub(super) fn rejected(request: &Request<ReqBody>, reason: Reason) -> Self {
         let signature = request.extensions().get::<VerifiedSignature>();
         let key = signature.map(|signature| PresentedKey::OwnerKeyId(signature.key_id().into()));
         let rejection = Rejection::of_identity(key, request.extensions().get().cloned(), reason);
         trace::replay_rejected(&rejection.event(request.method(), request.uri().path()));
         let now = signature.and_then(VerifiedSignature::now);
-        Self { rejection, now, is_head: *request.method() == Method::HEAD }
+        Self::Rejected { rejected: Some((rejection, now, *request.method() == Method::HEAD)) }
     }
 }
 
@@ -62,20 +56,16 @@ where
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Rejected { rejected } => {
-                    let Rejected { rejection, now, is_head } = rejected.take().expect("polled after completion");
+                    let (rejection, now, is_head) = rejected.take().expect("polled after completion");
                     return Poll::Ready(Ok(rejection.into_response("", now, is_head)));
                 }
                 StateProj::Recording { recording, rest } => {
                     let recorded = ready!(recording.poll(cx));
                     let (mut service, request) = rest.take().expect("taken once, with the state");
-                    let reason = match recorded {
-                        Ok(true) => None,
-                        Ok(false) => Some(Reason::Replayed),
-                        Err(error) => Some(Reason::guard_unavailable(error)),
-                    };
-                    match reason {
-                        None => State::Called { future: service.call(request) },
-                        Some(reason) => State::Rejected { rejected: Some(Rejected::new(&request, reason)) },
+                    match recorded {
+                        Ok(true) => State::Called { future: service.call(request) },
+                        Ok(false) => State::rejected(&request, Reason::Replayed),
+                        Err(error) => State::rejected(&request, Reason::guard_unavailable(error)),
                     }
                 }
                 StateProj::Called { future } => {

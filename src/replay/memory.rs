@@ -1,7 +1,6 @@
 //! A guard in memory, bounded.
 
 use std::collections::{BTreeMap, HashSet};
-use std::error::Error;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +45,7 @@ struct Bucket {
 /// themselves.
 type Digest = [u8; 16];
 
-const CAPACITY: usize = 1_000_000;
+type Recorded = Result<bool, MemoryReplayGuardError>;
 
 /// Why a [`MemoryReplayGuard`] cannot decide whether a signature was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +64,7 @@ pub enum MemoryReplayGuardError {
 impl MemoryReplayGuard {
     /// Creates an empty guard for 1,000,000 signatures.
     pub fn new() -> Self {
-        Self::with_capacity(CAPACITY)
+        Self::with_capacity(1_000_000)
     }
 
     /// Creates an empty guard for this many signatures. Nothing is allocated before it is needed: up to 64 bytes a
@@ -112,40 +111,28 @@ impl Remembered {
     }
 
     /// Returns whether the signature is new.
-    fn record(
-        &mut self,
-        digest: Digest,
-        date: u64,
-        valid_until: u64,
-        capacity: usize,
-    ) -> Result<bool, MemoryReplayGuardError> {
+    fn record(&mut self, digest: Digest, date: u64, valid_until: u64, capacity: usize) -> Recorded {
         if self.forgotten.is_some_and(|forgotten| date <= forgotten) {
             return Err(MemoryReplayGuardError::Forgotten);
         }
-        if let Some(bucket) = self.buckets.get_mut(&date)
-            && bucket.digests.contains(&digest)
-        {
-            bucket.valid_until = valid_until.max(bucket.valid_until);
-            return Ok(false);
-        }
-        if self.len >= capacity {
+        let is_known = self.buckets.get(&date).is_some_and(|bucket| bucket.digests.contains(&digest));
+        if !is_known && self.len >= capacity {
             return Err(MemoryReplayGuardError::Full { capacity });
         }
         let bucket = self.buckets.entry(date).or_default();
         bucket.digests.insert(digest);
         bucket.valid_until = valid_until.max(bucket.valid_until);
-        self.len += 1;
-        Ok(true)
+        self.len += usize::from(!is_known);
+        Ok(!is_known)
     }
 }
 
 impl ReplayGuard for MemoryReplayGuard {
     type Error = MemoryReplayGuardError;
-    type Future = Ready<Result<bool, MemoryReplayGuardError>>;
+    type Future = Ready<Recorded>;
 
     fn record(&self, signature: VerifiedSignature) -> Self::Future {
-        let digest = signature.digest();
-        let digest = *digest.first_chunk().expect("a digest has 32 bytes");
+        let digest = *signature.digest().first_chunk().expect("a digest has 32 bytes");
         let mut remembered = self.lock();
         if let Some(now) = signature.now() {
             remembered.forget(now);
@@ -160,11 +147,7 @@ impl Default for MemoryReplayGuard {
     }
 }
 
-impl fmt::Debug for MemoryReplayGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryReplayGuard").field("capacity", &self.capacity).finish_non_exhaustive()
-    }
-}
+crate::text::opaque_debug!(MemoryReplayGuard);
 
 impl fmt::Display for MemoryReplayGuardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,4 +164,4 @@ impl fmt::Display for MemoryReplayGuardError {
     }
 }
 
-impl Error for MemoryReplayGuardError {}
+impl std::error::Error for MemoryReplayGuardError {}

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::future::{Rejected, State};
+use super::future::State;
 use super::{MemoryReplayGuard, ReplayGuard, ResponseFuture};
 use crate::scheme::is_safe;
 use crate::server::{Reason, ResponseBody, VerifiedSignature};
@@ -23,20 +23,7 @@ pub struct RejectReplays<S, G = MemoryReplayGuard> {
 }
 
 impl<S, G> RejectReplays<S, G> {
-    /// Returns a reference to the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Returns a mutable reference to the inner service.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    crate::text::inner_accessors!();
 
     /// Returns the signature that has to be recorded, if there is one.
     fn signature<ReqBody>(&self, request: &Request<ReqBody>) -> Result<Option<VerifiedSignature>, Reason> {
@@ -76,7 +63,7 @@ where
                 State::Recording { recording: self.guard.record(signature), rest: Some((service, request)) }
             }
             Ok(None) => State::Called { future: service.call(request) },
-            Err(reason) => State::Rejected { rejected: Some(Rejected::new(&request, reason)) },
+            Err(reason) => State::rejected(&request, reason),
         };
         ResponseFuture { state }
     }

@@ -7,7 +7,7 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tower::retry::Policy;
 
-use super::error::sealed;
+use super::failure::sealed;
 use super::{AttemptError, LogentriesRetryPolicy};
 
 /// Middleware that retries the requests of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware) by a

@@ -1,24 +1,22 @@
 //! The policy: how often a request is sent, and how long it waits in between.
 
 use std::fmt::Display;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode};
-use tokio::time::Instant;
 use tower::retry::Policy;
-use tower::retry::backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff};
 use tower::retry::budget::{Budget, TpsBudget};
-use tower::util::rng::HasherRng;
 
-use super::delay::jittered;
+use super::delay::{jittered, random};
 use super::failure::Failure;
 use super::{AttemptError, RetryDelay};
 use crate::client::HttpResponse;
 use crate::client::origin::Target;
 #[cfg(feature = "reqwest")]
 use crate::client::request::Head;
-use crate::scheme::is_safe;
+use crate::scheme::{is_idempotent, is_safe};
 use crate::trace::{self, Subject};
 
 const DEFAULT_ATTEMPTS: usize = 3;
@@ -117,7 +115,7 @@ struct Progress {
     retries: usize,
     waited: Duration,
     is_clock_corrected: bool,
-    backoff: Option<ExponentialBackoff>,
+    backoff: Duration,
 }
 
 impl LogentriesRetryPolicy {
@@ -207,8 +205,12 @@ impl LogentriesRetryPolicy {
         subject: &Subject<'_, impl Display>,
         result: &mut Result<Res, E>,
     ) -> Option<RetryDelay> {
-        let Some(failure) = Failure::of(result, subject.method, &self.statuses) else {
-            if result.as_ref().is_ok_and(|response| response.status().is_success()) {
+        let (failure, status) = match result {
+            Ok(response) => (Failure::of_response(response, &self.statuses), Some(response.status())),
+            Err(error) => (Failure::of_error(error.as_error()), None),
+        };
+        let Some(failure) = failure.filter(|failure| failure.left_no_effect || is_idempotent(subject.method)) else {
+            if status.is_some_and(|status| status.is_success()) {
                 self.budget.deposit();
             }
             return None;
@@ -216,55 +218,35 @@ impl LogentriesRetryPolicy {
         if !self.has_attempts_left() {
             return None;
         }
-        let status = result.as_ref().ok().map(|response| response.status());
-        match self.wait(failure, subject.method) {
-            Ok(wait) => {
-                self.progress.retries += 1;
-                self.progress.waited += wait;
-                trace::failed(subject, status, Some((self.progress.retries, wait)), failure.reason());
-                Some(RetryDelay::new(wait))
-            }
-            Err(reason) => {
-                trace::failed(subject, status, None, reason);
-                None
-            }
+        let wait = self.wait(&failure, subject.method);
+        if let Ok(wait) = wait {
+            self.progress.retries += 1;
+            self.progress.waited += wait;
         }
+        let retry = wait.ok().map(|wait| (self.progress.retries, wait));
+        trace::failed(subject, status, retry, wait.err().unwrap_or(failure.reason));
+        wait.ok().map(RetryDelay::new)
     }
 
     /// Returns how long to wait, or why the request is not sent again.
-    fn wait(&mut self, failure: Failure, method: &Method) -> Result<Duration, &'static str> {
-        if matches!(failure, Failure::ClockSkew { .. }) {
-            return self.progress.correct_clock();
-        }
-        let least = if is_safe(method) { failure.retry_after() } else { failure.retry_after().max(NEW_DATE) };
-        let left = self.max_wait.saturating_sub(self.progress.waited);
+    fn wait(&mut self, failure: &Failure, method: &Method) -> Result<Duration, &'static str> {
+        let progress = &mut self.progress;
+        let Some(asked) = failure.wait else {
+            // There is no need to wait: the corrected date is another one.
+            let is_first = !mem::replace(&mut progress.is_clock_corrected, true);
+            return if is_first { Ok(Duration::ZERO) } else { Err("its clock was corrected before") };
+        };
+        let least = if is_safe(method) { asked } else { asked.max(NEW_DATE) };
+        let left = self.max_wait.saturating_sub(progress.waited);
         if left.is_zero() || least > left {
             return Err("it would wait for too long");
         }
         if !self.budget.withdraw() {
             return Err("too many requests failed: the retry budget is used up");
         }
-        Ok(jittered(least).max(self.progress.next_backoff()).min(left))
-    }
-}
-
-impl Progress {
-    /// Returns that there is no need to wait: the corrected date is another one.
-    fn correct_clock(&mut self) -> Result<Duration, &'static str> {
-        if std::mem::replace(&mut self.is_clock_corrected, true) {
-            return Err("its clock was corrected before");
-        }
-        Ok(Duration::ZERO)
-    }
-
-    fn next_backoff(&mut self) -> Duration {
-        let backoff = self.backoff.get_or_insert_with(|| {
-            // Each request draws its own random numbers: clones of one generator would all draw the same.
-            ExponentialBackoffMaker::new(FIRST_BACKOFF, LONGEST_BACKOFF, 1.0, HasherRng::new())
-                .expect("the bounds are in order")
-                .make_backoff()
-        });
-        backoff.next_backoff().deadline().saturating_duration_since(Instant::now())
+        progress.backoff = (progress.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        let backoff = progress.backoff.mul_f64(1.0 + random()).min(LONGEST_BACKOFF);
+        Ok(jittered(least).max(backoff).min(left))
     }
 }
 

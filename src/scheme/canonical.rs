@@ -94,9 +94,5 @@ impl fmt::Debug for CanonicalRequest<'_> {
 
 /// Strips the leading slash and all trailing ones.
 pub(crate) fn trim_slashes(path: &str) -> &str {
-    let mut path = path.strip_prefix('/').unwrap_or(path);
-    while let Some(shorter) = path.strip_suffix('/') {
-        path = shorter;
-    }
-    path
+    path.strip_prefix('/').unwrap_or(path).trim_end_matches('/')
 }

@@ -16,26 +16,20 @@ const LEN: usize = 29;
 
 thread_local! {
     /// The date that was formatted last: most requests of one second share it. hyper caches its own the same way.
-    static LAST: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
+    static LAST: RefCell<(u64, HeaderValue)> = const { RefCell::new((u64::MAX, HeaderValue::from_static(""))) };
 }
 
 /// Formats a number of seconds since 1970, or returns `None` after the year 9999.
 pub(crate) fn format_date(second: u64) -> Option<HeaderValue> {
-    LAST.with_borrow_mut(|last| {
-        if let Some((formatted, date)) = last
-            && *formatted == second
-        {
-            return Some(date.clone());
+    // httpdate panics past the year 9999.
+    let time = (second <= LAST_SECOND).then(|| UNIX_EPOCH + Duration::from_secs(second))?;
+    LAST.with_borrow_mut(|(formatted, date)| {
+        if *formatted != second {
+            *date = HeaderValue::try_from(httpdate::fmt_http_date(time)).expect("a date is visible ASCII");
+            *formatted = second;
         }
-        let (_, date) = last.insert((second, format_anew(second)?));
         Some(date.clone())
     })
-}
-
-fn format_anew(second: u64) -> Option<HeaderValue> {
-    // httpdate panics past the year 9999.
-    let date = (second <= LAST_SECOND).then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second)))?;
-    Some(HeaderValue::try_from(date).expect("a date is visible ASCII"))
 }
 
 /// Parses an IMF-fixdate. Other forms, a wrong day of the week and the like are `None`.

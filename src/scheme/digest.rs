@@ -1,9 +1,8 @@
 //! The SHA-256 of a body, as the canonical string holds it.
 
-use std::{fmt, io, str};
+use std::io::{self, Read};
+use std::{fmt, str};
 
-#[cfg(feature = "explain")]
-use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
 use super::signature::encode;
@@ -50,30 +49,20 @@ impl BodyDigest {
     /// # Errors
     ///
     /// Returns the reader's error, unless it is [`io::ErrorKind::Interrupted`].
-    pub fn from_reader(mut reader: impl io::Read) -> io::Result<Self> {
+    pub fn from_reader(mut reader: impl Read) -> io::Result<Self> {
         let mut sha256 = Sha256::new();
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok(Self::from_sha256(sha256.finalize().into())),
-                Ok(n) => sha256.update(buffer.get(..n).ok_or(io::ErrorKind::InvalidData)?),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        let mut chunk = Vec::new();
+        // `read_to_end` goes on after `Interrupted`.
+        while reader.by_ref().take(64 * 1024).read_to_end(&mut chunk)? > 0 {
+            sha256.update(&chunk);
+            chunk.clear();
         }
+        Ok(Self::from_sha256(sha256.finalize().into()))
     }
 
     /// Creates a digest from the 32 bytes of a SHA-256 that was computed elsewhere.
     pub fn from_sha256(sha256: [u8; 32]) -> Self {
         Self { base64: encode(&sha256) }
-    }
-
-    /// Returns the 32 bytes of the SHA-256.
-    #[cfg(feature = "explain")]
-    pub(crate) fn to_sha256(self) -> [u8; 32] {
-        let mut sha256 = [0; 33];
-        STANDARD.decode_slice(self.base64, &mut sha256).expect("the base64 of 32 bytes");
-        *sha256.first_chunk().expect("33 bytes")
     }
 
     /// Returns the base64 text that is signed.

@@ -21,4 +21,3 @@ pub(crate) use self::headers::{DuplicateHeader, single_value};
 pub(crate) use self::method::is_idempotent;
 pub(crate) use self::method::{anticipates_body, is_safe, is_signable};
 pub use self::signature::Signature;
-pub(crate) use self::signature::SigningKey;

@@ -4,8 +4,6 @@ use std::{fmt, str};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
 
 use crate::InvalidText;
 
@@ -29,16 +27,12 @@ use crate::InvalidText;
 /// ```
 #[derive(Clone, Copy)]
 pub struct Signature {
-    bytes: [u8; 20],
+    pub(crate) bytes: [u8; 20],
 }
 
 impl Signature {
     /// The length of the base64 text, in bytes.
     pub(crate) const LEN: usize = 28;
-
-    pub(crate) fn as_bytes(&self) -> &[u8; 20] {
-        &self.bytes
-    }
 
     pub(crate) fn from_base64(base64: &[u8]) -> Option<Self> {
         let mut buffer = [0; 21];
@@ -70,39 +64,6 @@ impl fmt::Display for Signature {
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signature([elided])")
-    }
-}
-
-/// An HMAC state initialized with a key. It is wiped when dropped.
-#[derive(Clone)]
-pub(crate) struct SigningKey(Hmac<Sha1>);
-
-impl SigningKey {
-    pub(crate) fn new(key: &[u8]) -> Self {
-        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
-    }
-
-    #[inline]
-    pub(crate) fn sign(&self, parts: [&[u8]; 5]) -> Signature {
-        Signature { bytes: self.mac(parts).finalize().into_bytes().into() }
-    }
-
-    /// Returns whether `signature` is that of `parts`. `verify_slice` compares in constant time.
-    pub(crate) fn verify(&self, parts: [&[u8]; 5], signature: &Signature) -> bool {
-        self.mac(parts).verify_slice(&signature.bytes).is_ok()
-    }
-
-    /// Returns the HMAC to which nothing was fed yet.
-    #[cfg(feature = "explain")]
-    pub(crate) fn state(&self) -> Hmac<Sha1> {
-        self.0.clone()
-    }
-
-    #[inline]
-    fn mac(&self, parts: [&[u8]; 5]) -> Hmac<Sha1> {
-        let mut mac = self.0.clone();
-        parts.iter().for_each(|part| mac.update(part));
-        mac
     }
 }
 

@@ -1,6 +1,5 @@
 //! Explaining the signatures that a layer rejects: what the event says, and what the response says.
 
-use http::header::{CONTENT_TYPE, DATE, HOST};
 use http::request::Parts;
 
 use super::path::{original_uri, whole_path};
@@ -35,18 +34,12 @@ impl Verifier {
             Some(Explain::Log) if !trace::logs_rejections() => return mismatch,
             Some(_) => {}
         }
-        let path = whole_path(&self.stripped_prefix, &head.uri, &head.extensions);
-        let header = |name| head.headers.get(name).map(|value: &http::HeaderValue| value.as_bytes());
-        let uri = original_uri(&head.uri, &head.extensions);
-        let text = |name| header(name).and_then(|value| str::from_utf8(value).ok());
         let received = Received {
-            method: head.method.as_str(),
-            path: &path,
-            query: uri.query(),
-            authority: uri.authority().map(|authority| authority.as_str()).or_else(|| text(HOST.as_str())),
-            content_type: header(CONTENT_TYPE.as_str()).unwrap_or_default(),
-            date: header(DATE.as_str()).unwrap_or_default(),
-            prefixes: self.access.mounts().chain(text("x-forwarded-prefix")).collect(),
+            method: &head.method,
+            uri: original_uri(&head.uri, &head.extensions),
+            path: &whole_path(&self.stripped_prefix, &head.uri, &head.extensions),
+            headers: &head.headers,
+            mounts: self.access.mounts().collect(),
             body: body.bytes(),
             digest,
         };

@@ -13,11 +13,10 @@ use tower_service::Service;
 
 use super::drain::Drain;
 use super::presented::{PresentedApiKey, PresentedSignature};
-use super::verifier::{Accepted, UnverifiedSignature, Verifier, attach_identity};
+use super::verifier::{Accepted, Verifier, attach_identity};
 use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
-use crate::body::{BodyError, Collect, rebuild};
-use crate::trace::{self, Computed};
-use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody};
+use crate::body::{BodyError, Collect};
+use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody, trace};
 
 pin_project! {
     /// The response future of [`LogentriesVerify`](super::LogentriesVerify).
@@ -57,7 +56,8 @@ pub(super) struct Waiting<S, ReqBody, P> {
 pub(super) struct Unread<S> {
     service: S,
     head: Parts,
-    signature: UnverifiedSignature,
+    presented: PresentedSignature,
+    keys: Vec<OwnerKey>,
 }
 
 /// The end of a rejected request: its response, once the rest of its body was drained.
@@ -143,8 +143,11 @@ impl<S: Service<Request<ReqBody>>, ReqBody: Body> Waiting<S, ReqBody, PresentedA
         stored: Result<Option<StoredApiKey>, K::Error>,
     ) -> State<S, K, ReqBody> {
         let Self { service, request, presented } = self;
-        let stored = stored.map_err(|error| presented.rejected(Reason::key_store_unavailable(error)));
-        match stored.and_then(|stored| presented.check_access(stored)) {
+        let checked = match stored {
+            Ok(stored) => presented.check_access(stored),
+            Err(error) => Err(Rejection::of_key(presented.key, Reason::key_store_unavailable(error))),
+        };
+        match checked {
             Ok(accepted) => State::called(service, request, accepted),
             Err(rejection) => State::rejected(verifier, request, rejection),
         }
@@ -154,15 +157,20 @@ impl<S: Service<Request<ReqBody>>, ReqBody: Body> Waiting<S, ReqBody, PresentedA
 impl<S: Service<Request<ReqBody>>, ReqBody: Body> Waiting<S, ReqBody, PresentedSignature> {
     fn check<K: KeyStore>(self, verifier: &Verifier, stored: Result<Vec<OwnerKey>, K::Error>) -> State<S, K, ReqBody> {
         let Self { service, request, presented } = self;
-        let stored = stored.map_err(|error| presented.rejected(Reason::key_store_unavailable(error)));
-        match stored.and_then(|keys| presented.check_keys(keys)) {
-            Ok(signature) => {
-                let (head, body) = request.into_parts();
-                let body = Collect::new(body, verifier.body_limit);
-                State::Reading { body, unread: Some(Unread { service, head, signature }), ending: None }
+        let reason = match stored {
+            Ok(mut keys) => {
+                keys.retain(|key| key.id() == &*presented.id);
+                if !keys.is_empty() {
+                    let (head, body) = request.into_parts();
+                    let body = Collect::new(body, verifier.body_limit);
+                    let unread = Some(Unread { service, head, presented, keys });
+                    return State::Reading { body, unread, ending: None };
+                }
+                Reason::UnknownKey
             }
-            Err(rejection) => State::rejected(verifier, request, rejection),
-        }
+            Err(error) => Reason::key_store_unavailable(error),
+        };
+        State::rejected(verifier, request, Rejection::of_key(presented.key, reason))
     }
 }
 
@@ -176,11 +184,11 @@ impl<S> Unread<S> {
     where
         S: Service<Request<ReqBody>>,
     {
-        let Self { service, head, signature } = self;
-        let key = signature.key();
+        let Self { service, head, presented, keys } = self;
+        let key = presented.key.clone();
         // User code never sees a body that was not verified.
-        let verified = verifier.verify_signature(signature, &head, &body, digest).and_then(|accepted| {
-            let body = rebuild(rebuild_body, body).map_err(|error| Rejection::of_key(key, error.into()))?;
+        let verified = verifier.verify_signature(presented, &keys, &head, &body, digest).and_then(|accepted| {
+            let body = rebuild_body.rebuild(body).map_err(|error| Rejection::of_key(key, error.into()))?;
             Ok((body, accepted))
         });
         match verified {
@@ -196,7 +204,7 @@ impl<S> Unread<S> {
     fn reject<ReqBody: Body>(self, verifier: &Verifier, error: BodyError, body: Pin<&mut Collect<ReqBody>>) -> Ending {
         // After any other error there is nothing more to read.
         let is_too_large = matches!(error, BodyError::TooLarge { .. });
-        let rejection = Rejection::of_key(self.signature.key(), error.into());
+        let rejection = Rejection::of_key(self.presented.key, error.into());
         log(&self.head, &rejection);
         let is_unread = body.is_refused();
         let drain =
@@ -208,7 +216,7 @@ impl<S> Unread<S> {
 impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
     fn called(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
         let identity = accepted.identity.clone();
-        trace::accepted(request.method(), request.uri().path(), &identity.event());
+        identity.log(request.method(), request.uri().path());
         attach_identity(&mut request, accepted);
         Self::Called { future: service.call(request), identity: Some(identity) }
     }
@@ -226,11 +234,11 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
 }
 
 fn log(head: &Parts, rejection: &Rejection) {
-    let computed = match rejection.reason() {
-        Reason::InvalidSignature(mismatch) => mismatch.event(),
-        _ => Computed::default(),
-    };
-    trace::rejected(&rejection.event(&head.method, head.uri.path()), computed);
+    let request = rejection.event(&head.method, head.uri.path());
+    match rejection.reason() {
+        Reason::InvalidSignature(mismatch) => mismatch.log(&request),
+        _ => trace::rejected(&request, None, None, None),
+    }
 }
 
 crate::text::opaque_debug!(ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody>);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::Method;
+
 #[cfg(feature = "axum")]
 use super::{Reason, Rejection};
 use crate::{Access, OwnerKey, trace};
@@ -58,10 +60,10 @@ impl Identity {
         Self { access: Access::Owner, key_id: Some(id), key_label, account }
     }
 
-    /// Returns what an event says of this identity.
-    pub(super) fn event(&self) -> trace::Key<'_> {
+    /// Emits the event of a request that was accepted.
+    pub(super) fn log(&self, method: &Method, path: &str) {
         let Self { access, key_id, key_label, account } = self;
-        trace::Key { access, id: key_id.as_deref(), label: key_label.as_deref(), account: account.as_deref() }
+        trace::accepted(method, path, *access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
     }
 
     /// Sets the account that the key belongs to.

@@ -318,15 +318,17 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     ///
     /// use bytes::Bytes;
     /// use http::{Request, Response};
-    /// use http_body_util::{BodyExt, combinators::BoxBody};
-    /// use tower::{ServiceBuilder, service_fn};
+    /// use http_body_util::combinators::BoxBody;
+    /// use tower::{BoxError, ServiceBuilder, ServiceExt};
     /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesVerifyLayer};
     ///
-    /// # let keys = Credentials::read_only("ro-key")?;
+    /// # async fn run(keys: Credentials, request: Request<BoxBody<Bytes, BoxError>>) -> Result<(), Infallible> {
     /// let service = ServiceBuilder::new()
     ///     .layer(LogentriesVerifyLayer::new(keys).rebuild_body(BufferedBody::boxed))
-    ///     .service(service_fn(async |_: Request<BoxBody<Bytes, Infallible>>| Ok::<_, Infallible>(Response::new(()))));
-    /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
+    ///     .service_fn(async |_: Request<BoxBody<Bytes, BoxError>>| Ok::<_, Infallible>(Response::new(())));
+    /// let response = service.oneshot(request).await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn rebuild_body<F: Fn(BufferedBody) -> B, B>(self, rebuild: F) -> LogentriesVerifyLayer<K, F> {
         let Self { keys, verifier, rebuild: _ } = self;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::CanonicalRequest;
 #[cfg(feature = "explain")]
 use crate::explain::Mistake;
-use crate::trace::Computed;
+use crate::trace::{self, Rejected};
 
 /// What the verifier computed for a request whose signature is invalid.
 ///
@@ -68,12 +68,12 @@ impl SignatureMismatch {
         self.mistakes.as_deref().unwrap_or_default()
     }
 
-    /// Returns what an event says of this mismatch.
-    pub(super) fn event(&self) -> Computed<'_> {
+    /// Emits the event of the request that this is about.
+    pub(super) fn log(&self, request: &Rejected<'_>) {
         #[cfg(feature = "explain")]
         let mistakes = self.mistakes.as_ref().map(|mistakes| mistakes.iter().map(|mistake| mistake.code()).collect());
         #[cfg(not(feature = "explain"))]
         let mistakes = None;
-        Computed { canonical_string: Some(&self.canonical_string), body_len: Some(self.body_len), mistakes }
+        trace::rejected(request, Some(&self.canonical_string), Some(self.body_len), mistakes);
     }
 }

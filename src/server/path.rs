@@ -48,10 +48,10 @@ impl Form {
         let Some(path) = whole.strip_prefix('/') else {
             return if whole == "*" { Self::Visible } else { Self::Ambiguous };
         };
-        let path = path.strip_suffix('/').unwrap_or(path);
         if path.is_empty() {
             return Self::Visible;
         }
+        let path = path.strip_suffix('/').unwrap_or(path);
         let mut form = Self::Visible;
         for segment in path.split('/') {
             match decode(segment) {

@@ -22,12 +22,14 @@ pub(super) enum Presented {
 
 /// An API key, and the access that the resource requires.
 pub(super) struct PresentedApiKey {
+    pub(super) key: PresentedKey,
     pub(super) digest: ApiKeyDigest,
     pub(super) required: Access,
 }
 
 /// A signature, the id of the owner key that is said to have made it, and the date of the request in seconds since 1970.
 pub(super) struct PresentedSignature {
+    pub(super) key: PresentedKey,
     pub(super) id: Arc<str>,
     pub(super) signature: Signature,
     pub(super) date: u64,
@@ -38,49 +40,32 @@ impl Presented {
     pub(super) fn parse<ReqBody>(verifier: &Verifier, request: &Request<ReqBody>) -> Result<Self, Rejection> {
         let whole = whole_path(&verifier.stripped_prefix, request.uri(), request.extensions());
         let headers = request.headers();
-        let duplicate = |DuplicateHeader| Reason::from(Malformed::DuplicateCredentials);
+        let duplicate = |DuplicateHeader| Malformed::DuplicateCredentials;
         let api_key = single_value(headers, X_API_KEY).map_err(duplicate)?;
         let credential = single_value(headers, AUTHORIZATION_API_KEY).map_err(duplicate)?;
         match (api_key, credential) {
             (None, None) => Err(Reason::MissingCredentials.into()),
-            (Some(_), Some(_)) => Err(Reason::from(Malformed::DuplicateCredentials).into()),
-            _ if !is_end_of(&whole, request.uri().path()) => Err(Reason::from(Malformed::Path).into()),
+            (Some(_), Some(_)) => Err(Malformed::DuplicateCredentials.into()),
+            _ if !is_end_of(&whole, request.uri().path()) => Err(Malformed::Path.into()),
             (Some(key), None) => {
                 let digest = ApiKeyDigest::of(key);
-                let required = required_access(verifier, request.method(), &whole);
-                let required = required.map_err(|reason| Rejection::of_key(PresentedKey::ApiKey(digest), reason))?;
-                Ok(Self::ApiKey(PresentedApiKey { digest, required }))
+                let key = PresentedKey::ApiKey(digest);
+                match required_access(verifier, request.method(), &whole) {
+                    Ok(required) => Ok(Self::ApiKey(PresentedApiKey { key, digest, required })),
+                    Err(reason) => Err(Rejection::of_key(key, reason)),
+                }
             }
             (None, Some(credential)) => {
                 let (id, signature) = split_credential(credential.as_bytes()).ok_or(Malformed::Credentials)?;
                 let id = Arc::<str>::from(id);
-                let date = check_signable(request.method(), &whole, headers)
-                    .map_err(Reason::from)
-                    .and_then(|date| verifier.check_date(date).map(|()| date))
-                    .map_err(|reason| Rejection::of_key(PresentedKey::OwnerKeyId(Arc::clone(&id)), reason))?;
-                Ok(Self::Signature(PresentedSignature { id, signature, date }))
+                let key = PresentedKey::OwnerKeyId(Arc::clone(&id));
+                let date = check_signable(request.method(), &whole, headers).map_err(Reason::from);
+                match date.and_then(|date| verifier.check_date(date)) {
+                    Ok(date) => Ok(Self::Signature(PresentedSignature { key, id, signature, date })),
+                    Err(reason) => Err(Rejection::of_key(key, reason)),
+                }
             }
         }
-    }
-}
-
-impl PresentedApiKey {
-    pub(super) fn key(&self) -> PresentedKey {
-        PresentedKey::ApiKey(self.digest)
-    }
-
-    pub(super) fn rejected(&self, reason: Reason) -> Rejection {
-        Rejection::of_key(self.key(), reason)
-    }
-}
-
-impl PresentedSignature {
-    pub(super) fn key(&self) -> PresentedKey {
-        PresentedKey::OwnerKeyId(Arc::clone(&self.id))
-    }
-
-    pub(super) fn rejected(&self, reason: Reason) -> Rejection {
-        Rejection::of_key(self.key(), reason)
     }
 }
 

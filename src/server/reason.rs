@@ -57,11 +57,7 @@ pub enum Reason {
     /// The request is ambiguous, or its credentials are not well-formed.
     Malformed(Malformed),
     /// Reading the body failed.
-    #[non_exhaustive]
-    ReadBody {
-        /// The body's own error.
-        source: Arc<dyn Error + Send + Sync>,
-    },
+    ReadBody(Arc<dyn Error + Send + Sync>),
     /// The body was shorter or longer than its size hint.
     #[non_exhaustive]
     BodyLengthMismatch {
@@ -77,22 +73,14 @@ pub enum Reason {
         limit: Option<usize>,
     },
     /// The key store failed to look the key up.
-    #[non_exhaustive]
-    KeyStoreUnavailable {
-        /// The store's own error.
-        source: Arc<dyn Error + Send + Sync>,
-    },
+    KeyStoreUnavailable(Arc<dyn Error + Send + Sync>),
     /// A request with this signature has passed already.
     Replayed,
     /// The request took so long from the verifying layer to the layer that rejects replays that it would no longer pass
     /// there. A guard may have forgotten the signature by now.
     Expired,
     /// The guard could not decide whether the signature was used: it is full or unreachable.
-    #[non_exhaustive]
-    GuardUnavailable {
-        /// The guard's own error.
-        source: Arc<dyn Error + Send + Sync>,
-    },
+    GuardUnavailable(Arc<dyn Error + Send + Sync>),
     /// The request did not come through a [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer): add one outside of the
     /// layer that rejects replays.
     MissingVerifyLayer,
@@ -172,18 +160,16 @@ impl Reason {
             Self::UploadTooSlow { .. } => (S::UNAUTHORIZED, "upload_too_slow", "the body came too long after the Date"),
             Self::Forbidden { .. } => (S::FORBIDDEN, "forbidden", "the key does not grant access to this resource"),
             Self::Malformed(malformed) => (S::BAD_REQUEST, "malformed", malformed.message()),
-            Self::ReadBody { .. } => (S::BAD_REQUEST, "read_body", "the body could not be read"),
+            Self::ReadBody(_) => (S::BAD_REQUEST, "read_body", "the body could not be read"),
             Self::BodyLengthMismatch { .. } => (S::BAD_REQUEST, "body_length_mismatch", "the body's length is wrong"),
             Self::UnsupportedTrailers => (S::BAD_REQUEST, "unsupported_trailers", "trailers are not accepted here"),
             Self::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large"),
-            Self::KeyStoreUnavailable { .. } => {
+            Self::KeyStoreUnavailable(_) => {
                 (S::SERVICE_UNAVAILABLE, "key_store_unavailable", "keys cannot be looked up")
             }
             Self::Replayed => (S::UNAUTHORIZED, "replayed", REPLAYED),
             Self::Expired => (S::UNAUTHORIZED, "expired", "the Date expired before the request was complete"),
-            Self::GuardUnavailable { .. } => {
-                (S::SERVICE_UNAVAILABLE, "guard_unavailable", "replays cannot be told apart")
-            }
+            Self::GuardUnavailable(_) => (S::SERVICE_UNAVAILABLE, "guard_unavailable", "replays cannot be told apart"),
             Self::MissingVerifyLayer => (S::INTERNAL_SERVER_ERROR, "missing_verify_layer", UNVERIFIED),
         }
     }
@@ -201,16 +187,16 @@ impl Reason {
     }
 
     pub(super) fn key_store_unavailable(error: impl Into<BoxError>) -> Self {
-        Self::KeyStoreUnavailable { source: error.into().into() }
+        Self::KeyStoreUnavailable(error.into().into())
     }
 
     pub(crate) fn guard_unavailable(error: impl Into<BoxError>) -> Self {
-        Self::GuardUnavailable { source: error.into().into() }
+        Self::GuardUnavailable(error.into().into())
     }
 
     pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::ReadBody { source } | Self::KeyStoreUnavailable { source } | Self::GuardUnavailable { source } => {
+            Self::ReadBody(source) | Self::KeyStoreUnavailable(source) | Self::GuardUnavailable(source) => {
                 Some(&**source)
             }
             _ => None,
@@ -229,7 +215,7 @@ impl From<BodyError> for Reason {
         match error {
             BodyError::TooLarge { limit } => Self::BodyTooLarge { limit: Some(limit) },
             BodyError::Read(source) if is_length_limit(&*source) => Self::BodyTooLarge { limit: None },
-            BodyError::Read(source) => Self::ReadBody { source: source.into() },
+            BodyError::Read(source) => Self::ReadBody(source.into()),
             BodyError::LengthMismatch { read } => Self::BodyLengthMismatch { read },
             BodyError::UnsupportedTrailers => Self::UnsupportedTrailers,
         }

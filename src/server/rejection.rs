@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{Method, Response, StatusCode};
 
 use super::response::json_response;
-use super::{Identity, Malformed, PresentedKey, Reason, ResponseBody};
+use super::{Identity, PresentedKey, Reason, ResponseBody};
 use crate::trace::Rejected;
 
 /// Why a request was rejected. It is in the extensions of the response, for logs, metrics and error formats of your own.
@@ -138,15 +138,9 @@ impl Rejection {
     }
 }
 
-impl From<Reason> for Rejection {
-    fn from(reason: Reason) -> Self {
-        Self::of_identity(None, None, reason)
-    }
-}
-
-impl From<Malformed> for Rejection {
-    fn from(malformed: Malformed) -> Self {
-        Reason::from(malformed).into()
+impl<R: Into<Reason>> From<R> for Rejection {
+    fn from(reason: R) -> Self {
+        Self::of_identity(None, None, reason.into())
     }
 }
 

@@ -26,20 +26,7 @@ pub struct LogentriesVerify<S, K, R = RebuildFromBytes> {
 }
 
 impl<S, K, R> LogentriesVerify<S, K, R> {
-    /// Returns a reference to the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Returns a mutable reference to the inner service.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    crate::text::inner_accessors!();
 }
 
 impl<S, K, R, ReqBody, ResBody> Service<Request<ReqBody>> for LogentriesVerify<S, K, R>

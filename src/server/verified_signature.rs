@@ -68,7 +68,7 @@ impl VerifiedSignature {
     pub fn digest(&self) -> [u8; 32] {
         let mut sha256 = Sha256::new_with_prefix(self.key_id.as_bytes());
         sha256.update(b":");
-        sha256.update(self.signature.as_bytes());
+        sha256.update(self.signature.bytes);
         sha256.finalize().into()
     }
 

@@ -1,7 +1,6 @@
 //! What is decided about a request once its key was looked up: whether the key grants access, and whether it made the
 //! signature.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, DATE};
@@ -13,7 +12,7 @@ use super::Explain;
 use super::drain::DrainLimits;
 use super::path::whole_path;
 use super::presented::{PresentedApiKey, PresentedSignature};
-use super::{Identity, PresentedKey, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature};
+use super::{Identity, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature};
 use crate::access::AccessRule;
 use crate::clock::Clock;
 use crate::scheme::{AUTHORIZATION_API_KEY, X_API_KEY};
@@ -40,16 +39,11 @@ pub(super) struct Accepted {
     pub(super) signature: Option<VerifiedSignature>,
 }
 
-/// A signature, and the keys of which one must have made it.
-pub(super) struct UnverifiedSignature {
-    presented: PresentedSignature,
-    keys: Vec<OwnerKey>,
-}
-
 impl Verifier {
-    pub(super) fn check_date(&self, date: u64) -> Result<(), Reason> {
+    /// Checks that a date is near the layer's clock, and returns it.
+    pub(super) fn check_date(&self, date: u64) -> Result<u64, Reason> {
         if self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs()) {
-            return Ok(());
+            return Ok(date);
         }
         let date = i64::try_from(date).unwrap_or(i64::MAX);
         Err(Reason::DateOutOfTolerance { offset_secs: date.saturating_sub(self.clock.secs()) })
@@ -59,26 +53,28 @@ impl Verifier {
     /// body of this digest.
     pub(super) fn verify_signature(
         &self,
-        unverified: UnverifiedSignature,
+        presented: PresentedSignature,
+        keys: &[OwnerKey],
         head: &Parts,
         body: &BufferedBody,
         digest: BodyDigest,
     ) -> Result<Accepted, Rejection> {
-        let UnverifiedSignature { presented, keys } = unverified;
-        let valid_until = self.valid_until(presented.date);
-        self.check_upload_duration(presented.date, valid_until).map_err(|reason| presented.rejected(reason))?;
+        let PresentedSignature { key, id, signature, date } = presented;
+        let valid_until = self.valid_until(date);
+        if let Err(reason) = self.check_upload_duration(date, valid_until) {
+            return Err(Rejection::of_key(key, reason));
+        }
         // Neither header is repeated, or the request would have been malformed.
         let header = |name| head.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
         let path = whole_path(&self.stripped_prefix, &head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, &path, header(CONTENT_TYPE), header(DATE), digest);
-        let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &presented.signature)) else {
-            let mismatch = SignatureMismatch::new(Arc::clone(&presented.id), &canonical, body.bytes().len());
+        let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
+            let mismatch = SignatureMismatch::new(id, &canonical, body.bytes().len());
             #[cfg(feature = "explain")]
-            let mismatch = self.explain(mismatch, (&presented.signature, &keys), head, (body, digest));
-            return Err(presented.rejected(Reason::InvalidSignature(mismatch)));
+            let mismatch = self.explain(mismatch, (&signature, keys), head, (body, digest));
+            return Err(Rejection::of_key(key, Reason::InvalidSignature(mismatch)));
         };
         let identity = Identity::of_owner_key(signer);
-        let PresentedSignature { id, signature, date } = presented;
         let signature = VerifiedSignature::by_clock(self.clock.clone(), id, signature, date, valid_until);
         Ok(Accepted { identity, signature: Some(signature) })
     }
@@ -106,32 +102,15 @@ impl Verifier {
 
 impl PresentedApiKey {
     /// Checks that the key is stored, and that it grants access.
-    pub(super) fn check_access(&self, stored: Option<StoredApiKey>) -> Result<Accepted, Rejection> {
-        let stored = stored.ok_or_else(|| self.rejected(Reason::UnknownKey))?;
+    pub(super) fn check_access(self, stored: Option<StoredApiKey>) -> Result<Accepted, Rejection> {
+        let Some(stored) = stored else { return Err(Rejection::of_key(self.key, Reason::UnknownKey)) };
         let (required, granted) = (self.required, stored.access());
         let identity = stored.into_identity();
         if granted < required {
             let reason = Reason::Forbidden { required, granted };
-            return Err(Rejection::of_identity(Some(self.key()), Some(identity), reason));
+            return Err(Rejection::of_identity(Some(self.key), Some(identity), reason));
         }
         Ok(Accepted { identity, signature: None })
-    }
-}
-
-impl PresentedSignature {
-    /// Checks that the id of the key is stored, before the body is read.
-    pub(super) fn check_keys(self, mut keys: Vec<OwnerKey>) -> Result<UnverifiedSignature, Rejection> {
-        keys.retain(|key| key.id() == &*self.id);
-        if keys.is_empty() {
-            return Err(self.rejected(Reason::UnknownKey));
-        }
-        Ok(UnverifiedSignature { presented: self, keys })
-    }
-}
-
-impl UnverifiedSignature {
-    pub(super) fn key(&self) -> PresentedKey {
-        self.presented.key()
     }
 }
 

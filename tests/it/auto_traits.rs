@@ -13,11 +13,16 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use tower::{Layer, Service, ServiceExt};
 use tower_logentries_auth::{
-    AuthError, Authenticated, BodyDigest, BodySource, BufferedBody, CanonicalRequest, Credentials, CredentialsHandle,
-    LogentriesAuthLayer, LogentriesAuthMiddleware, LogentriesRetryMiddleware, LogentriesRetryPolicy,
-    LogentriesVerifyLayer, OwnerKey, Rejection, Signature,
-    sign::RetryDelay,
-    verify::{CachedKeyStore, MemoryKeyStore, Mismatch, Mistake, ResponseBody, StoredKey},
+    ApiKeyDigest, AuthError, BodyDigest, BufferedBody, CanonicalRequest, Credentials, CredentialsHandle, Identity,
+    LogentriesAuth, LogentriesAuthLayer, LogentriesAuthMiddleware, LogentriesRetryMiddleware, LogentriesRetryPolicy,
+    LogentriesVerify, LogentriesVerifyLayer, OwnerKey, Rejection, Signature,
+    explain::Mistake,
+    replay::{MemoryReplayGuard, RejectReplaysLayer},
+    retry::RetryDelay,
+    server::{
+        CachedKeyStore, Explain, MemoryKeyStore, PresentedKey, Reason, ResponseBody, SignatureMismatch, StoredApiKey,
+        VerifiedSignature,
+    },
 };
 
 use crate::support::credentials;
@@ -30,11 +35,13 @@ const fn are_send_and_sync<T: Send + Sync + 'static>() {}
 
 const _: () = {
     are_send_and_sync::<(Credentials, CredentialsHandle, OwnerKey, BodyDigest, Signature, CanonicalRequest<'static>)>();
-    are_send_and_sync::<(LogentriesAuthLayer, LogentriesAuthMiddleware, AuthError, BufferedBody)>();
-    are_send_and_sync::<(LogentriesVerifyLayer<MemoryKeyStore>, MemoryKeyStore, StoredKey, Authenticated, Rejection)>();
+    are_send_and_sync::<(LogentriesAuthLayer, LogentriesAuth<()>, LogentriesAuthMiddleware, AuthError, BufferedBody)>();
+    are_send_and_sync::<(LogentriesVerifyLayer<MemoryKeyStore>, LogentriesVerify<(), MemoryKeyStore>, Rejection)>();
+    are_send_and_sync::<(MemoryKeyStore, CachedKeyStore<Credentials>, StoredApiKey, PresentedKey, ApiKeyDigest)>();
+    are_send_and_sync::<(Identity, Reason, SignatureMismatch, VerifiedSignature, Explain, Mistake)>();
     are_send_and_sync::<(ResponseBody<Full<Bytes>>, ResponseBody<BoxBody<Bytes, Infallible>>)>();
-    are_send_and_sync::<(LogentriesRetryPolicy, LogentriesRetryMiddleware, RetryDelay, BodySource)>();
-    are_send_and_sync::<(CachedKeyStore<Credentials>, Mismatch, Mistake)>();
+    are_send_and_sync::<(RejectReplaysLayer<MemoryReplayGuard>, MemoryReplayGuard)>();
+    are_send_and_sync::<(LogentriesRetryPolicy, LogentriesRetryMiddleware, RetryDelay)>();
 };
 
 /// A service whose future is `Send` and `Sync`, as those of most clients are `Send`.

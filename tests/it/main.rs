@@ -4,22 +4,23 @@
 mod support;
 
 mod access;
-mod access_table;
 mod body;
-mod canonical;
+mod client;
 mod credentials;
+mod explain;
 mod replay;
-mod sign;
-mod verify;
+mod retry;
+mod scheme;
+mod server;
 
 // Both layers.
 mod auto_traits;
+mod faults;
+mod load;
 mod readiness;
 mod round_trip;
 mod secrets;
 mod texts;
 
 // The layers in use.
-mod clients;
-mod faults;
-mod operations;
+mod examples;

@@ -11,10 +11,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn, util::BoxCloneService};
 use tower_logentries_auth::{
-    AuthError,
+    AuthError, LogentriesAuth,
     replay::{RejectReplays, RejectReplaysLayer},
-    sign::LogentriesAuth,
-    verify::VerifiedSignature,
+    server::VerifiedSignature,
 };
 use tower_test::mock::{self, Handle, Mock, Spawn};
 
@@ -170,7 +169,7 @@ async fn verifying_calls_the_ready_service() {
 type Inner = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 
 /// A service that takes one request at a time, and panics if it is called without being ready.
-fn limited<G>(replays: RejectReplaysLayer<G>) -> RejectReplays<ConcurrencyLimit<Inner>, G> {
+fn limited<G: Clone>(replays: RejectReplaysLayer<G>) -> RejectReplays<ConcurrencyLimit<Inner>, G> {
     let inner = service_fn(async |_: Request<Body>| Ok(Response::new(Body::empty())));
     replays.layer(ConcurrencyLimit::new(BoxCloneService::new(inner), 1))
 }

@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{Layer, ServiceExt};
-use tower_logentries_auth::{Access, Authenticated, BodyDigest, LogentriesVerifyLayer};
+use tower_logentries_auth::{Access, BodyDigest, Identity, LogentriesVerifyLayer};
 
 use crate::support::{
     LOGS, TEAMS, USERS,
@@ -32,7 +32,7 @@ fn lengths() -> impl Iterator<Item = usize> {
 /// A server behind the verifying layer that answers with the body that it got, and with the access that it gave.
 async fn echo() -> String {
     let app = Router::new().fallback(|request: Request| async {
-        let who = request.extensions().get::<Authenticated>().cloned().unwrap();
+        let who = request.extensions().get::<Identity>().cloned().unwrap();
         ([("x-access", who.access.to_string())], request.into_body())
     });
     serve(app.layer(LogentriesVerifyLayer::new(credentials()))).await

@@ -41,15 +41,26 @@ use crate::{ApiKeyDigest, BoxError, OwnerKey};
 pub struct CachedKeyStore<K> {
     store: Arc<K>,
     settings: Settings,
-    owner_keys: Shelf<Arc<str>, Vec<OwnerKey>>,
-    api_keys: Shelf<ApiKeyDigest, StoredApiKey>,
+    cached: Arc<Cached>,
 }
 
 #[derive(Clone, Copy)]
 struct Settings {
-    time_to_live: Duration,
     max_capacity: u64,
-    unknown_time_to_live: Duration,
+    known: Duration,
+    unknown: Duration,
+}
+
+struct Cached {
+    owner_keys: Answers<Arc<str>, Vec<OwnerKey>>,
+    api_keys: Answers<ApiKeyDigest, StoredApiKey>,
+}
+
+/// The cached answers about one kind of key. Both caches have the answer, which is `None` in that of the unknown keys.
+struct Answers<Q, V> {
+    known: Cache<Q, Option<V>>,
+    unknown: Cache<Q, Option<V>>,
+    invalidations: AtomicU64,
 }
 
 /// The error of the inner store, shared by all who waited for one lookup.
@@ -62,23 +73,20 @@ fn shared(error: impl Into<BoxError>) -> SharedError {
 impl<K> CachedKeyStore<K> {
     /// Creates a cache in front of this store.
     pub fn new(store: K) -> Self {
-        let settings = Settings {
-            time_to_live: Duration::from_secs(60),
-            max_capacity: 10_000,
-            unknown_time_to_live: Duration::from_secs(10),
-        };
-        Self::with_settings(Arc::new(store), settings)
+        let (known, unknown) = (Duration::from_secs(60), Duration::from_secs(10));
+        Self::with_settings(Arc::new(store), Settings { max_capacity: 10_000, known, unknown })
     }
 
     fn with_settings(store: Arc<K>, settings: Settings) -> Self {
-        Self { store, settings, owner_keys: Shelf::new(settings), api_keys: Shelf::new(settings) }
+        let cached = Cached { owner_keys: Answers::new(settings), api_keys: Answers::new(settings) };
+        Self { store, settings, cached: Arc::new(cached) }
     }
 
     /// Sets how long a known key is cached. Defaults to 60 seconds.
     ///
     /// A revoked key is accepted for at most this long after its lookup, unless it is [invalidated](Self::invalidate).
     pub fn time_to_live(self, duration: Duration) -> Self {
-        Self::with_settings(self.store, Settings { time_to_live: duration, ..self.settings })
+        Self::with_settings(self.store, Settings { known: duration, ..self.settings })
     }
 
     /// Sets how many known keys of each kind are cached, and as many unknown ones. Defaults to 10,000. Each takes about 700
@@ -91,7 +99,7 @@ impl<K> CachedKeyStore<K> {
     ///
     /// A new key that was presented before it was stored is rejected for at most this long.
     pub fn unknown_time_to_live(self, duration: Duration) -> Self {
-        Self::with_settings(self.store, Settings { unknown_time_to_live: duration, ..self.settings })
+        Self::with_settings(self.store, Settings { unknown: duration, ..self.settings })
     }
 
     /// Removes a key from the cache, so that the next request with it looks it up again.
@@ -100,15 +108,15 @@ impl<K> CachedKeyStore<K> {
     /// not cached. Caches in other processes are not affected.
     pub async fn invalidate(&self, key: &PresentedKey) {
         match key {
-            PresentedKey::OwnerKeyId(id) => self.owner_keys.invalidate(id).await,
-            PresentedKey::ApiKey(digest) => self.api_keys.invalidate(digest).await,
+            PresentedKey::OwnerKeyId(id) => self.cached.owner_keys.invalidate(id).await,
+            PresentedKey::ApiKey(digest) => self.cached.api_keys.invalidate(digest).await,
         }
     }
 
     /// Clears the cache, for example after an account with many keys was closed.
     pub fn invalidate_all(&self) {
-        self.owner_keys.invalidate_all();
-        self.api_keys.invalidate_all();
+        self.cached.owner_keys.invalidate_all();
+        self.cached.api_keys.invalidate_all();
     }
 }
 
@@ -123,48 +131,37 @@ where
     type ApiKey = BoxFuture<Option<StoredApiKey>>;
 
     fn owner_keys(&self, id: Arc<str>) -> Self::OwnerKeys {
-        let (store, shelf) = (Arc::clone(&self.store), self.owner_keys.clone());
+        let Self { store, cached, .. } = self.clone();
         Box::pin(async move {
             let lookup = async {
                 let keys = store.owner_keys(Arc::clone(&id)).await.map_err(shared)?;
                 Ok(Some(keys).filter(|keys| !keys.is_empty()))
             };
-            let found = shelf.get(&id, lookup).await?;
-            Ok(found.unwrap_or_default())
+            Ok(cached.owner_keys.get(&id, lookup).await?.unwrap_or_default())
         })
     }
 
     fn api_key(&self, digest: ApiKeyDigest) -> Self::ApiKey {
-        let (store, shelf) = (Arc::clone(&self.store), self.api_keys.clone());
-        Box::pin(async move { shelf.get(&digest, async { store.api_key(digest).await.map_err(shared) }).await })
+        let Self { store, cached, .. } = self.clone();
+        Box::pin(async move {
+            let lookup = async { store.api_key(digest).await.map_err(shared) };
+            cached.api_keys.get(&digest, lookup).await
+        })
     }
 }
 
-/// The cached answers about one kind of key.
-#[derive(Clone)]
-struct Shelf<Q, V> {
-    known: Cache<Q, V>,
-    unknown: Cache<Q, ()>,
-    invalidations: Arc<AtomicU64>,
-}
-
-/// An answer that is not cached among those of known keys.
-enum NotKept {
-    Unknown,
-    Failed(SharedError),
-}
-
-impl<Q, V> Shelf<Q, V>
+impl<Q, V> Answers<Q, V>
 where
     Q: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     fn new(settings: Settings) -> Self {
-        Self {
-            known: cache(settings.max_capacity, settings.time_to_live),
-            unknown: cache(settings.max_capacity, settings.unknown_time_to_live),
-            invalidations: Arc::default(),
-        }
+        // moka panics above 1,000 years.
+        let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        let cache = |time_to_live: Duration| {
+            Cache::builder().max_capacity(settings.max_capacity).time_to_live(time_to_live.min(longest)).build()
+        };
+        Self { known: cache(settings.known), unknown: cache(settings.unknown), invalidations: AtomicU64::new(0) }
     }
 
     /// Returns a cached answer, or that of a lookup, which concurrent calls share.
@@ -173,32 +170,25 @@ where
         key: &Q,
         lookup: impl Future<Output = Result<Option<V>, SharedError>>,
     ) -> Result<Option<V>, SharedError> {
-        if self.unknown.get(key).await.is_some() {
-            return Ok(None);
+        if let Some(unknown) = self.unknown.get(key).await {
+            return Ok(unknown);
         }
         let invalidations = self.invalidations.load(Ordering::SeqCst);
+        // An error is not kept, and neither is an unknown key among those that are known: here it is `None`.
         let lookup = async {
-            match lookup.await {
-                Ok(Some(value)) => Ok(value),
-                Ok(None) => {
-                    self.unknown.insert(key.clone(), ()).await;
-                    Err(NotKept::Unknown)
-                }
-                Err(error) => Err(NotKept::Failed(error)),
+            let answer = lookup.await.map_err(Some)?;
+            if answer.is_none() {
+                self.unknown.insert(key.clone(), answer).await;
+                return Err(None);
             }
+            Ok(answer)
         };
         let answer = self.known.try_get_with_by_ref(key, lookup).await;
         if self.invalidations.load(Ordering::SeqCst) != invalidations {
             // It may be from before the store was changed.
             self.forget(key).await;
         }
-        match answer {
-            Ok(value) => Ok(Some(value)),
-            Err(not_kept) => match &*not_kept {
-                NotKept::Unknown => Ok(None),
-                NotKept::Failed(error) => Err(Arc::clone(error)),
-            },
-        }
+        answer.or_else(|not_kept| Option::clone(&not_kept).map_or(Ok(None), Err))
     }
 
     async fn invalidate(&self, key: &Q) {
@@ -218,24 +208,9 @@ where
     }
 }
 
-fn cache<Q, V>(capacity: u64, time_to_live: Duration) -> Cache<Q, V>
-where
-    Q: Eq + Hash + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    // moka panics above 1,000 years.
-    let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    Cache::builder().max_capacity(capacity).time_to_live(time_to_live.min(longest)).build()
-}
-
 impl<K> Clone for CachedKeyStore<K> {
     fn clone(&self) -> Self {
-        Self {
-            store: Arc::clone(&self.store),
-            settings: self.settings,
-            owner_keys: self.owner_keys.clone(),
-            api_keys: self.api_keys.clone(),
-        }
+        Self { store: Arc::clone(&self.store), settings: self.settings, cached: Arc::clone(&self.cached) }
     }
 }
 

@@ -58,18 +58,8 @@ impl MemoryKeyStore {
     ///
     /// Returns an error, and adds nothing, if a key or the id of the owner key belongs to another account.
     pub fn insert(&self, account: &str, credentials: &Credentials) -> Result<(), DuplicateKeyError> {
-        let mut keys = self.write();
-        let is_owner_key_taken = credentials.owner_key().is_some_and(|key| keys.is_owner_key_taken(account, key));
-        if is_owner_key_taken || credentials.api_keys().any(|(digest, _)| keys.is_api_key_taken(account, &digest)) {
-            return Err(DuplicateKeyError { account: account.into() });
-        }
-        if let Some(key) = credentials.owner_key() {
-            keys.insert_owner_key(account, key.clone());
-        }
-        for (digest, access) in credentials.api_keys() {
-            keys.api_keys.insert(digest, StoredApiKey::new(access).with_account(account));
-        }
-        Ok(())
+        let api_keys = credentials.api_keys().map(|(digest, access)| (digest, StoredApiKey::new(access)));
+        self.add(account, credentials.owner_key().cloned(), api_keys.collect())
     }
 
     /// Adds an owner key, with its label, to an account. A key that the account already has under this id gets the new label.
@@ -78,12 +68,7 @@ impl MemoryKeyStore {
     ///
     /// Returns an error if the id of the key belongs to another account.
     pub fn insert_owner_key(&self, account: &str, key: OwnerKey) -> Result<(), DuplicateKeyError> {
-        let mut keys = self.write();
-        if keys.is_owner_key_taken(account, &key) {
-            return Err(DuplicateKeyError { account: account.into() });
-        }
-        keys.insert_owner_key(account, key);
-        Ok(())
+        self.add(account, Some(key), Vec::new())
     }
 
     /// Adds an API key, with its id, to an account. A key that the account already has is replaced.
@@ -97,11 +82,28 @@ impl MemoryKeyStore {
         digest: ApiKeyDigest,
         key: StoredApiKey,
     ) -> Result<(), DuplicateKeyError> {
+        self.add(account, None, vec![(digest, key)])
+    }
+
+    fn add(
+        &self,
+        account: &str,
+        owner_key: Option<OwnerKey>,
+        api_keys: Vec<(ApiKeyDigest, StoredApiKey)>,
+    ) -> Result<(), DuplicateKeyError> {
         let mut keys = self.write();
-        if keys.is_api_key_taken(account, &digest) {
+        let known_owner_keys = owner_key.iter().filter_map(|key| keys.owner_keys.get(key.id())).flatten();
+        let known_api_keys = api_keys.iter().filter_map(|(digest, _)| keys.api_keys.get(digest));
+        let mut accounts = known_owner_keys.map(OwnerKey::account).chain(known_api_keys.map(StoredApiKey::account));
+        if accounts.any(|known| known != Some(account)) {
             return Err(DuplicateKeyError { account: account.into() });
         }
-        keys.api_keys.insert(digest, key.with_account(account));
+        if let Some(key) = owner_key {
+            let known = keys.owner_keys.entry(key.id().into()).or_default();
+            known.retain(|known| !known.is_same_as(&key));
+            known.push(key.with_account(account));
+        }
+        keys.api_keys.extend(api_keys.into_iter().map(|(digest, key)| (digest, key.with_account(account))));
         Ok(())
     }
 
@@ -115,14 +117,12 @@ impl MemoryKeyStore {
     /// Removes the owner keys with this id and label. Returns whether there were any.
     pub fn remove_owner_key(&self, id: &str, label: Option<&str>) -> bool {
         let mut keys = self.write();
-        let Some(known) = keys.owner_keys.get_mut(id) else { return false };
-        let before = known.len();
-        known.retain(|key| key.label() != label);
-        let (left, is_removed) = (known.len(), known.len() < before);
-        if left == 0 {
-            keys.owner_keys.remove(id);
+        let known = keys.owner_keys.remove(id).unwrap_or_default();
+        let (removed, left): (Vec<_>, Vec<_>) = known.into_iter().partition(|key| key.label() == label);
+        if !left.is_empty() {
+            keys.owner_keys.insert(id.into(), left);
         }
-        is_removed
+        !removed.is_empty()
     }
 
     /// Removes an API key. Returns whether it was there.
@@ -136,23 +136,6 @@ impl MemoryKeyStore {
 
     fn write(&self) -> RwLockWriteGuard<'_, Keys> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Keys {
-    fn is_owner_key_taken(&self, account: &str, key: &OwnerKey) -> bool {
-        let known = self.owner_keys.get(key.id());
-        known.is_some_and(|known| known.iter().any(|known| known.account() != Some(account)))
-    }
-
-    fn is_api_key_taken(&self, account: &str, digest: &ApiKeyDigest) -> bool {
-        self.api_keys.get(digest).is_some_and(|known| known.account() != Some(account))
-    }
-
-    fn insert_owner_key(&mut self, account: &str, key: OwnerKey) {
-        let known = self.owner_keys.entry(key.id().into()).or_default();
-        known.retain(|known| !known.is_same_as(&key));
-        known.push(key.with_account(account));
     }
 }
 

@@ -1,5 +1,4 @@
-//! Bodies that are buffered, rebuilt and sent.
+//! Bodies: how they are read to be signed, and how they arrive.
 
 mod buffered;
 mod framing;
-mod source;

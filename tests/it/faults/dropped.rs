@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use tower::{Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_logentries_auth::{
-    LogentriesVerifyLayer, OwnerKey,
-    verify::{PresentedKey, StoredKey},
+    Access, ApiKeyDigest, KeyStore, LogentriesVerifyLayer, OwnerKey,
+    server::{StoredApiKey, key_store_fn},
 };
 
 use super::wait;
@@ -31,9 +31,16 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 }
 
 /// A store that takes its time.
-async fn lookup(_: PresentedKey) -> Result<Option<StoredKey>, Infallible> {
-    wait().await;
-    Ok(Some(StoredKey::owner([OwnerKey::new(KEY_ID, OWNER_KEY).unwrap()])))
+fn slow_store() -> impl KeyStore + Clone {
+    let owner_keys = async |(), _| {
+        wait().await;
+        Ok::<_, Infallible>(vec![OwnerKey::new(KEY_ID, OWNER_KEY).unwrap()])
+    };
+    let api_key = async |(), _: ApiKeyDigest| {
+        wait().await;
+        Ok(Some(StoredApiKey::new(Access::ReadOnly)))
+    };
+    key_store_fn((), owner_keys, api_key)
 }
 
 /// A request whose body waits before each chunk, and the guard of its chunks.
@@ -81,7 +88,7 @@ fn dropped_signing_future_frees_everything() {
 
 #[test]
 fn dropped_verifying_future_frees_everything() {
-    let verify = LogentriesVerifyLayer::new(lookup);
+    let verify = LogentriesVerifyLayer::new(slow_store());
     let inner = ServiceBuilder::new().layer(verify.clone()).concurrency_limit(1).service_fn(answer);
     let around = ServiceBuilder::new().concurrency_limit(1).layer(verify).service_fn(answer);
     // Over a signing layer: two waits of the body there, one of the store, two of the inner service. The body that was
@@ -93,7 +100,7 @@ fn dropped_verifying_future_frees_everything() {
 /// The same where the body waits below the verifying layer: signed for its digest, it streams through the signing one.
 #[test]
 fn dropped_verifying_future_frees_a_streamed_body() {
-    let verify = LogentriesVerifyLayer::new(lookup);
+    let verify = LogentriesVerifyLayer::new(slow_store());
     let server = ServiceBuilder::new().concurrency_limit(1).layer(verify).concurrency_limit(1).service_fn(answer);
     let client = ServiceBuilder::new()
         .map_request(|mut request: Request<Body>| {

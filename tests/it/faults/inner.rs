@@ -145,7 +145,7 @@ async fn panicking_clock_or_rule_leaves_the_layer_usable() {
     });
     let with_rule = layer.access(move |_, _| {
         rule();
-        tower_logentries_auth::Access::Owner
+        Some(tower_logentries_auth::Access::Owner)
     });
     for layer in [with_clock, with_rule] {
         let inner = ServiceBuilder::new().concurrency_limit(1).layer(layer).concurrency_limit(1);

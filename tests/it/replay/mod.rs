@@ -15,8 +15,8 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    Credentials, LogentriesVerifyLayer,
-    replay::{RejectReplaysLayer, ReplayGuard, ReplayRejection},
+    Credentials, LogentriesVerifyLayer, Rejection,
+    replay::{RejectReplaysLayer, ReplayGuard},
 };
 
 use crate::support::{clock::ManualClock, credentials};
@@ -25,13 +25,22 @@ use crate::support::{clock::ManualClock, credentials};
 type Outcome = Option<&'static str>;
 
 /// A verifying layer with this clock, and the replay layer inside it.
-fn send<G: ReplayGuard>(
+fn send<G: ReplayGuard + Clone>(
     replays: &RejectReplaysLayer<G>,
     clock: &ManualClock,
     request: Request<Body>,
 ) -> impl Future<Output = Response<Body>> + use<G> {
+    send_through(verifier_of(clock), replays, request)
+}
+
+/// The same, with this verifying layer.
+fn send_through<G: ReplayGuard + Clone>(
+    verifier: LogentriesVerifyLayer<Credentials>,
+    replays: &RejectReplaysLayer<G>,
+    request: Request<Body>,
+) -> impl Future<Output = Response<Body>> + use<G> {
     let inner = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::from("from inside"))));
-    let service = verifier_of(clock).layer(replays.layer(inner));
+    let service = verifier.layer(replays.layer(inner));
     async move { service.oneshot(request).await.unwrap().map(Body::new) }
 }
 
@@ -43,7 +52,7 @@ fn verifier_of(clock: &ManualClock) -> LogentriesVerifyLayer<Credentials> {
 async fn outcome(response: Response<Body>) -> Outcome {
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    match head.extensions.get::<ReplayRejection>() {
+    match head.extensions.get::<Rejection>() {
         Some(rejection) => {
             assert_eq!(head.status, rejection.status());
             assert_ne!(body, "from inside");

@@ -1,4 +1,4 @@
-//! `RejectReplaysLayer::safe_methods`.
+//! `RejectReplaysLayer::check_safe_methods`.
 
 use http_body::Body as _;
 use tower_logentries_auth::replay::RejectReplaysLayer;
@@ -12,8 +12,8 @@ use crate::support::{
 
 #[tokio::test]
 async fn safe_methods_are_checked_if_set() {
-    for (checked, free) in [(false, &["GET", "HEAD", "OPTIONS"][..]), (true, &[])] {
-        let (replays, clock) = (RejectReplaysLayer::default().safe_methods(checked), ManualClock::at(SIGNED_AT));
+    for (checked, free) in [(false, &["GET", "HEAD", "OPTIONS", "TRACE", "QUERY"][..]), (true, &[])] {
+        let (replays, clock) = (RejectReplaysLayer::default().check_safe_methods(checked), ManualClock::at(SIGNED_AT));
         for method in METHODS {
             let request = || TestRequest { method, body: b"", ..TestRequest::CREATE }.request();
             assert_eq!(outcome(send(&replays, &clock, request()).await).await, None, "{method}");
@@ -26,7 +26,7 @@ async fn safe_methods_are_checked_if_set() {
 
 #[tokio::test]
 async fn response_to_head_has_no_body() {
-    let (replays, clock) = (RejectReplaysLayer::default().safe_methods(true), ManualClock::at(SIGNED_AT));
+    let (replays, clock) = (RejectReplaysLayer::default().check_safe_methods(true), ManualClock::at(SIGNED_AT));
     let request = || TestRequest { method: "HEAD", ..TestRequest::LIST }.request();
     assert_eq!(outcome(send(&replays, &clock, request()).await).await, None);
     let response = send(&replays, &clock, request()).await;

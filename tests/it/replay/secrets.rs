@@ -5,10 +5,9 @@ use std::{error::Error, sync::Mutex};
 use bytes::Bytes;
 use http_body_util::Full;
 use tower_logentries_auth::{
-    replay::{
-        MemoryReplayGuard, MemoryReplayGuardError, RejectReplays, RejectReplaysLayer, ReplayRejection, ResponseBody,
-    },
-    verify::VerifiedSignature,
+    Rejection,
+    replay::{MemoryReplayGuard, MemoryReplayGuardError, RejectReplays, RejectReplaysLayer},
+    server::{ResponseBody, VerifiedSignature},
 };
 
 use super::send;
@@ -18,7 +17,7 @@ const fn are_send_and_sync<T: Send + Sync + 'static>() {}
 
 const _: () = {
     are_send_and_sync::<(RejectReplaysLayer, RejectReplays<()>, ResponseBody<Full<Bytes>>, VerifiedSignature)>();
-    are_send_and_sync::<(MemoryReplayGuard, MemoryReplayGuardError, ReplayRejection)>();
+    are_send_and_sync::<(MemoryReplayGuard, MemoryReplayGuardError, Rejection)>();
 };
 
 /// Fails where `text` shows a key, or the signature of [`TestRequest::CREATE`] in base64 or as bytes.
@@ -40,9 +39,9 @@ async fn debug_and_display_are_silent() {
         tower_logentries_auth::replay::ReplayGuard::record(&inner, signature)
     });
     let response = send(&replays, &ManualClock::at(SIGNED_AT), TestRequest::CREATE.request()).await;
-    let rejection = response.extensions().get::<ReplayRejection>().unwrap();
+    let rejection = response.extensions().get::<Rejection>().unwrap();
     let cause = rejection.source().and_then(|source| source.downcast_ref::<MemoryReplayGuardError>());
-    assert!(matches!(cause, Some(MemoryReplayGuardError::Full { capacity: 0 })), "{rejection:?}");
+    assert!(matches!(cause, Some(MemoryReplayGuardError::Full { capacity: 0, .. })), "{rejection:?}");
 
     let seen = SEEN.lock().unwrap().clone();
     assert!(seen.contains(KEY_ID), "{seen}");

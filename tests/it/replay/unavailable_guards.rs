@@ -7,8 +7,9 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    replay::{MemoryReplayGuard, RejectReplaysLayer, ReplayRejection},
-    verify::VerifiedSignature,
+    Rejection,
+    replay::{MemoryReplayGuard, RejectReplaysLayer},
+    server::VerifiedSignature,
 };
 
 use super::{outcome, send, verifier_of};
@@ -20,7 +21,7 @@ async fn failing_guard_is_a_503_with_its_cause() {
     let replays = RejectReplaysLayer::new(guard);
     let response = send(&replays, &ManualClock::at(SIGNED_AT), TestRequest::CREATE.request()).await;
     assert_eq!(response.status(), 503);
-    let rejection = response.extensions().get::<ReplayRejection>().unwrap();
+    let rejection = response.extensions().get::<Rejection>().unwrap();
     assert!(whole_error(rejection).contains("the guard is down"), "{rejection:?}");
     assert_eq!(outcome(response).await, Some("guard_unavailable"));
 }

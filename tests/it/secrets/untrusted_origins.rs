@@ -10,7 +10,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri, header::HOST};
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_logentries_auth::{AuthError, LogentriesAuthLayer, sign::UntrustedOrigins};
+use tower_logentries_auth::{AuthError, LogentriesAuthLayer, client::UntrustedOrigins};
 
 use super::{signatures, values::requests};
 use crate::support::{

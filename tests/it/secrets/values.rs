@@ -12,7 +12,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    verify::{MemoryKeyStore, PresentedKey, ResponseBody, StoredKey},
+    server::{Explain, MemoryKeyStore, PresentedKey, ResponseBody, StoredApiKey, key_store_fn},
     *,
 };
 
@@ -45,7 +45,7 @@ async fn answer(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 
 pub(super) async fn debug_and_display() -> String {
     let mut text = values();
-    let layer = layer_for(ORIGIN).clock(at(SIGNED_AT)).access(|_, _| Access::Owner).rebuild_body(Body::new);
+    let layer = layer_for(ORIGIN).clock(at(SIGNED_AT)).access(|_, _| Some(Access::Owner)).rebuild_body(Body::new);
     text += &debug!(layer, layer.credentials_handle(), layer.layer(()), layer_for(ORIGIN), layer_for(ORIGIN).layer(()));
     // A custom store, whose Debug shows everything.
     #[derive(Debug, Clone)]
@@ -58,26 +58,31 @@ pub(super) async fn debug_and_display() -> String {
             &debug!(LogentriesAuthMiddleware::new(credentials()), LogentriesAuthMiddleware::from(layer_for(ORIGIN)));
     }
     for request in requests(ORIGIN) {
+        let in_memory = Request::from_parts(request.into_parts().0, BODY);
+        text += &debug!(layer_for(ORIGIN).clock(at(SIGNED_AT)).authenticate(in_memory).unwrap());
+    }
+    for request in requests(ORIGIN) {
         text += &futures(request).await;
     }
-    assert!(text.contains("LogentriesVerifyLayer") && text.contains("ResponseFuture") && text.contains("Sensitive"));
     text
 }
 
 /// The values that hold a key or a signature, or are made of one.
 fn values() -> String {
     let key = OwnerKey::new(KEY_ID, OWNER_KEY).unwrap();
-    let api_keys = [READ_WRITE_KEY, READ_ONLY_KEY].map(|key| ApiKey::new(key).unwrap());
-    let mut accounts = MemoryKeyStore::new();
+    let digests = [READ_WRITE_KEY, READ_ONLY_KEY].map(ApiKeyDigest::of);
+    let accounts = MemoryKeyStore::new();
     accounts.insert("acme", &credentials()).unwrap();
-    let found = StoredKey::owner([key.clone()]).with_id("name").with_principal("acme");
-    let presented = PresentedKey::ApiKey(api_keys[0].digest());
+    let found = StoredApiKey::new(Access::ReadWrite).with_id("name").with_account("acme");
+    let presented = digests.map(PresentedKey::ApiKey);
+    let handle = CredentialsHandle::new(credentials());
+    handle.replace_accepting(credentials(), [Credentials::from_owner_key(key.clone())]);
     let now = date(SIGNED_AT);
     let canonical = CanonicalRequest::new(&Method::GET, USERS, Some("application/json"), &now, BodyDigest::EMPTY);
     let signature = key.sign(&canonical);
     // `Display` of a signature is how it is sent: that one is meant.
     assert_eq!(signature.to_string(), signatures()[0]);
-    debug!(credentials(), key, api_keys, api_keys.each_ref().map(ApiKey::digest), accounts, found, presented, canonical)
+    debug!(credentials(), key, handle, digests, accounts, found, presented, canonical)
         + &debug!(signature, BodyDigest::of(BODY), RebuildFromBytes)
         + &format!("{canonical} {} ", BodyDigest::of(BODY))
 }
@@ -135,27 +140,6 @@ pub(super) async fn errors() -> String {
     text += &refuse(none, requests(ORIGIN).remove(3)).await;
     let no_time = layer.clock(|| std::time::UNIX_EPOCH - std::time::Duration::from_secs(1));
     text += &refuse(no_time, requests(ORIGIN).remove(3)).await;
-    for variant in [
-        "UntrustedOrigin",
-        "InvalidAuthority",
-        "MissingAuthority",
-        "HostMismatch",
-        "InsufficientAccess",
-        "UnsupportedMethod",
-    ] {
-        assert!(text.contains(variant), "{variant} {text}");
-    }
-    for variant in [
-        "DuplicateContentType",
-        "InvalidContentType",
-        "BodyTooLarge",
-        "ReadBody {",
-        "BodyLengthMismatch",
-        "Clock",
-        "Service",
-    ] {
-        assert!(text.contains(variant), "{variant} {text}");
-    }
     text
 }
 
@@ -166,7 +150,7 @@ fn made_wrong() -> String {
         for bad in
             [format!("{key}\n"), format!(" {key}"), format!("{key}\0"), format!("{key}\u{e9}"), format!("{key}:")]
         {
-            let errors = [OwnerKey::new(KEY_ID, &bad).err(), OwnerKey::new(&bad, "key").err(), ApiKey::new(&bad).err()];
+            let errors = [OwnerKey::new(KEY_ID, &bad).err(), OwnerKey::new(&bad, "key").err()];
             let more = [Credentials::read_write(&bad).err(), Credentials::read_only(&bad).err()];
             errors.iter().chain(&more).flatten().for_each(|error| text += &whole_error(error));
         }
@@ -174,7 +158,7 @@ fn made_wrong() -> String {
             text += &whole_error(&layer_for(ORIGIN).trust_origin(&bad).unwrap_err());
         }
     }
-    let mut accounts = MemoryKeyStore::new();
+    let accounts = MemoryKeyStore::new();
     accounts.insert("acme", &credentials()).unwrap();
     text + &whole_error(&accounts.insert("globex", &credentials()).unwrap_err())
 }
@@ -198,8 +182,12 @@ fn bad_requests() -> Vec<Request<Body>> {
 /// What the verifying layer says to those whom it refuses, and of them.
 pub(super) async fn rejections() -> String {
     let [empty, _] = signatures();
-    let failing =
-        |_: PresentedKey| async { Err::<Option<StoredKey>, _>(std::io::Error::other("the database is gone")) };
+    let gone = || std::io::Error::other("the database is gone");
+    let failing = key_store_fn(
+        (),
+        move |(), _| async move { Err::<Vec<OwnerKey>, _>(gone()) },
+        move |(), _| async move { Err::<Option<StoredApiKey>, _>(gone()) },
+    );
     let mut text = String::new();
     for (name, value) in [
         ("x-api-key", READ_WRITE_KEY.to_owned()),
@@ -213,23 +201,12 @@ pub(super) async fn rejections() -> String {
             || Request::put(USERS).header(name, &*value).header("date", date(SIGNED_AT)).body(Body::empty()).unwrap();
         let verify = LogentriesVerifyLayer::new(credentials()).clock(at(SIGNED_AT));
         text += &rejected(verify.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
-        let explaining = verify.clone().explain_rejections(true);
+        let explaining = verify.clone().explain_rejections(Explain::Response);
         text += &rejected(explaining.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
         let late = verify.clock(at(SIGNED_AT + 1_000));
         text += &rejected(late.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
-        let failing = LogentriesVerifyLayer::new(failing).clock(at(SIGNED_AT));
+        let failing = LogentriesVerifyLayer::new(failing.clone()).clock(at(SIGNED_AT));
         text += &rejected(failing.layer(service_fn(answer)).oneshot(request()).await.unwrap()).await;
-    }
-    for variant in [
-        "UnknownKey",
-        "InvalidSignature",
-        "DateOutOfTolerance",
-        "Forbidden",
-        "MalformedRequest",
-        "the database is gone",
-        "canonicalString",
-    ] {
-        assert!(text.contains(variant), "{variant} {text}");
     }
     text
 }

@@ -18,8 +18,8 @@ impl Socket {
         Self { stream: TcpStream::connect(origin.strip_prefix("http://").unwrap()).await.unwrap() }
     }
 
-    pub(crate) async fn send(&mut self, octets: impl AsRef<[u8]>) {
-        self.stream.write_all(octets.as_ref()).await.unwrap();
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// The head of the next response.

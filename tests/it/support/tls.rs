@@ -30,17 +30,20 @@ pub(crate) async fn serve(app: Router) -> (String, CertificateDer<'static>) {
     let (acceptor, certificate) = acceptor(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("https://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(app.clone()));
-            tokio::spawn(async move {
-                // A client that does not trust the certificate hangs up.
-                let Ok(stream) = acceptor.accept(stream).await else { return };
-                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+    tokio::spawn(serve_on(listener, acceptor, app));
     (origin, certificate)
+}
+
+/// Serves `app` over TLS on this listener.
+pub(crate) async fn serve_on(listener: TcpListener, acceptor: TlsAcceptor, app: Router) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(app.clone()));
+        tokio::spawn(async move {
+            // A client that does not trust the certificate hangs up.
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
 }
 
 /// The settings of a client that trusts this certificate alone, or none.
