@@ -4,7 +4,7 @@ use std::{marker::PhantomPinned, pin::Pin, rc::Rc, sync::mpsc, task};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header::DATE};
+use http::{HeaderMap, Method, Request};
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
