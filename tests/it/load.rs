@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{
-    AuthError, Authenticated, Credentials, CredentialsHandle, LogentriesAuthLayer, LogentriesVerifyLayer,
-    verify::MemoryKeyStore,
+    AuthError, Credentials, CredentialsHandle, Identity, LogentriesAuthLayer, LogentriesVerifyLayer,
+    server::MemoryKeyStore,
 };
 
 use crate::support::{KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, hyper_client, server};
@@ -88,12 +88,12 @@ fn echo(access: &str, body: &[u8]) -> String {
 }
 
 async fn start_server() -> String {
-    let mut accounts = MemoryKeyStore::new();
+    let accounts = MemoryKeyStore::new();
     for owner_key in OWNER_KEYS {
         accounts.insert("acme", &credentials(owner_key)).unwrap();
     }
     let handler = |request: Request<Body>| async move {
-        let access = request.extensions().get::<Authenticated>().unwrap().access;
+        let access = request.extensions().get::<Identity>().unwrap().access;
         let body = request.into_body().collect().await.unwrap().to_bytes();
         echo(&access.to_string(), &body)
     };
