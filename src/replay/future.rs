@@ -37,9 +37,9 @@ impl<S: Service<Request<ReqBody>>, G: ReplayGuard, ReqBody> State<S, G, ReqBody>
     pub(super) fn rejected(request: &Request<ReqBody>, reason: Reason) -> Self {
         let signature = request.extensions().get::<VerifiedSignature>();
         let key = signature.map(|signature| PresentedKey::OwnerKeyId(signature.key_id().into()));
-        let rejection = Rejection::of_identity(key, request.extensions().get().cloned(), reason);
+        let rejection = Rejection::new(key, request.extensions().get().cloned(), reason);
         trace::replay_rejected(&rejection.event(request.method(), request.uri().path()));
-        let now = signature.and_then(VerifiedSignature::now);
+        let now = signature.and_then(|signature| signature.clock.now());
         Self::Rejected { rejected: Some((rejection, now, *request.method() == Method::HEAD)) }
     }
 }
@@ -57,7 +57,7 @@ where
             let next = match state.as_mut().project() {
                 StateProj::Rejected { rejected } => {
                     let (rejection, now, is_head) = rejected.take().expect("polled after completion");
-                    return Poll::Ready(Ok(rejection.into_response("", now, is_head)));
+                    return Poll::Ready(Ok(rejection.into_response(now, is_head)));
                 }
                 StateProj::Recording { recording, rest } => {
                     let recorded = ready!(recording.poll(cx));

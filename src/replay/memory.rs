@@ -134,10 +134,10 @@ impl ReplayGuard for MemoryReplayGuard {
     fn record(&self, signature: VerifiedSignature) -> Self::Future {
         let digest = *signature.digest().first_chunk().expect("a digest has 32 bytes");
         let mut remembered = self.lock();
-        if let Some(now) = signature.now() {
+        if let Some(now) = signature.clock.now() {
             remembered.forget(now);
         }
-        ready(remembered.record(digest, signature.date_secs(), signature.valid_until_secs(), self.capacity))
+        ready(remembered.record(digest, signature.date_secs, signature.valid_until_secs, self.capacity))
     }
 }
 

@@ -12,8 +12,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::drain::Drain;
+use super::identity::Accepted;
 use super::presented::{PresentedApiKey, PresentedSignature};
-use super::verifier::{Accepted, Verifier, attach_identity};
+use super::verifier::{Signed, Verifier};
 use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
 use crate::body::{BodyError, Collect};
 use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody, trace};
@@ -36,35 +37,15 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     pub(super) enum State<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> {
-        ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<Waiting<S, ReqBody, PresentedApiKey>> },
-        OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<Waiting<S, ReqBody, PresentedSignature>> },
-        Reading { #[pin] body: Collect<ReqBody>, unread: Option<Unread<S>>, ending: Option<Ending> },
-        Draining { #[pin] body: ReqBody, ending: Option<Ending> },
+        ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<(S, Request<ReqBody>, PresentedApiKey)> },
+        OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<(S, Request<ReqBody>, PresentedSignature)> },
+        Body { #[pin] body: Collect<ReqBody>, unread: Option<(S, Signed)>, rejected: Option<Rejected> },
         Called { #[pin] future: S::Future, identity: Option<Identity> },
-        Rejected { rejection: Option<Rejection> },
     }
 }
 
-/// What waits for a key: the request, what it presented, and the service that is ready for it.
-pub(super) struct Waiting<S, ReqBody, P> {
-    pub(super) service: S,
-    pub(super) request: Request<ReqBody>,
-    pub(super) presented: P,
-}
-
-/// What waits for the body of a request.
-pub(super) struct Unread<S> {
-    service: S,
-    head: Parts,
-    presented: PresentedSignature,
-    keys: Vec<OwnerKey>,
-}
-
-/// The end of a rejected request: its response, once the rest of its body was drained.
-pub(super) struct Ending {
-    drain: Option<Drain>,
-    rejection: Rejection,
-}
+/// What is left of a rejected request, and whether the rest of its body is drained.
+type Rejected = (Rejection, Option<Drain>);
 
 impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
 where
@@ -78,34 +59,32 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.state.as_mut().project() {
+            match this.state.as_mut().project() {
                 StateProj::ApiKey { lookup, waiting } => {
                     let stored = ready!(lookup.poll(cx));
-                    take(waiting).check(this.verifier, stored)
+                    let next = State::check_access(this.verifier, take(waiting), stored);
+                    this.state.set(next);
                 }
                 StateProj::OwnerKeys { lookup, waiting } => {
                     let stored = ready!(lookup.poll(cx));
-                    take(waiting).check(this.verifier, stored)
+                    let next = State::read_body(this.verifier, take(waiting), stored);
+                    this.state.set(next);
                 }
-                StateProj::Reading { body, ending: ending @ Some(_), .. } => ready!(end(body.into_rest(), ending, cx)),
-                StateProj::Reading { mut body, unread, ending } => match ready!(body.as_mut().poll(cx)) {
-                    Ok(collected) => take(unread).verify(this.verifier, this.rebuild, collected),
-                    Err(error) => {
-                        *ending = Some(take(unread).reject(this.verifier, error, body));
-                        continue;
+                StateProj::Body { mut body, unread: unread @ Some(_), rejected } => {
+                    let read = ready!(body.as_mut().poll(cx));
+                    match State::verify(this.verifier, this.rebuild, take(unread), read, body) {
+                        Ok(called) => this.state.set(called),
+                        Err(ending) => *rejected = Some(ending),
                     }
-                },
-                StateProj::Draining { body, ending } => ready!(end(body, ending, cx)),
+                }
+                StateProj::Body { body, rejected, .. } => {
+                    let rejection = ready!(drain(body, rejected, cx));
+                    return Poll::Ready(Ok(rejection.into_response(this.verifier.clock.now(), *this.is_head)));
+                }
                 StateProj::Called { future, identity } => {
                     return future.poll(cx).map_ok(|response| accepted_response(response, identity));
                 }
-                StateProj::Rejected { rejection } => {
-                    let (rejection, now) = (take(rejection), this.verifier.clock.now());
-                    let details = this.verifier.details(&rejection);
-                    return Poll::Ready(Ok(rejection.into_response(&details, now, *this.is_head)));
-                }
-            };
-            this.state.set(next);
+            }
         }
     }
 }
@@ -114,16 +93,16 @@ fn take<T>(state: &mut Option<T>) -> T {
     state.take().expect("polled after completion")
 }
 
-/// Drains the rest of a body.
-fn end<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody>(
-    body: Pin<&mut impl Body>,
-    ending: &mut Option<Ending>,
+/// Drains the rest of the body of a rejected request.
+fn drain<B: Body>(
+    body: Pin<&mut Collect<B>>,
+    rejected: &mut Option<Rejected>,
     cx: &mut Context<'_>,
-) -> Poll<State<S, K, ReqBody>> {
-    if let Some(Ending { drain: Some(drain), .. }) = ending {
-        ready!(drain.poll(body, cx));
+) -> Poll<Rejection> {
+    if let Some((_, Some(drain))) = rejected {
+        ready!(drain.poll(body.into_rest(), cx));
     }
-    Poll::Ready(State::Rejected { rejection: Some(take(ending).rejection) })
+    Poll::Ready(take(rejected).0)
 }
 
 fn accepted_response<ResBody>(
@@ -136,100 +115,71 @@ fn accepted_response<ResBody>(
     response.map(ResponseBody::inner)
 }
 
-impl<S: Service<Request<ReqBody>>, ReqBody: Body> Waiting<S, ReqBody, PresentedApiKey> {
-    fn check<K: KeyStore>(
-        self,
+impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBody> {
+    fn check_access(
         verifier: &Verifier,
+        (service, request, presented): (S, Request<ReqBody>, PresentedApiKey),
         stored: Result<Option<StoredApiKey>, K::Error>,
-    ) -> State<S, K, ReqBody> {
-        let Self { service, request, presented } = self;
-        let checked = match stored {
-            Ok(stored) => presented.check_access(stored),
-            Err(error) => Err(Rejection::of_key(presented.key, Reason::key_store_unavailable(error))),
-        };
-        match checked {
-            Ok(accepted) => State::called(service, request, accepted),
-            Err(rejection) => State::rejected(verifier, request, rejection),
+    ) -> Self {
+        match presented.check_access(stored) {
+            Ok(accepted) => Self::call(service, request, accepted),
+            Err(rejection) => Self::reject(verifier, request, rejection),
         }
     }
-}
 
-impl<S: Service<Request<ReqBody>>, ReqBody: Body> Waiting<S, ReqBody, PresentedSignature> {
-    fn check<K: KeyStore>(self, verifier: &Verifier, stored: Result<Vec<OwnerKey>, K::Error>) -> State<S, K, ReqBody> {
-        let Self { service, request, presented } = self;
-        let reason = match stored {
-            Ok(mut keys) => {
-                keys.retain(|key| key.id() == &*presented.id);
-                if !keys.is_empty() {
-                    let (head, body) = request.into_parts();
-                    let body = Collect::new(body, verifier.body_limit);
-                    let unread = Some(Unread { service, head, presented, keys });
-                    return State::Reading { body, unread, ending: None };
-                }
-                Reason::UnknownKey
-            }
-            Err(error) => Reason::key_store_unavailable(error),
-        };
-        State::rejected(verifier, request, Rejection::of_key(presented.key, reason))
-    }
-}
-
-impl<S> Unread<S> {
-    fn verify<K: KeyStore, ReqBody>(
-        self,
+    fn read_body(
         verifier: &Verifier,
-        rebuild_body: &impl RebuildBody<ReqBody>,
-        (body, digest): (BufferedBody, BodyDigest),
-    ) -> State<S, K, ReqBody>
-    where
-        S: Service<Request<ReqBody>>,
-    {
-        let Self { service, head, presented, keys } = self;
-        let key = presented.key.clone();
-        // User code never sees a body that was not verified.
-        let verified = verifier.verify_signature(presented, &keys, &head, &body, digest).and_then(|accepted| {
-            let body = rebuild_body.rebuild(body).map_err(|error| Rejection::of_key(key, error.into()))?;
-            Ok((body, accepted))
-        });
-        match verified {
-            Ok((body, accepted)) => State::called(service, Request::from_parts(head, body), accepted),
-            Err(rejection) => {
-                log(&head, &rejection);
-                State::Rejected { rejection: Some(rejection) }
+        (service, request, presented): (S, Request<ReqBody>, PresentedSignature),
+        stored: Result<Vec<OwnerKey>, K::Error>,
+    ) -> Self {
+        match presented.check_keys(stored) {
+            Ok(keys) => {
+                let (head, body) = request.into_parts();
+                let body = Collect::new(body, verifier.body_limit);
+                Self::Body { body, unread: Some((service, Signed { head, presented, keys })), rejected: None }
             }
+            Err(reason) => Self::reject(verifier, request, presented.reject(reason)),
         }
-    }
-
-    /// Rejects a request whose body could not be read.
-    fn reject<ReqBody: Body>(self, verifier: &Verifier, error: BodyError, body: Pin<&mut Collect<ReqBody>>) -> Ending {
-        // After any other error there is nothing more to read.
-        let is_too_large = matches!(error, BodyError::TooLarge { .. });
-        let rejection = Rejection::of_key(self.presented.key, error.into());
-        log(&self.head, &rejection);
-        let is_unread = body.is_refused();
-        let drain =
-            Drain::start(&self.head, &*body.into_rest(), is_unread, verifier.drain_limits).filter(|_| is_too_large);
-        Ending { drain, rejection }
-    }
-}
-
-impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> State<S, K, ReqBody> {
-    fn called(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
-        let identity = accepted.identity.clone();
-        identity.log(request.method(), request.uri().path());
-        attach_identity(&mut request, accepted);
-        Self::Called { future: service.call(request), identity: Some(identity) }
     }
 
     /// Rejects a request whose body was not read at all.
-    pub(super) fn rejected(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self
-    where
-        ReqBody: Body,
-    {
+    pub(super) fn reject(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self {
         let (head, body) = request.into_parts();
         log(&head, &rejection);
         let drain = Drain::start(&head, &body, true, verifier.drain_limits);
-        Self::Draining { body, ending: Some(Ending { drain, rejection }) }
+        Self::Body { body: Collect::new(body, 0), unread: None, rejected: Some((rejection, drain)) }
+    }
+
+    fn call(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
+        let identity = Some(accepted.attach(&mut request));
+        Self::Called { future: service.call(request), identity }
+    }
+
+    /// Verifies the signature with the body that was read, and calls the inner service. If the body is too large, the rest of
+    /// it is drained; after any other error there is nothing more to read.
+    fn verify(
+        verifier: &Verifier,
+        rebuild_body: &impl RebuildBody<ReqBody>,
+        (service, signed): (S, Signed),
+        read: Result<(BufferedBody, BodyDigest), BodyError>,
+        body: Pin<&mut Collect<ReqBody>>,
+    ) -> Result<Self, Rejected> {
+        let verified = read.map_err(Reason::from).and_then(|(body, digest)| {
+            let accepted = verifier.verify(&signed, &body, digest)?;
+            // User code never sees a body that was not verified.
+            Ok((rebuild_body.rebuild(body)?, accepted))
+        });
+        match verified {
+            Ok((body, accepted)) => Ok(Self::call(service, Request::from_parts(signed.head, body), accepted)),
+            Err(reason) => {
+                let is_too_large = matches!(reason, Reason::BodyTooLarge { limit: Some(_) });
+                let rejection = signed.presented.reject(reason);
+                log(&signed.head, &rejection);
+                let is_unread = body.is_refused();
+                let drain = Drain::start(&signed.head, &*body.into_rest(), is_unread, verifier.drain_limits);
+                Err((rejection, drain.filter(|_| is_too_large)))
+            }
+        }
     }
 }
 

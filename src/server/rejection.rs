@@ -4,10 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 
-use super::response::json_response;
-use super::{Identity, PresentedKey, Reason, ResponseBody};
+use super::{Identity, PresentedKey, Reason};
 use crate::trace::Rejected;
 
 /// Why a request was rejected. It is in the extensions of the response, for logs, metrics and error formats of your own.
@@ -58,7 +57,6 @@ pub struct Rejection {
     inner: Arc<Inner>,
 }
 
-#[derive(Clone)]
 struct Inner {
     reason: Reason,
     key: Option<PresentedKey>,
@@ -66,13 +64,12 @@ struct Inner {
 }
 
 impl Rejection {
-    pub(super) fn of_key(key: PresentedKey, reason: Reason) -> Self {
-        Self { inner: Arc::new(Inner { reason, key: Some(key), identity: None }) }
+    pub(crate) fn new(key: Option<PresentedKey>, identity: Option<Identity>, reason: Reason) -> Self {
+        Self { inner: Arc::new(Inner { reason, key, identity }) }
     }
 
-    /// Rejects a request although its key is valid.
-    pub(crate) fn of_identity(key: Option<PresentedKey>, identity: Option<Identity>, reason: Reason) -> Self {
-        Self { inner: Arc::new(Inner { reason, key, identity }) }
+    pub(super) fn of_key(key: PresentedKey, reason: Reason) -> Self {
+        Self::new(Some(key), None, reason)
     }
 
     /// Returns why the request was rejected.
@@ -93,22 +90,22 @@ impl Rejection {
 
     /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
-        self.reason().status()
+        self.reason().facts().0.status
     }
 
     /// Returns a label for metrics, such as `invalid_signature`: the name of the [`Reason`] in snake case.
     pub fn kind(&self) -> &'static str {
-        self.reason().kind()
+        self.reason().facts().1
     }
 
     /// Returns the code that the client gets, such as `unauthorized`.
     pub fn error_code(&self) -> &'static str {
-        self.reason().error_code()
+        self.reason().facts().0.error_code
     }
 
     /// Returns the message that the client gets.
     pub fn public_message(&self) -> &'static str {
-        self.reason().public_message()
+        self.reason().facts().2
     }
 
     /// Returns what an event says of this rejection.
@@ -123,24 +120,11 @@ impl Rejection {
             _ => self.identity()?.key_id.as_deref(),
         }
     }
-
-    /// Builds the response, dated by the layer's clock. `details` are more members of its JSON object, each after a comma.
-    pub(crate) fn into_response<ResBody>(
-        self,
-        details: &str,
-        now: Option<u64>,
-        is_head: bool,
-    ) -> Response<ResponseBody<ResBody>> {
-        let (code, message) = (self.error_code(), self.public_message());
-        let mut response = json_response(self.status(), code, message, details, now, is_head);
-        response.extensions_mut().insert(self);
-        response
-    }
 }
 
 impl<R: Into<Reason>> From<R> for Rejection {
     fn from(reason: R) -> Self {
-        Self::of_identity(None, None, reason.into())
+        Self::new(None, None, reason.into())
     }
 }
 
@@ -159,14 +143,11 @@ impl fmt::Debug for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.reason().source()
-    }
-}
-
-/// The response without a date, because no layer's clock is known.
-#[cfg(feature = "axum")]
-impl axum::response::IntoResponse for Rejection {
-    fn into_response(self) -> axum::response::Response {
-        self.into_response("", None, false).map(axum::body::Body::new::<ResponseBody<axum::body::Body>>)
+        match self.reason() {
+            Reason::ReadBody(source) | Reason::KeyStoreUnavailable(source) | Reason::GuardUnavailable(source) => {
+                Some(&**source)
+            }
+            _ => None,
+        }
     }
 }

@@ -10,54 +10,52 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+#[cfg(feature = "explain")]
+use super::Reason;
+use super::Rejection;
+use super::reason::Answer;
 use crate::scheme::format_date;
 
-/// Builds `{"errorCode": "...", "message": "..."}`, dated by the layer's clock. Neither text may have a character that
-/// JSON escapes. `details` are more members, each with a comma before it.
-pub(super) fn json_response<ResBody>(
-    status: StatusCode,
-    code: &str,
-    message: &str,
-    details: &str,
-    now: Option<u64>,
-    is_head: bool,
-) -> Response<ResponseBody<ResBody>> {
-    let json = format!(r#"{{"errorCode":"{code}","message":"{message}"{details}}}"#);
-    let length = HeaderValue::from(json.len());
-    // hyper resets an HTTP/2 stream whose response to HEAD has a body (RFC 9110, section 9.3.2).
-    let json = if is_head { Bytes::new() } else { json.into() };
-    let mut response = Response::new(ResponseBody { inner: None, json });
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // A cache does not know that the credentials of this scheme make a response private (RFC 9111, section 3.5).
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if is_head {
-        headers.insert(CONTENT_LENGTH, length);
+impl Rejection {
+    /// Builds the response, dated by the layer's clock: `{"errorCode": "...", "message": "..."}`, with more members if an invalid
+    /// signature is explained. Neither text has a character that JSON escapes.
+    pub(crate) fn into_response<ResBody>(self, now: Option<u64>, is_head: bool) -> Response<ResponseBody<ResBody>> {
+        let (Answer { status, error_code }, _, message) = self.reason().facts();
+        let details = match self.reason() {
+            #[cfg(feature = "explain")]
+            Reason::InvalidSignature(mismatch) => mismatch.details(),
+            _ => String::new(),
+        };
+        let json = format!(r#"{{"errorCode":"{error_code}","message":"{message}"{details}}}"#);
+        let length = HeaderValue::from(json.len());
+        // hyper resets an HTTP/2 stream whose response to HEAD has a body (RFC 9110, section 9.3.2).
+        let json = if is_head { Bytes::new() } else { json.into() };
+        let mut response = Response::new(ResponseBody { inner: None, json });
+        *response.status_mut() = status;
+        response.extensions_mut().insert(self);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // A cache does not know that the credentials of this scheme make a response private (RFC 9111, section 3.5).
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if is_head {
+            headers.insert(CONTENT_LENGTH, length);
+        }
+        if let Some(date) = now.and_then(format_date) {
+            headers.insert(DATE, date);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Logentries"));
+        }
+        response
     }
-    if let Some(date) = now.and_then(format_date) {
-        headers.insert(DATE, date);
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Logentries"));
-    }
-    response
 }
 
-/// Writes a JSON string, in quotes (RFC 8259, section 7).
-#[cfg(feature = "explain")]
-pub(super) fn json_string(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => json.extend(['\\', char]),
-            '\0'..='\x1f' => json.push_str(&format!("\\u{:04x}", u32::from(char))),
-            _ => json.push(char),
-        }
+/// The response without a date, because no layer's clock is known.
+#[cfg(feature = "axum")]
+impl axum::response::IntoResponse for Rejection {
+    fn into_response(self) -> axum::response::Response {
+        self.into_response(None, false).map(axum::body::Body::new::<ResponseBody<axum::body::Body>>)
     }
-    json.push('"');
-    json
 }
 
 pin_project! {

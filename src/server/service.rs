@@ -8,7 +8,7 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::future::{State, Waiting};
+use super::future::State;
 use super::presented::Presented;
 use super::verifier::Verifier;
 use super::{KeyStore, ResponseBody, ResponseFuture};
@@ -54,13 +54,13 @@ where
         let state = match Presented::parse(&verifier, &request) {
             Ok(Presented::ApiKey(presented)) => {
                 let lookup = self.keys.api_key(presented.digest);
-                State::ApiKey { lookup, waiting: Some(Waiting { service, request, presented }) }
+                State::ApiKey { lookup, waiting: Some((service, request, presented)) }
             }
             Ok(Presented::Signature(presented)) => {
                 let lookup = self.keys.owner_keys(Arc::clone(&presented.id));
-                State::OwnerKeys { lookup, waiting: Some(Waiting { service, request, presented }) }
+                State::OwnerKeys { lookup, waiting: Some((service, request, presented)) }
             }
-            Err(rejection) => State::rejected(&verifier, request, rejection),
+            Err(rejection) => State::reject(&verifier, request, rejection),
         };
         ResponseFuture { state, verifier, rebuild, is_head }
     }
