@@ -12,7 +12,6 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::drain::Drain;
-use super::identity::Accepted;
 use super::presented::{PresentedApiKey, PresentedSignature};
 use super::verifier::{Signed, Verifier};
 use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
@@ -40,7 +39,7 @@ pin_project! {
         ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<(S, Request<ReqBody>, PresentedApiKey)> },
         OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<(S, Request<ReqBody>, PresentedSignature)> },
         Body { #[pin] body: Collect<ReqBody>, unread: Option<(S, Signed)>, rejected: Option<Rejected> },
-        Called { #[pin] future: S::Future, identity: Option<Identity> },
+        Called { #[pin] future: S::Future, identity: Identity },
     }
 }
 
@@ -61,28 +60,26 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::ApiKey { lookup, waiting } => {
-                    let stored = ready!(lookup.poll(cx));
-                    let next = State::check_access(this.verifier, take(waiting), stored);
+                    let next = State::check_access(ready!(lookup.poll(cx)), waiting, this.verifier);
                     this.state.set(next);
                 }
                 StateProj::OwnerKeys { lookup, waiting } => {
-                    let stored = ready!(lookup.poll(cx));
-                    let next = State::read_body(this.verifier, take(waiting), stored);
+                    let next = State::read_body(ready!(lookup.poll(cx)), waiting, this.verifier);
                     this.state.set(next);
                 }
                 StateProj::Body { mut body, unread: unread @ Some(_), rejected } => {
-                    let read = ready!(body.as_mut().poll(cx));
-                    match State::verify(this.verifier, this.rebuild, take(unread), read, body) {
+                    match State::verify(ready!(body.as_mut().poll(cx)), unread, body, this.verifier, this.rebuild) {
                         Ok(called) => this.state.set(called),
                         Err(ending) => *rejected = Some(ending),
                     }
                 }
                 StateProj::Body { body, rejected, .. } => {
-                    let rejection = ready!(drain(body, rejected, cx));
-                    return Poll::Ready(Ok(rejection.into_response(this.verifier.clock.now(), *this.is_head)));
+                    return end(body, rejected, this.verifier, *this.is_head, cx).map(Ok);
                 }
                 StateProj::Called { future, identity } => {
-                    return future.poll(cx).map_ok(|response| accepted_response(response, identity));
+                    let mut response = ready!(future.poll(cx))?;
+                    response.extensions_mut().insert(identity.clone());
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
             }
         }
@@ -93,45 +90,39 @@ fn take<T>(state: &mut Option<T>) -> T {
     state.take().expect("polled after completion")
 }
 
-/// Drains the rest of the body of a rejected request.
-fn drain<B: Body>(
-    body: Pin<&mut Collect<B>>,
+/// Drains the rest of the body of a rejected request, and builds the response.
+fn end<ReqBody: Body, ResBody>(
+    body: Pin<&mut Collect<ReqBody>>,
     rejected: &mut Option<Rejected>,
+    verifier: &Verifier,
+    is_head: bool,
     cx: &mut Context<'_>,
-) -> Poll<Rejection> {
+) -> Poll<Response<ResponseBody<ResBody>>> {
     if let Some((_, Some(drain))) = rejected {
         ready!(drain.poll(body.into_rest(), cx));
     }
-    Poll::Ready(take(rejected).0)
-}
-
-fn accepted_response<ResBody>(
-    mut response: Response<ResBody>,
-    identity: &mut Option<Identity>,
-) -> Response<ResponseBody<ResBody>> {
-    if let Some(identity) = identity.take() {
-        response.extensions_mut().insert(identity);
-    }
-    response.map(ResponseBody::inner)
+    Poll::Ready(take(rejected).0.into_response(verifier.clock.now(), is_head))
 }
 
 impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBody> {
     fn check_access(
-        verifier: &Verifier,
-        (service, request, presented): (S, Request<ReqBody>, PresentedApiKey),
         stored: Result<Option<StoredApiKey>, K::Error>,
+        waiting: &mut Option<(S, Request<ReqBody>, PresentedApiKey)>,
+        verifier: &Verifier,
     ) -> Self {
+        let (service, request, presented) = take(waiting);
         match presented.check_access(stored) {
-            Ok(accepted) => Self::call(service, request, accepted),
+            Ok(identity) => Self::call(service, request, identity),
             Err(rejection) => Self::reject(verifier, request, rejection),
         }
     }
 
     fn read_body(
-        verifier: &Verifier,
-        (service, request, presented): (S, Request<ReqBody>, PresentedSignature),
         stored: Result<Vec<OwnerKey>, K::Error>,
+        waiting: &mut Option<(S, Request<ReqBody>, PresentedSignature)>,
+        verifier: &Verifier,
     ) -> Self {
+        let (service, request, presented) = take(waiting);
         match presented.check_keys(stored) {
             Ok(keys) => {
                 let (head, body) = request.into_parts();
@@ -146,37 +137,40 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBo
     pub(super) fn reject(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self {
         let (head, body) = request.into_parts();
         log(&head, &rejection);
-        let drain = Drain::start(&head, &body, true, verifier.drain_limits);
+        let drain = Drain::start(verifier, &head, &body, true);
         Self::Body { body: Collect::new(body, 0), unread: None, rejected: Some((rejection, drain)) }
     }
 
-    fn call(mut service: S, mut request: Request<ReqBody>, accepted: Accepted) -> Self {
-        let identity = Some(accepted.attach(&mut request));
+    fn call(mut service: S, mut request: Request<ReqBody>, identity: Identity) -> Self {
+        identity.attach(&mut request);
         Self::Called { future: service.call(request), identity }
     }
 
     /// Verifies the signature with the body that was read, and calls the inner service. If the body is too large, the rest of
     /// it is drained; after any other error there is nothing more to read.
     fn verify(
+        read: Result<(BufferedBody, BodyDigest), BodyError>,
+        unread: &mut Option<(S, Signed)>,
+        body: Pin<&mut Collect<ReqBody>>,
         verifier: &Verifier,
         rebuild_body: &impl RebuildBody<ReqBody>,
-        (service, signed): (S, Signed),
-        read: Result<(BufferedBody, BodyDigest), BodyError>,
-        body: Pin<&mut Collect<ReqBody>>,
     ) -> Result<Self, Rejected> {
+        let (service, mut signed) = take(unread);
         let verified = read.map_err(Reason::from).and_then(|(body, digest)| {
-            let accepted = verifier.verify(&signed, &body, digest)?;
+            let (identity, signature) = verifier.verify(&signed, &body, digest)?;
             // User code never sees a body that was not verified.
-            Ok((rebuild_body.rebuild(body)?, accepted))
+            let body = rebuild_body.rebuild(body)?;
+            signed.head.extensions.insert(signature);
+            Ok((body, identity))
         });
         match verified {
-            Ok((body, accepted)) => Ok(Self::call(service, Request::from_parts(signed.head, body), accepted)),
+            Ok((body, identity)) => Ok(Self::call(service, Request::from_parts(signed.head, body), identity)),
             Err(reason) => {
                 let is_too_large = matches!(reason, Reason::BodyTooLarge { limit: Some(_) });
                 let rejection = signed.presented.reject(reason);
                 log(&signed.head, &rejection);
                 let is_unread = body.is_refused();
-                let drain = Drain::start(&signed.head, &*body.into_rest(), is_unread, verifier.drain_limits);
+                let drain = Drain::start(verifier, &signed.head, &*body.into_rest(), is_unread);
                 Err((rejection, drain.filter(|_| is_too_large)))
             }
         }

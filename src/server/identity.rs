@@ -14,31 +14,6 @@ use crate::clock::Clock;
 use crate::scheme::{AUTHORIZATION_API_KEY, LAST_SECOND, X_API_KEY};
 use crate::{Access, Signature, trace};
 
-/// A request that passes.
-pub(super) struct Accepted {
-    pub(super) identity: Identity,
-    pub(super) signature: Option<VerifiedSignature>,
-}
-
-impl Accepted {
-    /// Adds the identity to the request, and marks the credentials as sensitive, so that they are not logged.
-    pub(super) fn attach<ReqBody>(self, request: &mut Request<ReqBody>) -> Identity {
-        let Identity { access, key_id, key_label, account } = &self.identity;
-        let (method, path) = (request.method(), request.uri().path());
-        trace::accepted(method, path, *access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
-        // A request with both was rejected.
-        let credential = if self.signature.is_some() { AUTHORIZATION_API_KEY } else { X_API_KEY };
-        if let Some(value) = request.headers_mut().get_mut(credential) {
-            value.set_sensitive(true);
-        }
-        request.extensions_mut().insert(self.identity.clone());
-        if let Some(signature) = self.signature {
-            request.extensions_mut().insert(signature);
-        }
-        self.identity
-    }
-}
-
 /// The identity of an authenticated request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the
 /// request's extensions.
 ///
@@ -84,6 +59,19 @@ impl Identity {
     /// Creates an identity with this access and nothing else, for tests of handlers.
     pub fn new(access: Access) -> Self {
         Self { access, key_id: None, key_label: None, account: None }
+    }
+
+    /// Adds the identity to a request that passes, and marks its credentials as sensitive, so that they are not logged.
+    pub(super) fn attach<ReqBody>(&self, request: &mut Request<ReqBody>) {
+        let Self { access, key_id, key_label, account } = self;
+        let (method, path) = (request.method(), request.uri().path());
+        trace::accepted(method, path, *access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
+        for credential in [X_API_KEY, AUTHORIZATION_API_KEY] {
+            if let Some(value) = request.headers_mut().get_mut(credential) {
+                value.set_sensitive(true);
+            }
+        }
+        request.extensions_mut().insert(self.clone());
     }
 
     /// Sets the account that the key belongs to.

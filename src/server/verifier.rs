@@ -10,8 +10,6 @@ use http::request::Parts;
 
 #[cfg(feature = "explain")]
 use super::Explain;
-use super::drain::DrainLimits;
-use super::identity::Accepted;
 use super::path::whole_path;
 use super::presented::{PresentedApiKey, PresentedSignature};
 use super::{Identity, PresentedKey, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature};
@@ -24,7 +22,10 @@ use crate::{Access, BodyDigest, BoxError, BufferedBody, CanonicalRequest, OwnerK
 #[derive(Clone)]
 pub(super) struct Verifier {
     pub(super) body_limit: usize,
-    pub(super) drain_limits: DrainLimits,
+    /// How much of a rejected body is read, and how long that may take.
+    pub(super) drain_limit: usize,
+    #[cfg_attr(not(feature = "drain"), allow(dead_code))]
+    pub(super) drain_timeout: Duration,
     pub(super) date_tolerance: Duration,
     pub(super) upload_duration: Duration,
     pub(super) access: AccessRule,
@@ -54,7 +55,12 @@ impl Verifier {
 
     /// Checks that the body was complete in time, and that one of the keys made the signature, for this request and a
     /// body of this digest.
-    pub(super) fn verify(&self, signed: &Signed, body: &BufferedBody, digest: BodyDigest) -> Result<Accepted, Reason> {
+    pub(super) fn verify(
+        &self,
+        signed: &Signed,
+        body: &BufferedBody,
+        digest: BodyDigest,
+    ) -> Result<(Identity, VerifiedSignature), Reason> {
         let Signed { head, presented: PresentedSignature { id, signature, date }, keys } = signed;
         let valid_until_secs = self.check_upload_duration(*date)?;
         // Neither header is repeated, or the request would have been malformed.
@@ -73,8 +79,7 @@ impl Verifier {
         let (key_id, key_label, account) = signer.names();
         let identity = Identity { access: Access::Owner, key_id: Some(key_id), key_label, account };
         let (key_id, signature, clock) = (Arc::clone(id), *signature, self.clock.clone());
-        let signature = VerifiedSignature { key_id, signature, date_secs: *date, valid_until_secs, clock };
-        Ok(Accepted { identity, signature: Some(signature) })
+        Ok((identity, VerifiedSignature { key_id, signature, date_secs: *date, valid_until_secs, clock }))
     }
 
     /// Checks that the body of a request of this date was complete in time, and returns the last second for that.
@@ -94,7 +99,7 @@ impl PresentedApiKey {
     pub(super) fn check_access(
         self,
         stored: Result<Option<StoredApiKey>, impl Into<BoxError>>,
-    ) -> Result<Accepted, Rejection> {
+    ) -> Result<Identity, Rejection> {
         let (required, key) = (self.required, PresentedKey::ApiKey(self.digest));
         let identity = match stored {
             Ok(Some(stored)) => stored.into_identity(),
@@ -105,7 +110,7 @@ impl PresentedApiKey {
         if granted < required {
             return Err(Rejection::new(Some(key), Some(identity), Reason::Forbidden { required, granted }));
         }
-        Ok(Accepted { identity, signature: None })
+        Ok(identity)
     }
 }
 
