@@ -5,7 +5,6 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-#[cfg(feature = "drain")]
 use std::time::Duration;
 
 use bytes::Buf;
@@ -13,8 +12,6 @@ use http::Version;
 use http::header::EXPECT;
 use http::request::Parts;
 use http_body::Body;
-#[cfg(feature = "drain")]
-use tokio::time::{Sleep, sleep};
 
 use super::verifier::Verifier;
 
@@ -28,11 +25,10 @@ pub(super) const DEFAULT_LIMIT: usize = if cfg!(feature = "drain") { 64 * 1024 }
 /// What may still be read of a body.
 pub(super) struct Drain {
     left: usize,
-    #[cfg(feature = "drain")]
+    #[cfg_attr(not(feature = "drain"), expect(dead_code))]
     timeout: Duration,
     /// Starts when the body first has to be waited for.
-    #[cfg(feature = "drain")]
-    sleep: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
 }
 
 impl Drain {
@@ -44,13 +40,7 @@ impl Drain {
         let arrives = head.version >= Version::HTTP_2 || is_unread && head.headers.contains_key(EXPECT);
         let is_too_long = body.size_hint().lower() > left as u64;
         let drains = left > 0 && !arrives && !is_too_long && !body.is_end_stream();
-        drains.then_some(Self {
-            left,
-            #[cfg(feature = "drain")]
-            timeout: verifier.drain_timeout,
-            #[cfg(feature = "drain")]
-            sleep: None,
-        })
+        drains.then_some(Self { left, timeout: verifier.drain_timeout, timer: None })
     }
 
     /// Completes when the body has ended or failed, or a limit is reached.
@@ -70,12 +60,11 @@ impl Drain {
     }
 
     /// Completes at once outside a tokio runtime.
-    #[cfg_attr(not(feature = "drain"), expect(unused_variables, clippy::unused_self))]
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         #[cfg(feature = "drain")]
-        if self.sleep.is_some() || tokio::runtime::Handle::try_current().is_ok() {
-            return self.sleep.get_or_insert_with(|| Box::pin(sleep(self.timeout))).as_mut().poll(cx);
+        if self.timer.is_none() && tokio::runtime::Handle::try_current().is_ok() {
+            self.timer = Some(Box::pin(tokio::time::sleep(self.timeout)));
         }
-        Poll::Ready(())
+        self.timer.as_mut().map_or(Poll::Ready(()), |timer| timer.as_mut().poll(cx))
     }
 }

@@ -1,14 +1,13 @@
 //! The server's side: [`LogentriesVerifyLayer`] authenticates the requests to an HTTP server.
 
 // In the order of a request: `layer` configures, `service` takes the request, `presented` parses its credentials and checks
-// its `path`. `keys` are the stores, `future` looks the key up and reads the body, and `verifier` decides. A request ends up
+// its `path`. `keys` are the stores that the key is looked up in. Once the body was read, `verifier` decides. A request ends up
 // with an `identity`, or as a `rejection` with its `reason`, whose `response` may have to wait for a `drain`. `explain` says
 // why a signature is invalid.
 
 mod drain;
 #[cfg(feature = "explain")]
 mod explain;
-mod future;
 mod identity;
 mod keys;
 mod layer;
@@ -22,7 +21,6 @@ mod verifier;
 
 #[cfg(feature = "explain")]
 pub use self::explain::Explain;
-pub use self::future::ResponseFuture;
 pub use self::identity::{Identity, VerifiedSignature};
 #[cfg(feature = "cache")]
 pub use self::keys::CachedKeyStore;
@@ -33,4 +31,4 @@ pub use self::layer::LogentriesVerifyLayer;
 pub use self::reason::{Malformed, Reason, SignatureMismatch};
 pub use self::rejection::Rejection;
 pub use self::response::ResponseBody;
-pub use self::service::LogentriesVerify;
+pub use self::service::{LogentriesVerify, ResponseFuture};

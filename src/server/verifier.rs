@@ -24,7 +24,6 @@ pub(super) struct Verifier {
     pub(super) body_limit: usize,
     /// How much of a rejected body is read, and how long that may take.
     pub(super) drain_limit: usize,
-    #[cfg_attr(not(feature = "drain"), allow(dead_code))]
     pub(super) drain_timeout: Duration,
     pub(super) date_tolerance: Duration,
     pub(super) upload_duration: Duration,
