@@ -50,10 +50,8 @@ impl Drain {
             let Some(Ok(frame)) = frame else { return Poll::Ready(()) };
             // An empty frame counts too, so that a body of nothing else ends.
             let len = frame.data_ref().map_or(0, Buf::remaining).max(1);
-            match self.left.checked_sub(len) {
-                Some(left) => self.left = left,
-                None => return Poll::Ready(()),
-            }
+            let Some(left) = self.left.checked_sub(len) else { return Poll::Ready(()) };
+            self.left = left;
         }
         cx.waker().wake_by_ref();
         self.poll_timer(cx)

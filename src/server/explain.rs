@@ -54,14 +54,12 @@ impl Verifier {
 impl SignatureMismatch {
     /// Returns the members that the JSON of a response has about it, each after a comma.
     pub(super) fn details(&self) -> String {
-        match &self.explained {
-            Some(explained) if explained.explain == Explain::Response => {
-                let canonical_string = json_string(&self.canonical_string);
-                // The codes need no escapes, so this is JSON too.
-                format!(r#","canonicalString":{canonical_string},"mistakes":{:?}"#, explained.codes())
-            }
-            _ => String::new(),
-        }
+        let told = self.explained.as_ref().filter(|explained| explained.explain == Explain::Response);
+        told.map_or_else(String::new, |explained| {
+            let canonical_string = json_string(&self.canonical_string);
+            // The codes need no escapes, so this is JSON too.
+            format!(r#","canonicalString":{canonical_string},"mistakes":{:?}"#, explained.codes())
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The server's side: [`LogentriesVerifyLayer`] authenticates the requests to an HTTP server.
 
 // In the order of a request: `layer` configures, `service` takes the request, `presented` parses its credentials and checks
-// its `path`. `keys` are the stores that the key is looked up in. Once the body was read, `verifier` decides. A request ends up
-// with an `identity`, or as a `rejection` with its `reason`, whose `response` may have to wait for a `drain`. `explain` says
+// its `path`. `keys` are the stores that the key is looked up in. Once the body was read, `verifier` decides. A request ends
+// up with an `identity`, or as a `rejection` with its `reason`, whose response may have to wait for a `drain`. `explain` says
 // why a signature is invalid.
 
 mod drain;
@@ -15,7 +15,6 @@ mod path;
 mod presented;
 mod reason;
 mod rejection;
-mod response;
 mod service;
 mod verifier;
 
@@ -29,6 +28,5 @@ pub use self::keys::{
 };
 pub use self::layer::LogentriesVerifyLayer;
 pub use self::reason::{Malformed, Reason, SignatureMismatch};
-pub use self::rejection::Rejection;
-pub use self::response::ResponseBody;
+pub use self::rejection::{Rejection, ResponseBody};
 pub use self::service::{LogentriesVerify, ResponseFuture};

@@ -93,13 +93,13 @@ pin_project! {
     enum State<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> {
         ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<(S, Request<ReqBody>, PresentedApiKey)> },
         OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<(S, Request<ReqBody>, PresentedSignature)> },
-        Body { #[pin] body: Collect<ReqBody>, unread: Option<(S, Signed)>, rejected: Option<Rejected> },
+        Body { #[pin] body: Collect<ReqBody>, unread: Option<(S, Signed)>, rejected: Option<Ending> },
         Called { #[pin] future: S::Future, identity: Identity },
     }
 }
 
 /// What is left of a rejected request, and whether the rest of its body is drained.
-type Rejected = (Rejection, Option<Drain>);
+type Ending = (Rejection, Option<Drain>);
 
 impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
 where
@@ -148,7 +148,7 @@ fn take<T>(state: &mut Option<T>) -> T {
 /// Drains the rest of the body of a rejected request, and builds the response.
 fn end<ReqBody: Body, ResBody>(
     body: Pin<&mut Collect<ReqBody>>,
-    rejected: &mut Option<Rejected>,
+    rejected: &mut Option<Ending>,
     verifier: &Verifier,
     is_head: bool,
     cx: &mut Context<'_>,
@@ -209,7 +209,7 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBo
         body: Pin<&mut Collect<ReqBody>>,
         verifier: &Verifier,
         rebuild_body: &impl RebuildBody<ReqBody>,
-    ) -> Result<Self, Rejected> {
+    ) -> Result<Self, Ending> {
         let (service, mut signed) = take(unread);
         let verified = read.map_err(Reason::from).and_then(|(body, digest)| {
             let (identity, signature) = verifier.verify(&signed, &body, digest)?;
