@@ -111,9 +111,9 @@ async fn main() -> anyhow::Result<()> {
         accounts.print_users(account).await?;
     }
 
-    println!("connections: {}", server.connections.load(Ordering::Relaxed));
-    println!("rejected for the clock: {}", server.rejections.load(Ordering::Relaxed));
-    println!("clock corrected by {} s", accounts.layer.clock_offset_secs(&server.origin)?);
+    let [requests, connections, rejected] = server.counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+    println!("{requests} requests, {connections} connections, {rejected} rejected for its date");
+    println!("the clock was corrected by {} s", accounts.layer.clock_offset_secs(&server.origin)?);
     Ok(())
 }
 
@@ -121,8 +121,8 @@ async fn main() -> anyhow::Result<()> {
 struct Server {
     origin: String,
     keys: MemoryKeyStore,
-    connections: Arc<AtomicUsize>,
-    rejections: Arc<AtomicUsize>,
+    /// Requests, connections, and rejections.
+    counts: Arc<[AtomicUsize; 3]>,
 }
 
 impl Server {
@@ -131,12 +131,12 @@ impl Server {
         let server = Self {
             origin: format!("http://{}", listener.local_addr()?),
             keys: MemoryKeyStore::new(),
-            connections: Arc::default(),
-            rejections: Arc::default(),
+            counts: Arc::default(),
         };
-        let (connections, rejections) = (server.connections.clone(), server.rejections.clone());
+        let counts = server.counts.clone();
         let count = move |response: Response<_>| {
-            rejections.fetch_add(usize::from(response.extensions().get::<Rejection>().is_some()), Ordering::Relaxed);
+            counts[0].fetch_add(1, Ordering::Relaxed);
+            counts[2].fetch_add(usize::from(response.extensions().get::<Rejection>().is_some()), Ordering::Relaxed);
             response
         };
         let verify =
@@ -146,7 +146,10 @@ impl Server {
             .layer(Extension(Arc::new(Mutex::new(HashSet::<String>::new()))))
             .layer(verify)
             .layer(MapResponseLayer::new(count));
-        let listener = listener.tap_io(move |_| drop(connections.fetch_add(1, Ordering::Relaxed)));
+        let counts = server.counts.clone();
+        let listener = listener.tap_io(move |_| {
+            counts[1].fetch_add(1, Ordering::Relaxed);
+        });
         tokio::spawn(async { axum::serve(listener, app).await });
         Ok(server)
     }

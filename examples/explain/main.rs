@@ -4,11 +4,11 @@
 //!     cargo run --features explain --example explain -- --key-id <the owner key's id> request.http
 //!     curl --trace - ... | cargo run --features explain --example explain -- --key-id <the owner key's id>
 //!
-//! A request is read as HTTP/1.1 has it, which is what proxies and logs save, or as curl writes it with `--trace` or
-//! `--trace-ascii`, or, without its body, with `--verbose`. Where `LOGENTRIES_RW_API_KEY`, `LOGENTRIES_RO_API_KEY` or
-//! `LOGENTRIES_PLATFORM_API_KEY` is set, a signature that was made with such a key by mistake is recognized.
+//! It reads a request of HTTP/1.1, as proxies and logs save it. It also reads what curl writes with `--trace` or
+//! `--trace-ascii`, and, without a body, with `--verbose`. If `LOGENTRIES_RW_API_KEY`, `LOGENTRIES_RO_API_KEY` or
+//! `LOGENTRIES_PLATFORM_API_KEY` is set, it recognizes a signature that was made with that key by mistake.
 //!
-//! The exit code is 0 where the signature is valid, 1 where it is not, and 2 where the request cannot be read.
+//! The exit code is 0 if the signature is valid, 1 if it is not, and 2 if the request cannot be read.
 
 mod capture;
 
@@ -28,7 +28,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_logentries_auth::{
-    AUTHORIZATION_API_KEY, BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey, Rejection,
+    BodyDigest, CanonicalRequest, Credentials, LogentriesVerifyLayer, OwnerKey, Rejection,
     explain::{Mistake, explain_with_key_text},
     server::Reason,
 };

@@ -16,7 +16,7 @@ use axum::{
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use tower::BoxError;
-use tower_logentries_auth::AuthError;
+use tower_logentries_auth::{AuthError, X_API_KEY};
 
 /// How many bytes of an error are read for its message.
 const LONGEST_ERROR: u64 = 64 * 1024;
@@ -51,7 +51,7 @@ pub(crate) fn note_key(request: Request) -> Request {
 }
 
 fn name_of_key(headers: &HeaderMap) -> &'static str {
-    let Some(key) = headers.get("x-api-key") else { return "signed with the owner key" };
+    let Some(key) = headers.get(X_API_KEY) else { return "signed with the owner key" };
     let names = [
         ("LOGENTRIES_RO_API_KEY", "read-only key"),
         ("LOGENTRIES_RW_API_KEY", "read/write key"),

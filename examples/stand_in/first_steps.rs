@@ -21,7 +21,7 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn from_env_or_made_up() -> Result<Self, CredentialsError> {
         match Credentials::from_env() {
-            Err(CredentialsError::NoKeysInEnv) => Self::made_up(),
+            Err(CredentialsError::NoKeys) => Self::made_up(),
             credentials => Ok(Self { credentials: credentials?, made_up: Vec::new() }),
         }
     }

@@ -84,7 +84,10 @@ pub fn run(data: &[u8]) {
     let total: u64 = before_failure.clone().map(|act| if let Act::Data(len) = act { u64::from(*len) } else { 0 }).sum();
     let trailers: Vec<_> =
         before_failure.clone().filter_map(|act| if let Act::Trailer(n) = act { Some(*n) } else { None }).collect();
-    let fails = frames.iter().any(|act| matches!(act, Act::Fail));
+    // Trailers are the end of a body.
+    let mut from_trailers = before_failure.clone().skip_while(|act| !matches!(act, Act::Trailer(_))).skip(1);
+    let goes_on = from_trailers.any(|act| !matches!(act, Act::Pending));
+    let fails = goes_on || frames.iter().any(|act| matches!(act, Act::Fail));
     let claimed = claimed.map(|off| total.saturating_add_signed(off.into()));
     let mut model = Scripted { acts: VecDeque::new(), claimed: None, counter: 0 };
     let expected = model.data(u16::try_from(total).unwrap_or(u16::MAX));

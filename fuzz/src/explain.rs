@@ -1,5 +1,4 @@
-//! Signatures and their mistakes: a good signature is not explained, nor is one of another key, and a mistaken one is. The
-//! search itself asserts that it stays within its budget.
+//! Signatures and their mistakes: a good signature is not explained, nor is one of another key, and a mistaken one is.
 //!
 //! An input is text, so that a person can read it: method, target, Content-Type, Date and X-Forwarded-Prefix, each on a line,
 //! and the body.

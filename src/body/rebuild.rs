@@ -10,19 +10,20 @@ use super::{BodyError, BufferedBody};
 /// other type. A closure is responsible for the trailers: see [`BufferedBody::trailers`].
 ///
 /// This trait is sealed. It is public so that generic code can name it in its bounds.
-#[diagnostic::on_unimplemented(
-    message = "a body of type `{B}` cannot be rebuilt after it was read",
-    note = "`{B}` is not `From<Bytes>`: add `.rebuild_body(BufferedBody::boxed)` to the layer for a boxed body, \
-            `.rebuild_body(|body: BufferedBody| ...)` for any other",
-    note = "a layer such as `RequestBodyLimitLayer` changes the body's type: in axum, put \
-            `.map_request(|request: Request<_>| request.map(Body::new))` between it and this layer"
-)]
 #[allow(private_bounds)] // which seals it
 pub trait RebuildBody<B>: sealed::RebuildBody<B> {}
 
 mod sealed {
     use super::{BodyError, BufferedBody};
 
+    // Here, because the compiler reports the trait that seals.
+    #[diagnostic::on_unimplemented(
+        message = "a body of type `{B}` cannot be rebuilt after it was read",
+        note = "`{B}` is not `From<Bytes>`: add `.rebuild_body(BufferedBody::boxed)` to the layer for a boxed body, \
+                `.rebuild_body(|body: BufferedBody| ...)` for any other",
+        note = "a layer such as `RequestBodyLimitLayer` changes the body's type: in axum, put \
+                `.map_request(|request: Request<_>| request.map(Body::new))` between it and this layer"
+    )]
     pub(crate) trait RebuildBody<B> {
         /// Rebuilds the body, unless `B` cannot carry its trailers.
         fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError>;

@@ -25,14 +25,12 @@ macro_rules! mistakes {
         impl Mistake {
             /// Returns the code of this mistake, such as `body-hash-hex`.
             pub const fn code(self) -> &'static str {
-                match self {
-                    $(Self::$name => $code,)+
-                }
+                self.code_and_advice().0
             }
 
-            const fn advice(self) -> &'static str {
+            const fn code_and_advice(self) -> (&'static str, &'static str) {
                 match self {
-                    $(Self::$name => $advice,)+
+                    $(Self::$name => ($code, $advice),)+
                 }
             }
         }
@@ -114,6 +112,6 @@ mistakes! {
 /// Says what to do.
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.advice())
+        f.write_str(self.code_and_advice().1)
     }
 }

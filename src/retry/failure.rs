@@ -35,7 +35,7 @@ const TRANSIENT: [ErrorKind; 11] = [
     ErrorKind::Interrupted,
 ];
 
-/// An error that [`LogentriesRetryPolicy`](super::LogentriesRetryPolicy) can inspect: [`AuthError`], [`BoxError`] and,
+/// An error that [`LogentriesRetryPolicy`](super::LogentriesRetryPolicy) can inspect: [`AuthError`], [`BoxError`](tower::BoxError) and,
 /// with feature `reqwest-middleware`, `reqwest_middleware::Error`.
 ///
 /// This trait is sealed and has no methods to call. A layer that maps errors to another type must be outside the

@@ -14,13 +14,12 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_logentries_auth::{
-    AuthError, Authenticated, Credentials, CredentialsHandle, LogentriesAuthLayer, LogentriesVerifyLayer,
-    verify::MemoryKeyStore,
+    AuthError, Credentials, CredentialsHandle, Identity, LogentriesAuthLayer, LogentriesVerifyLayer,
+    server::MemoryKeyStore,
 };
 
 use crate::support::{KEY_ID, LOGS, READ_ONLY_KEY, READ_WRITE_KEY, TEAMS, USERS, hyper_client, server};
 
-const REQUESTS: usize = 10_000;
 const MIB: usize = 1024 * 1024;
 
 /// The owner keys that the client's rotation goes through. The server knows all of them.
@@ -67,7 +66,7 @@ impl Planned {
     }
 
     fn body(&self) -> Bytes {
-        (0..self.len).map(|at| (at ^ self.len) as u8).collect()
+        vec![self.len as u8; self.len].into()
     }
 
     /// The answer that is right: what the handler makes of what it was sent.
@@ -89,12 +88,12 @@ fn echo(access: &str, body: &[u8]) -> String {
 }
 
 async fn start_server() -> String {
-    let mut accounts = MemoryKeyStore::new();
+    let accounts = MemoryKeyStore::new();
     for owner_key in OWNER_KEYS {
         accounts.insert("acme", &credentials(owner_key)).unwrap();
     }
     let handler = |request: Request<Body>| async move {
-        let access = request.extensions().get::<Authenticated>().unwrap().access;
+        let access = request.extensions().get::<Identity>().unwrap().access;
         let body = request.into_body().collect().await.unwrap().to_bytes();
         echo(&access.to_string(), &body)
     };
@@ -136,14 +135,14 @@ where
     }
 }
 
-/// Sends every planned request through one layer, with so many in flight, while the owner key is replaced all the time.
-async fn run(in_flight: usize) -> Vec<String> {
+/// Sends planned requests through one layer, with so many in flight, while the owner key is replaced all the time.
+async fn run(requests: usize, in_flight: usize) -> Vec<String> {
     let origin: Arc<str> = start_server().await.into();
     let layer = LogentriesAuthLayer::new(credentials(OWNER_KEYS[0])).trust_origin(&origin).unwrap();
     let client = ServiceBuilder::new().layer(layer.clone()).map_request(tamper).service(hyper_client());
     let is_over = Arc::new(AtomicBool::new(false));
     let rotation = tokio::spawn(rotate(layer.credentials_handle(), is_over.clone()));
-    let answers = stream::iter(0..REQUESTS)
+    let answers = stream::iter(0..requests)
         .map(|n| tokio::spawn(send(client.clone(), origin.clone(), n)))
         .buffered(in_flight)
         .map(Result::unwrap)
@@ -167,10 +166,11 @@ async fn rotate(handle: CredentialsHandle, is_over: Arc<AtomicBool>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_requests_get_their_own_answers() {
-    let right: Vec<_> = (0..REQUESTS).map(|n| Planned::new(n).answer()).collect();
-    for in_flight in [256, 1] {
-        let answers = run(in_flight).await;
-        let wrong = answers.iter().zip(&right).enumerate().find(|(_, (answer, right))| answer != right);
+    for (requests, in_flight) in [(10_000, 256), (1_000, 1)] {
+        let answers = run(requests, in_flight).await;
+        assert_eq!(answers.len(), requests);
+        let right = (0..requests).map(|n| Planned::new(n).answer());
+        let wrong = answers.iter().zip(right).enumerate().find(|(_, (answer, right))| *answer != right);
         assert_eq!(wrong, None, "{in_flight} in flight");
     }
 }

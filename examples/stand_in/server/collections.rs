@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
-    blank::blank,
+    defaults::defaults,
     memory::Memory,
     operations::Operation,
     refusal::{INVALID_BODY, JsonBody, NOT_FOUND, Refusal},
@@ -91,10 +91,10 @@ async fn delete(State(collection): State<Collection>, uri: Uri) -> Result<Status
 }
 
 impl Collection {
-    /// Puts the fields of a body on an item, which is blank if there is none yet.
+    /// Puts the fields of a body on an item, or on a new one if there is none yet.
     fn put(&self, path: &str, item: Option<Value>, body: Value) -> Result<Value, Refusal> {
         let fields = self.fields(body)?;
-        Ok(self.memory.put(path, item.unwrap_or_else(|| blank(self.path, self.singular)), fields))
+        Ok(self.memory.put(path, item.unwrap_or_else(|| defaults(self.path, self.singular)), fields))
     }
 
     /// Reads `{"user": {..}}`, as clients send it, `{"logsets": [{..}]}` as the description has it, the fields of a user

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{blank::blank, log_sets};
+use super::{defaults::defaults, log_sets};
 
 pub(super) type Items = BTreeMap<String, Value>;
 
@@ -26,7 +26,7 @@ impl Memory {
             (log_sets::LOGS, "log", json!({ "name": "web" })),
             ("/exports", "export_job", json!({ "percentage": 100, "status": "Completed" })),
         ] {
-            memory.put(&format!("{path}/{}", Uuid::new_v4()), blank(path, singular), fields);
+            memory.put(&format!("{path}/{}", Uuid::new_v4()), defaults(path, singular), fields);
         }
         memory
     }

@@ -3,8 +3,8 @@
 //! A request takes these steps: `mod.rs` verifies its key, `rate_limit` counts it, `paths` finds the one spelling of its
 //! path. `collections`, `queries` and `usage` answer what clients use, `operations` everything else.
 
-mod blank;
 mod collections;
+mod defaults;
 mod log_sets;
 mod memory;
 mod operations;

@@ -224,12 +224,13 @@ async fn trailers_come_last_without_exact_size() {
 }
 
 #[tokio::test]
-async fn trailer_frames_are_merged() {
-    let more = HeaderMap::from_iter([(DATE, "a date".parse().unwrap())]);
-    let body = buffered([Trailers(trailers()), Data(b"a body"), Trailers(more.clone())]).await;
-    let mut all = trailers();
-    all.extend(more);
-    assert_eq!(body.trailers(), Some(&all));
+async fn nothing_may_follow_the_trailers() {
+    for act in [Trailers(trailers()), Data(b"a body")] {
+        let body = Scripted::new([Data(b"a body"), Trailers(trailers()), act]);
+        let layer = layer().rebuild_body(|_: BufferedBody| Scripted::new([]));
+        let error = pass(&layer, post(USERS, body)).await.unwrap_err();
+        assert!(matches!(error, AuthError::ReadBody { .. }), "{error}");
+    }
 }
 
 #[tokio::test]

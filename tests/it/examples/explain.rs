@@ -99,7 +99,7 @@ async fn request_is_read_whatever_frames_its_body() {
 }
 
 #[tokio::test]
-async fn head_without_its_blank_line_is_a_whole_request() {
+async fn head_without_its_empty_line_is_a_whole_request() {
     let credential = TestRequest::LIST.credential();
     let head = raw("HTTP/1.1", "", &credential, "").replace("POST", "GET");
     let (ran, _) = explain(head.trim_end()).await;

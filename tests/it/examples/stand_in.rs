@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt};
-use tower_logentries_auth::sign::ClockSkewCorrected;
+use tower_logentries_auth::client::ClockSkewCorrected;
 
 use crate::support::{
     KEY_ID, LOGS, OWNER_KEY, READ_ONLY_KEY, READ_WRITE_KEY, USERS, child::Served, hyper_client, layer_for,

@@ -15,10 +15,14 @@ use rustls::{
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+/// A certificate for 127.0.0.1 that signs itself, and its key, as `rcgen::generate_simple_self_signed` makes them: valid
+/// from 1975 to 4096. They are files, so that a clone builds without rcgen and all that it needs.
+const CERTIFICATE: &[u8] = include_bytes!("tls/certificate.der");
+const KEY: &[u8] = include_bytes!("tls/key.der");
+
 /// What accepts connections that agree on one of these protocols, or on none, and its certificate.
 pub(crate) fn acceptor(protocols: &[&str]) -> (TlsAcceptor, CertificateDer<'static>) {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let (certificate, key) = (made.cert.der().clone(), PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let (certificate, key) = (CertificateDer::from(CERTIFICATE), PrivatePkcs8KeyDer::from(KEY));
     let config = ServerConfig::builder().with_no_client_auth();
     let mut config = config.with_single_cert(vec![certificate.clone()], key.into()).unwrap();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();

@@ -1,19 +1,20 @@
 //! What is measured of each peer: a batch of requests, one after the other.
 
-#[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "some of it is for the library's own benchmarks")]
-pub(crate) mod support;
-
 use std::convert::Infallible;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 
-use support::{MIB, USERS, request};
+use crate::{MIB, USERS, request, signers, verifiers};
 
 /// The cases, with the length of the body.
-pub(crate) const CASES: [(&str, usize); 3] = [("empty GET", 0), ("200-byte POST", 200), ("1 MiB POST", MIB)];
-pub(crate) const OURS: &str = "tower-logentries-auth";
+pub const CASES: [(&str, usize); 3] = [("empty GET", 0), ("200-byte POST", 200), ("1 MiB POST", MIB)];
+pub const OURS: &str = "tower-logentries-auth";
+
+/// Both sides, with all their peers, for a body of this length.
+pub fn sides(len: usize) -> [(&'static str, Vec<Peer>); 2] {
+    [("client", signers::all(len)), ("server", verifiers::all(len))]
+}
 
 /// The inner service: it answers with the request, in no box, because not every peer is a service.
 pub(crate) async fn answer<B>(request: Request<B>) -> Result<Response<Request<B>>, Infallible> {
@@ -21,13 +22,13 @@ pub(crate) async fn answer<B>(request: Request<B>) -> Result<Response<Request<B>
 }
 
 /// Runs the work, and returns what it measured of it.
-pub(crate) type Meter<'a> = &'a dyn Fn(&mut dyn FnMut()) -> f64;
+pub type Meter<'a> = &'a dyn Fn(&mut dyn FnMut()) -> f64;
 
 /// One way to sign or to verify a request.
-pub(crate) struct Peer {
-    pub(crate) name: &'static str,
+pub struct Peer {
+    pub name: &'static str,
     /// Measures so many requests, which are made before and dropped after.
-    pub(crate) batch: Box<dyn FnMut(usize, Meter<'_>) -> f64>,
+    pub batch: Box<dyn FnMut(usize, Meter<'_>) -> f64>,
 }
 
 impl Peer {

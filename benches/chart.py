@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws ../../src/guide/peers.svg from results.json, which `cargo bench` writes here: the median time of each crate over ours.
+"""Draws ../src/guide/peers.svg from results.json, which `cargo bench` writes here: the median time of each crate over ours.
 
 The long body is left out, because there the hash is nearly all that anyone's time goes into.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 HERE = Path(__file__).parent
-CHART = HERE.parent.parent / "src/guide/peers.svg"
+CHART = HERE.parent / "src/guide/peers.svg"
 CASES = ["empty GET", "200-byte POST"]
 SIDES = [("client", "A client signs a request"), ("server", "A server verifies a request")]
 OURS = "tower-logentries-auth"
@@ -35,7 +35,7 @@ def main():
                 y += BAR + GAP
             y += 18
         y += 10
-    drawn.append(text(20, y, "Times of one run over ours, medians; the schemes differ. See benches/peers.", fill=MUTED, size=12))
+    drawn.append(text(20, y, "Times of one run over ours, medians; the schemes differ. See benches/.", fill=MUTED, size=12))
     CHART.write_text(card(y + 20, results, drawn))
 
 

@@ -1,4 +1,4 @@
-//! What an item has before its fields are set: what the description requires, and what clients read.
+//! The members of a new item before its fields are set: those that the description requires, and those that clients read.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{memory::merge, operations::Operation};
 
-pub(super) fn blank(collection: &str, singular: &str) -> Value {
+pub(super) fn defaults(collection: &str, singular: &str) -> Value {
     let described = Operation::find(&Method::GET, &format!("{collection}/id")).and_then(|found| found.answer.clone());
     let mut item = match described {
         Some(mut answer) if answer.get(singular).is_some() => answer[singular].take(),

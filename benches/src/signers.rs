@@ -44,10 +44,9 @@ use sha2::{Digest, Sha256};
 use tower::{Layer, Service, service_fn};
 use tower_logentries_auth::LogentriesAuthLayer;
 
-use crate::peer::{
-    OURS, Peer, answer, body,
-    support::{ID as OWNER_ID, KEY as OWNER_KEY, credentials, drive},
-    typed,
+use crate::{
+    ID as OWNER_ID, KEY as OWNER_KEY, credentials, drive,
+    peer::{OURS, Peer, answer, body, typed},
 };
 
 const ID: &str = "AKIDEXAMPLE";

@@ -19,13 +19,13 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use tower::Service;
 
-use super::{ID, KEY};
+use crate::{ID, KEY};
 
 static AUTHORIZATION_API_KEY: HeaderName = HeaderName::from_static("authorization-api-key");
 const EMPTY: [u8; 44] = *b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
 /// Signs each request, and hands it to the inner service.
-pub(crate) struct Leanest<S> {
+pub struct Leanest<S> {
     inner: S,
     key: Hmac<Sha1>,
     clock: fn() -> SystemTime,
@@ -34,7 +34,8 @@ pub(crate) struct Leanest<S> {
 }
 
 impl<S> Leanest<S> {
-    pub(crate) fn new(inner: S, clock: fn() -> SystemTime) -> Self {
+    /// Keys the HMAC once.
+    pub fn new(inner: S, clock: fn() -> SystemTime) -> Self {
         let key = Hmac::new_from_slice(KEY.as_bytes()).expect("HMAC takes any key");
         Self { inner, key, clock, date: (0, HeaderValue::from_static("")) }
     }

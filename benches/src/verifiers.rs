@@ -20,11 +20,8 @@ use tower_logentries_auth::{LogentriesAuthLayer, LogentriesVerifyLayer};
 use webhook_verify::{Provider, Secret, tower::VerifyLayer};
 
 use crate::{
-    peer::{
-        OURS, Peer, answer, body,
-        support::{credentials, drive},
-        typed,
-    },
+    credentials, drive,
+    peer::{OURS, Peer, answer, body, typed},
     signers::{SECRET, by_httpsig},
 };
 

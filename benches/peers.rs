@@ -1,7 +1,7 @@
 //! What one request costs a client and a server, beside other crates' schemes. In this folder:
 //!
 //!     cargo bench                 # prints a table, and writes results.json
-//!     python3 chart.py            # draws ../../src/guide/peers.svg from it
+//!     python3 chart.py            # draws ../src/guide/peers.svg from it
 //!
 //! Machines and moments differ by more than crates do. So each round times every peer in turn, a ratio is one of two times
 //! of the same round, and what is printed is the median over the rounds.
@@ -9,15 +9,11 @@
 //! The schemes differ, so a ratio says what a request costs with each, not how well each is written. All take one request
 //! with a Content-Type and a body in memory. They share one build of `sha2` and of `hmac`; in it states are wiped, as
 //! the library asks, which takes the peers no time that shows. Keys are set up once, and requests are made and dropped
-//! outside of the timing. `signers.rs` and `verifiers.rs` say what each does.
-
-mod peer;
-mod signers;
-mod verifiers;
+//! outside of the timing. `src/signers.rs` and `src/verifiers.rs` say what each does.
 
 use std::{env, fs, process::Command, time::Instant};
 
-use peer::{CASES, OURS, Peer};
+use benches::peer::{CASES, OURS, Peer, sides};
 use serde_json::{Value, json};
 
 /// How many requests are timed at once: a long one alone, because a longer batch is interrupted more often than not.
@@ -30,7 +26,7 @@ fn main() {
     let mut results = Vec::new();
     println!("{:<8} {:<15} {:<24} {:>12} {:>7} {:>12}", "side", "case", "crate", "median", "/ ours", "allocations");
     for (case, len) in CASES {
-        for (side, peers) in [("client", signers::all(len)), ("server", verifiers::all(len))] {
+        for (side, peers) in sides(len) {
             for (peer, ns, ratio) in time(peers, rounds, len) {
                 let line = allocations.lines().find_map(|line| line.strip_prefix(&format!("{side}\t{case}\t{peer}\t")));
                 let count: f64 = line.and_then(|count| count.parse().ok()).expect("each was counted");

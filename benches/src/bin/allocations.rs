@@ -1,19 +1,14 @@
 //! Prints how often each peer allocates for one request.
 
-mod peer;
-mod signers;
-mod verifiers;
-
 use allocation_counter::measure;
-
-use peer::CASES;
+use benches::peer::{CASES, sides};
 
 /// How many are counted, as what is done once a second is not part of each.
 const REQUESTS: usize = 100;
 
 fn main() {
     for (case, len) in CASES {
-        for (side, peers) in [("client", signers::all(len)), ("server", verifiers::all(len))] {
+        for (side, peers) in sides(len) {
             for mut peer in peers {
                 let mut count = || (peer.batch)(REQUESTS, &|work| measure(work).count_total as f64);
                 count();
