@@ -1,16 +1,11 @@
 //! Rejecting replays: [`RejectReplaysLayer`] lets each signed request pass once.
 
-// `layer` configures; `service` and `future` run a request through it. `guard` remembers signatures, and `memory` is the guard
-// for a single process.
+// `layer` configures, `service` runs a request through it, and `guard` remembers signatures.
 
-mod future;
 mod guard;
 mod layer;
-mod memory;
 mod service;
 
-pub use self::future::ResponseFuture;
-pub use self::guard::ReplayGuard;
+pub use self::guard::{MemoryReplayGuard, MemoryReplayGuardError, ReplayGuard};
 pub use self::layer::RejectReplaysLayer;
-pub use self::memory::{MemoryReplayGuard, MemoryReplayGuardError};
-pub use self::service::RejectReplays;
+pub use self::service::{RejectReplays, ResponseFuture};

@@ -1,39 +1,42 @@
 //! Explaining the signatures that a layer rejects: what the event says, and what the response says.
 
-use http::request::Parts;
+use std::sync::Arc;
 
+use super::SignatureMismatch;
 use super::path::{original_uri, whole_path};
-use super::response::json_string;
-use super::verifier::Verifier;
-use super::{Reason, Rejection, SignatureMismatch};
-use crate::explain::{Received, explain_signature};
-use crate::{BodyDigest, BufferedBody, OwnerKey, Signature, trace};
+use super::verifier::{Signed, Verifier};
+use crate::explain::{Mistake, Received, explain_signature};
+use crate::{BodyDigest, BufferedBody, trace};
 
 /// Who learns which mistake an invalid signature was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Explain {
-    /// Operators: the mistakes are in the event, and in the [`Rejection`]'s mismatch. Nothing is searched for if nobody
+    /// Operators: the mistakes are in the event, and in the [`Rejection`](super::Rejection)'s mismatch. Nothing is searched for if nobody
     /// listens to the event.
     Log,
     /// The client too: the response has the canonical string and the codes of the mistakes.
     Response,
 }
 
+/// The mistakes that were found, and who learns of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Explained {
+    explain: Explain,
+    pub(super) mistakes: Arc<[Mistake]>,
+}
+
+impl Explained {
+    pub(super) fn codes(&self) -> Vec<&'static str> {
+        self.mistakes.iter().map(|mistake| mistake.code()).collect()
+    }
+}
+
 impl Verifier {
-    /// Searches for the mistakes behind a mismatch, if somebody is to learn of them.
-    pub(super) fn explain(
-        &self,
-        mismatch: SignatureMismatch,
-        (signature, keys): (&Signature, &[OwnerKey]),
-        head: &Parts,
-        (body, digest): (&BufferedBody, BodyDigest),
-    ) -> SignatureMismatch {
-        match self.explain {
-            None => return mismatch,
-            Some(Explain::Log) if !trace::logs_rejections() => return mismatch,
-            Some(_) => {}
-        }
+    /// Searches for the mistakes behind an invalid signature, if somebody is to learn of them.
+    pub(super) fn explain(&self, signed: &Signed, body: &BufferedBody, digest: BodyDigest) -> Option<Explained> {
+        let explain = self.explain.filter(|explain| *explain == Explain::Response || trace::logs_rejections())?;
+        let head = &signed.head;
         let received = Received {
             method: &head.method,
             uri: original_uri(&head.uri, &head.extensions),
@@ -43,18 +46,29 @@ impl Verifier {
             body: body.bytes(),
             digest,
         };
-        mismatch.explained(explain_signature(&received, signature, keys))
+        let mistakes = explain_signature(&received, &signed.presented.signature, &signed.keys);
+        Some(Explained { explain, mistakes: mistakes.into() })
     }
+}
 
-    /// Returns the members that the JSON of a response has about an invalid signature, each after a comma.
-    pub(super) fn details(&self, rejection: &Rejection) -> String {
-        match rejection.reason() {
-            Reason::InvalidSignature(mismatch) if self.explain == Some(Explain::Response) => {
-                let codes: Vec<_> = mismatch.mistakes().iter().map(|mistake| json_string(mistake.code())).collect();
-                let canonical_string = json_string(mismatch.canonical_string());
-                format!(r#","canonicalString":{canonical_string},"mistakes":[{}]"#, codes.join(","))
-            }
-            _ => String::new(),
-        }
+impl SignatureMismatch {
+    /// Returns the members that the JSON of a response has about it, each after a comma.
+    pub(super) fn details(&self) -> String {
+        let told = self.explained.as_ref().filter(|explained| explained.explain == Explain::Response);
+        told.map_or_else(String::new, |explained| {
+            let canonical_string = json_string(&self.canonical_string);
+            // The codes need no escapes, so this is JSON too.
+            format!(r#","canonicalString":{canonical_string},"mistakes":{:?}"#, explained.codes())
+        })
     }
+}
+
+/// Writes a JSON string, in quotes (RFC 8259, section 7).
+fn json_string(text: &str) -> String {
+    let escape = |char| match char {
+        '"' | '\\' => format!("\\{char}"),
+        '\0'..='\x1f' => format!("\\u{:04x}", u32::from(char)),
+        _ => char.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(escape).collect::<String>())
 }

@@ -1,12 +1,18 @@
-//! The identity of an authenticated request, for handlers.
+//! What a request has that passes: the identity of who made it, for handlers, and perhaps a verified signature, for layers
+//! that reject replays.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::Method;
+use http::Request;
+use sha2::{Digest, Sha256};
 
 #[cfg(feature = "axum")]
 use super::{Reason, Rejection};
-use crate::{Access, OwnerKey, trace};
+use crate::clock::Clock;
+use crate::scheme::{AUTHORIZATION_API_KEY, LAST_SECOND, X_API_KEY};
+use crate::{Access, Signature, trace};
 
 /// The identity of an authenticated request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the
 /// request's extensions.
@@ -55,15 +61,17 @@ impl Identity {
         Self { access, key_id: None, key_label: None, account: None }
     }
 
-    pub(super) fn of_owner_key(key: &OwnerKey) -> Self {
-        let (id, key_label, account) = key.names();
-        Self { access: Access::Owner, key_id: Some(id), key_label, account }
-    }
-
-    /// Emits the event of a request that was accepted.
-    pub(super) fn log(&self, method: &Method, path: &str) {
+    /// Adds the identity to a request that passes, and marks its credentials as sensitive, so that they are not logged.
+    pub(super) fn attach<ReqBody>(&self, request: &mut Request<ReqBody>) {
         let Self { access, key_id, key_label, account } = self;
+        let (method, path) = (request.method(), request.uri().path());
         trace::accepted(method, path, *access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
+        for credential in [X_API_KEY, AUTHORIZATION_API_KEY] {
+            if let Some(value) = request.headers_mut().get_mut(credential) {
+                value.set_sensitive(true);
+            }
+        }
+        request.extensions_mut().insert(self.clone());
     }
 
     /// Sets the account that the key belongs to.
@@ -80,5 +88,113 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Identity {
 
     async fn from_request_parts(parts: &mut http::request::Parts, _: &S) -> Result<Self, Rejection> {
         parts.extensions.get().cloned().ok_or_else(|| Reason::MissingVerifyLayer.into())
+    }
+}
+
+/// A signature that was verified. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the extensions of
+/// a signed request, for [`RejectReplaysLayer`](crate::RejectReplaysLayer).
+///
+/// Requests with an API key have none.
+#[derive(Clone)]
+pub struct VerifiedSignature {
+    pub(super) key_id: Arc<str>,
+    pub(super) signature: Signature,
+    pub(crate) date_secs: u64,
+    pub(crate) valid_until_secs: u64,
+    /// The verifying layer's.
+    pub(crate) clock: Clock,
+}
+
+impl VerifiedSignature {
+    /// How much longer a signature is remembered than its request can pass, to allow for differences between the clocks
+    /// of replicas and for the time that a request takes to reach a guard.
+    const MARGIN: Duration = Duration::from_secs(60);
+
+    /// Creates a verified signature by the system's clock, for the test of a guard.
+    ///
+    /// `date` is when the request was signed, and `valid_until` the last second in which it can pass. Both are cut to whole
+    /// seconds of the years 1970 to 9999.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use tower_logentries_auth::{
+    ///     replay::{MemoryReplayGuard, ReplayGuard},
+    ///     server::VerifiedSignature,
+    /// };
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let now = SystemTime::now();
+    /// let text = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=".parse()?;
+    /// let signature = VerifiedSignature::new("key-id", text, now, now + Duration::from_secs(60));
+    ///
+    /// let guard = MemoryReplayGuard::new();
+    /// assert!(guard.record(signature.clone()).await?);
+    /// assert!(!guard.record(signature).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(key_id: impl Into<Arc<str>>, signature: Signature, date: SystemTime, valid_until: SystemTime) -> Self {
+        let second =
+            |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().min(LAST_SECOND));
+        Self {
+            key_id: key_id.into(),
+            signature,
+            date_secs: second(date),
+            valid_until_secs: second(valid_until),
+            clock: Clock::default(),
+        }
+    }
+
+    /// Returns the SHA-256 of the key id, a colon and the 20 bytes of the signature.
+    ///
+    /// It is the same for every copy of a request, regardless of the query and the unsigned headers, and cannot be used
+    /// to replay it.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut sha256 = Sha256::new_with_prefix(self.key_id.as_bytes());
+        sha256.update(b":");
+        sha256.update(self.signature.bytes);
+        sha256.finalize().into()
+    }
+
+    /// Returns the date of the request, which the signature covers.
+    pub fn date(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.date_secs)
+    }
+
+    /// Returns the last second in which the request can pass the verifying layer, because its body may be complete
+    /// then: its date plus [`date_tolerance`](super::LogentriesVerifyLayer::date_tolerance) and
+    /// [`upload_duration`](super::LogentriesVerifyLayer::upload_duration).
+    pub fn valid_until(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.valid_until_secs)
+    }
+
+    /// Returns how long from now a guard must remember the signature: as long as a copy of its request can pass, plus
+    /// one minute. Use it as the time to live in a remote guard.
+    ///
+    /// The minute allows for replicas whose clocks differ, and for requests that are on their way to a guard.
+    pub fn remember_for(&self) -> Duration {
+        let left = self.valid_until_secs.saturating_sub(self.clock.now().unwrap_or(0)).saturating_add(1);
+        Duration::from_secs(left).saturating_add(Self::MARGIN)
+    }
+
+    /// Returns whether the verifying layer would no longer let the request pass.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.clock.now().is_none_or(|now| now > self.valid_until_secs)
+    }
+
+    /// Returns the id of the key that made the signature.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+}
+
+/// Without the signature, which suffices to replay its request.
+impl fmt::Debug for VerifiedSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedSignature")
+            .field("key_id", &self.key_id)
+            .field("valid_until", &self.valid_until())
+            .finish_non_exhaustive()
     }
 }

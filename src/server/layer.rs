@@ -9,7 +9,7 @@ use tower_layer::Layer;
 #[cfg(feature = "explain")]
 use super::Explain;
 use super::LogentriesVerify;
-use super::drain::DrainLimits;
+use super::drain::DEFAULT_LIMIT as DRAIN_LIMIT;
 use super::verifier::Verifier;
 use crate::access::AccessRule;
 use crate::body::DEFAULT_LIMIT;
@@ -78,7 +78,9 @@ impl<K> LogentriesVerifyLayer<K> {
     pub fn new(keys: K) -> Self {
         let verifier = Verifier {
             body_limit: DEFAULT_LIMIT,
-            drain_limits: DrainLimits::default(),
+            drain_limit: DRAIN_LIMIT,
+            // Short, so that an outer timeout does not hide the rejection.
+            drain_timeout: Duration::from_millis(500),
             date_tolerance: Duration::from_secs(5 * 60),
             upload_duration: Duration::from_secs(15 * 60),
             access: AccessRule::default(),
@@ -137,7 +139,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// ```
     #[cfg(feature = "drain")]
     pub fn drain_rejected(self, bytes: usize) -> Self {
-        self.with(|verifier| verifier.drain_limits.bytes = bytes)
+        self.with(|verifier| verifier.drain_limit = bytes)
     }
 
     /// Sets for how long the body of a rejected request is read at most, after which the request is answered. Defaults
@@ -155,7 +157,7 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// ```
     #[cfg(feature = "drain")]
     pub fn drain_timeout(self, timeout: Duration) -> Self {
-        self.with(|verifier| verifier.drain_limits.time = timeout)
+        self.with(|verifier| verifier.drain_timeout = timeout)
     }
 
     /// Sets how far the Date of a signed request may be from this layer's clock when its head arrives, in either

@@ -32,57 +32,36 @@ pub(super) fn is_end_of(whole: &str, path: &str) -> bool {
     path == whole || path == "/" || path.starts_with('/') && whole.ends_with(path)
 }
 
-/// How parsers read a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Two parsers could read different segments in it.
-    Ambiguous,
-    /// It has other characters than visible ASCII, which some parsers fold or drop.
-    Other,
-    /// It is visible ASCII.
-    Visible,
-}
-
-impl Form {
-    pub(super) fn of(whole: &str) -> Self {
-        let Some(path) = whole.strip_prefix('/') else {
-            return if whole == "*" { Self::Visible } else { Self::Ambiguous };
-        };
-        if path.is_empty() {
-            return Self::Visible;
-        }
-        let path = path.strip_suffix('/').unwrap_or(path);
-        let mut form = Self::Visible;
-        for segment in path.split('/') {
-            match decode(segment) {
-                None => return Self::Ambiguous,
-                Some(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => {}
-                Some(_) => form = Self::Other,
-            }
-        }
-        form
+/// Returns whether a path is visible ASCII when it is decoded: some parsers fold or drop other characters. Returns `None` if
+/// two parsers could read different segments in it.
+pub(super) fn is_visible(whole: &str) -> Option<bool> {
+    if matches!(whole, "/" | "*") {
+        return Some(true);
     }
+    let text = decode(whole)?;
+    let path = text.strip_prefix('/')?;
+    let is_segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.trim_ascii() == segment;
+    let is_path = path.strip_suffix('/').unwrap_or(path).split('/').all(is_segment);
+    is_path.then(|| text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-/// Decodes a segment, if every parser reads it the same way: it is neither empty nor a dot segment, every byte is written in
-/// the only possible way, and it is UTF-8, because some parsers read an overlong `%c0%af` as a slash. Some trim spaces at its
-/// ends.
-fn decode(segment: &str) -> Option<Cow<'_, str>> {
-    let mut parts = segment.split('%');
-    let mut text = Cow::Borrowed(parts.next().filter(|text| is_literal(text))?.as_bytes());
+/// Decodes a path, if every byte is written in the only possible way. It must be UTF-8, because some parsers read an overlong
+/// `%c0%af` as a slash.
+fn decode(path: &str) -> Option<String> {
+    if !is_literal(path) {
+        return None;
+    }
+    let mut parts = path.split('%');
+    let mut text = parts.next()?.as_bytes().to_vec();
     for part in parts {
         let (hex, rest) = part.split_at_checked(2)?;
-        text.to_mut().push(encoded(hex)?);
-        text.to_mut().extend_from_slice(Some(rest).filter(|rest| is_literal(rest))?.as_bytes());
+        text.push(encoded(hex)?);
+        text.extend_from_slice(rest.as_bytes());
     }
-    let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(str::from_utf8(text).ok()?),
-        Cow::Owned(text) => Cow::Owned(String::from_utf8(text).ok()?),
-    };
-    (!matches!(&*text, "" | "." | "..") && text.trim_ascii() == &*text).then_some(text)
+    String::from_utf8(text).ok()
 }
 
-/// Returns whether all characters stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
+/// Returns whether all characters but `%` stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
 fn is_literal(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !br#";\"<>^{|}`"#.contains(&byte))
 }

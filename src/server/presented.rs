@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, Method, Request};
 
-use super::path::{Form, is_end_of, whole_path};
+use super::path::{is_end_of, is_visible, whole_path};
 use super::verifier::Verifier;
 use super::{Malformed, PresentedKey, Reason, Rejection};
 use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, parse_date, single_value};
@@ -22,14 +22,12 @@ pub(super) enum Presented {
 
 /// An API key, and the access that the resource requires.
 pub(super) struct PresentedApiKey {
-    pub(super) key: PresentedKey,
     pub(super) digest: ApiKeyDigest,
     pub(super) required: Access,
 }
 
 /// A signature, the id of the owner key that is said to have made it, and the date of the request in seconds since 1970.
 pub(super) struct PresentedSignature {
-    pub(super) key: PresentedKey,
     pub(super) id: Arc<str>,
     pub(super) signature: Signature,
     pub(super) date: u64,
@@ -38,8 +36,8 @@ pub(super) struct PresentedSignature {
 impl Presented {
     /// Parses the credentials, and rejects whatever another reader could parse differently.
     pub(super) fn parse<ReqBody>(verifier: &Verifier, request: &Request<ReqBody>) -> Result<Self, Rejection> {
+        let (method, headers) = (request.method(), request.headers());
         let whole = whole_path(&verifier.stripped_prefix, request.uri(), request.extensions());
-        let headers = request.headers();
         let duplicate = |DuplicateHeader| Malformed::DuplicateCredentials;
         let api_key = single_value(headers, X_API_KEY).map_err(duplicate)?;
         let credential = single_value(headers, AUTHORIZATION_API_KEY).map_err(duplicate)?;
@@ -49,36 +47,34 @@ impl Presented {
             _ if !is_end_of(&whole, request.uri().path()) => Err(Malformed::Path.into()),
             (Some(key), None) => {
                 let digest = ApiKeyDigest::of(key);
-                let key = PresentedKey::ApiKey(digest);
-                match required_access(verifier, request.method(), &whole) {
-                    Ok(required) => Ok(Self::ApiKey(PresentedApiKey { key, digest, required })),
-                    Err(reason) => Err(Rejection::of_key(key, reason)),
-                }
+                let required = required_access(verifier, method, &whole);
+                let required = required.map_err(|reason| Rejection::of_key(PresentedKey::ApiKey(digest), reason))?;
+                Ok(Self::ApiKey(PresentedApiKey { digest, required }))
             }
             (None, Some(credential)) => {
                 let (id, signature) = split_credential(credential.as_bytes()).ok_or(Malformed::Credentials)?;
-                let id = Arc::<str>::from(id);
-                let key = PresentedKey::OwnerKeyId(Arc::clone(&id));
-                let date = check_signable(request.method(), &whole, headers).map_err(Reason::from);
-                match date.and_then(|date| verifier.check_date(date)) {
-                    Ok(date) => Ok(Self::Signature(PresentedSignature { key, id, signature, date })),
-                    Err(reason) => Err(Rejection::of_key(key, reason)),
-                }
+                let key = PresentedKey::OwnerKeyId(id.into());
+                let date = check_signable(verifier, method, &whole, headers);
+                let date = date.map_err(|reason| Rejection::of_key(key, reason))?;
+                Ok(Self::Signature(PresentedSignature { id: id.into(), signature, date }))
             }
         }
+    }
+}
+
+impl PresentedSignature {
+    pub(super) fn reject(&self, reason: Reason) -> Rejection {
+        Rejection::of_key(PresentedKey::OwnerKeyId(Arc::clone(&self.id)), reason)
     }
 }
 
 /// Returns the access that a resource requires of an API key. What is not visible ASCII is none of the API's resources: only
 /// a rule can name it.
 fn required_access(verifier: &Verifier, method: &Method, whole: &str) -> Result<Access, Reason> {
-    let form = Form::of(whole);
-    if form == Form::Ambiguous {
-        return Err(Malformed::Path.into());
-    }
+    let is_visible = is_visible(whole).ok_or(Malformed::Path)?;
     match verifier.access.named(method, whole) {
         Some(access) => Ok(access),
-        None if form == Form::Visible => Ok(verifier.access.documented(method, whole)),
+        None if is_visible => Ok(verifier.access.documented(method, whole)),
         None => Err(Malformed::Path.into()),
     }
 }
@@ -94,18 +90,18 @@ fn split_credential(credential: &[u8]) -> Option<(&str, Signature)> {
 }
 
 /// Checks what is signed, and returns the date.
-fn check_signable(method: &Method, path: &str, headers: &HeaderMap) -> Result<u64, Malformed> {
+fn check_signable(verifier: &Verifier, method: &Method, path: &str, headers: &HeaderMap) -> Result<u64, Reason> {
     if !is_signable(method) {
-        return Err(Malformed::Method);
+        return Err(Malformed::Method.into());
     }
     if !path.starts_with('/') || path != "/" && path.ends_with('/') {
-        return Err(Malformed::Path);
+        return Err(Malformed::Path.into());
     }
     // An empty Content-Type is signed like none at all.
     let content_type = single_value(headers, CONTENT_TYPE).map_err(|DuplicateHeader| Malformed::ContentType)?;
     if content_type.is_some_and(|value| value.to_str().unwrap_or_default().is_empty()) {
-        return Err(Malformed::ContentType);
+        return Err(Malformed::ContentType.into());
     }
     let date = single_value(headers, DATE).map_err(|DuplicateHeader| Malformed::Date)?;
-    date.and_then(|date| parse_date(date.as_bytes())).ok_or(Malformed::Date)
+    verifier.check_date(date.and_then(|date| parse_date(date.as_bytes())).ok_or(Malformed::Date)?)
 }

@@ -1,4 +1,4 @@
-//! Why a request is rejected.
+//! Why a request is rejected, what is told about it, and what the verifier computed for an invalid signature.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,9 +7,13 @@ use std::{fmt, iter};
 use http::StatusCode;
 use http_body_util::LengthLimitError;
 
-use super::SignatureMismatch;
+#[cfg(feature = "explain")]
+use super::explain::Explained;
 use crate::body::BodyError;
-use crate::{Access, BoxError};
+#[cfg(feature = "explain")]
+use crate::explain::Mistake;
+use crate::trace::Rejected;
+use crate::{Access, BoxError, trace};
 
 /// Why a request was rejected.
 ///
@@ -129,60 +133,103 @@ impl Malformed {
     }
 }
 
+/// What the verifier computed for a request whose signature is invalid.
+///
+/// It contains nothing secret: everything came with the request. The signature is not included.
+///
+/// ```
+/// use tower_logentries_auth::{Rejection, server::Reason};
+///
+/// fn log(rejection: &Rejection) {
+///     if let Reason::InvalidSignature(mismatch) = rejection.reason() {
+///         eprintln!("{} should have signed {:?}", mismatch.key_id(), mismatch.canonical_string());
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureMismatch {
+    pub(super) canonical_string: Arc<str>,
+    pub(super) key_id: Arc<str>,
+    pub(super) body_len: usize,
+    #[cfg(feature = "explain")]
+    pub(super) explained: Option<Explained>,
+}
+
+impl SignatureMismatch {
+    /// Returns the canonical string of the request as it arrived. The client signed a different one, or used another
+    /// key.
+    pub fn canonical_string(&self) -> &str {
+        &self.canonical_string
+    }
+
+    /// Returns the id of the owner key that the request names.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// Returns how many bytes of body were read and hashed.
+    pub fn body_len(&self) -> usize {
+        self.body_len
+    }
+
+    /// Returns the mistake, or the pair of mistakes, with which the signature was made. It is empty if no common mistake
+    /// explains the signature, or if [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is not set.
+    #[cfg(feature = "explain")]
+    pub fn mistakes(&self) -> &[Mistake] {
+        self.explained.as_ref().map_or(&[], |explained| &explained.mistakes)
+    }
+
+    /// Emits the event of the request that this is about.
+    pub(super) fn log(&self, request: &Rejected<'_>) {
+        #[cfg(feature = "explain")]
+        let mistakes = self.explained.as_ref().map(Explained::codes);
+        #[cfg(not(feature = "explain"))]
+        let mistakes = None;
+        trace::rejected(request, Some(&self.canonical_string), Some(self.body_len), mistakes);
+    }
+}
+
+/// What several reasons share: the status of the response, and the code that the client gets.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) error_code: &'static str,
+}
+
+const UNAUTHORIZED: Answer = Answer { status: StatusCode::UNAUTHORIZED, error_code: "unauthorized" };
+const REPLAYED: Answer = Answer { status: StatusCode::UNAUTHORIZED, error_code: "replayed" };
+const FORBIDDEN: Answer = Answer { status: StatusCode::FORBIDDEN, error_code: "forbidden" };
+const BAD_REQUEST: Answer = Answer { status: StatusCode::BAD_REQUEST, error_code: "bad_request" };
+const BODY_TOO_LARGE: Answer = Answer { status: StatusCode::PAYLOAD_TOO_LARGE, error_code: "body_too_large" };
+const UNAVAILABLE: Answer = Answer { status: StatusCode::SERVICE_UNAVAILABLE, error_code: "unavailable" };
+const MISCONFIGURED: Answer = Answer { status: StatusCode::INTERNAL_SERVER_ERROR, error_code: "misconfigured" };
+
 impl Reason {
-    pub(super) fn status(&self) -> StatusCode {
-        self.facts().0
-    }
-
-    pub(super) fn kind(&self) -> &'static str {
-        self.facts().1
-    }
-
-    pub(super) fn public_message(&self) -> &'static str {
-        self.facts().2
-    }
-
-    /// Returns the status, the kind, and what the client is told.
-    fn facts(&self) -> (StatusCode, &'static str, &'static str) {
-        use StatusCode as S;
+    /// Returns the answer, the kind, and what the client is told.
+    pub(super) fn facts(&self) -> (Answer, &'static str, &'static str) {
         const MISMATCH: &str = "the key is unknown or the signature is invalid";
         const UNVERIFIED: &str = "requests are not authenticated here: add LogentriesVerifyLayer outside";
-        const REPLAYED: &str = "a request with this signature was received before: sign it again, with another date";
+        const USED: &str = "a request with this signature was received before: sign it again, with another date";
         match self {
             Self::MissingCredentials => {
-                (S::UNAUTHORIZED, "missing_credentials", "send x-api-key, or authorization-api-key")
+                (UNAUTHORIZED, "missing_credentials", "send x-api-key, or authorization-api-key")
             }
-            Self::UnknownKey => (S::UNAUTHORIZED, "unknown_key", MISMATCH),
-            Self::InvalidSignature(_) => (S::UNAUTHORIZED, "invalid_signature", MISMATCH),
+            Self::UnknownKey => (UNAUTHORIZED, "unknown_key", MISMATCH),
+            Self::InvalidSignature(_) => (UNAUTHORIZED, "invalid_signature", MISMATCH),
             Self::DateOutOfTolerance { .. } => {
-                (S::UNAUTHORIZED, "date_out_of_tolerance", "the Date is off the server's clock")
+                (UNAUTHORIZED, "date_out_of_tolerance", "the Date is off the server's clock")
             }
-            Self::UploadTooSlow { .. } => (S::UNAUTHORIZED, "upload_too_slow", "the body came too long after the Date"),
-            Self::Forbidden { .. } => (S::FORBIDDEN, "forbidden", "the key does not grant access to this resource"),
-            Self::Malformed(malformed) => (S::BAD_REQUEST, "malformed", malformed.message()),
-            Self::ReadBody(_) => (S::BAD_REQUEST, "read_body", "the body could not be read"),
-            Self::BodyLengthMismatch { .. } => (S::BAD_REQUEST, "body_length_mismatch", "the body's length is wrong"),
-            Self::UnsupportedTrailers => (S::BAD_REQUEST, "unsupported_trailers", "trailers are not accepted here"),
-            Self::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body_too_large", "the body is too large"),
-            Self::KeyStoreUnavailable(_) => {
-                (S::SERVICE_UNAVAILABLE, "key_store_unavailable", "keys cannot be looked up")
-            }
-            Self::Replayed => (S::UNAUTHORIZED, "replayed", REPLAYED),
-            Self::Expired => (S::UNAUTHORIZED, "expired", "the Date expired before the request was complete"),
-            Self::GuardUnavailable(_) => (S::SERVICE_UNAVAILABLE, "guard_unavailable", "replays cannot be told apart"),
-            Self::MissingVerifyLayer => (S::INTERNAL_SERVER_ERROR, "missing_verify_layer", UNVERIFIED),
-        }
-    }
-
-    pub(super) fn error_code(&self) -> &'static str {
-        match self.status() {
-            _ if matches!(self, Self::Replayed) => "replayed",
-            StatusCode::UNAUTHORIZED => "unauthorized",
-            StatusCode::FORBIDDEN => "forbidden",
-            StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
-            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-            StatusCode::INTERNAL_SERVER_ERROR => "misconfigured",
-            _ => "bad_request",
+            Self::UploadTooSlow { .. } => (UNAUTHORIZED, "upload_too_slow", "the body came too long after the Date"),
+            Self::Forbidden { .. } => (FORBIDDEN, "forbidden", "the key does not grant access to this resource"),
+            Self::Malformed(malformed) => (BAD_REQUEST, "malformed", malformed.message()),
+            Self::ReadBody(_) => (BAD_REQUEST, "read_body", "the body could not be read"),
+            Self::BodyLengthMismatch { .. } => (BAD_REQUEST, "body_length_mismatch", "the body's length is wrong"),
+            Self::UnsupportedTrailers => (BAD_REQUEST, "unsupported_trailers", "trailers are not accepted here"),
+            Self::BodyTooLarge { .. } => (BODY_TOO_LARGE, "body_too_large", "the body is too large"),
+            Self::KeyStoreUnavailable(_) => (UNAVAILABLE, "key_store_unavailable", "keys cannot be looked up"),
+            Self::Replayed => (REPLAYED, "replayed", USED),
+            Self::Expired => (UNAUTHORIZED, "expired", "the Date expired before the request was complete"),
+            Self::GuardUnavailable(_) => (UNAVAILABLE, "guard_unavailable", "replays cannot be told apart"),
+            Self::MissingVerifyLayer => (MISCONFIGURED, "missing_verify_layer", UNVERIFIED),
         }
     }
 
@@ -192,15 +239,6 @@ impl Reason {
 
     pub(crate) fn guard_unavailable(error: impl Into<BoxError>) -> Self {
         Self::GuardUnavailable(error.into().into())
-    }
-
-    pub(super) fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::ReadBody(source) | Self::KeyStoreUnavailable(source) | Self::GuardUnavailable(source) => {
-                Some(&**source)
-            }
-            _ => None,
-        }
     }
 }
 
@@ -241,7 +279,7 @@ impl fmt::Display for Reason {
                 write!(f, "the body had {read} bytes, which contradicts its size hint")
             }
             Self::BodyTooLarge { limit: Some(limit) } => write!(f, "the body is longer than {limit} bytes"),
-            reason => f.write_str(reason.public_message()),
+            reason => f.write_str(reason.facts().2),
         }
     }
 }

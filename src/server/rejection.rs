@@ -1,13 +1,20 @@
-//! A rejected request: why, by which key, and what the client learns.
+//! A rejected request: why, by which key, what the client learns, and the body of the responses.
 
 use std::error::Error;
-use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::{fmt, mem};
 
-use http::{Method, Response, StatusCode};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, DATE, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
 
-use super::response::json_response;
-use super::{Identity, PresentedKey, Reason, ResponseBody};
+use super::reason::Answer;
+use super::{Identity, PresentedKey, Reason};
+use crate::scheme::format_date;
 use crate::trace::Rejected;
 
 /// Why a request was rejected. It is in the extensions of the response, for logs, metrics and error formats of your own.
@@ -58,7 +65,6 @@ pub struct Rejection {
     inner: Arc<Inner>,
 }
 
-#[derive(Clone)]
 struct Inner {
     reason: Reason,
     key: Option<PresentedKey>,
@@ -66,13 +72,12 @@ struct Inner {
 }
 
 impl Rejection {
-    pub(super) fn of_key(key: PresentedKey, reason: Reason) -> Self {
-        Self { inner: Arc::new(Inner { reason, key: Some(key), identity: None }) }
+    pub(crate) fn new(key: Option<PresentedKey>, identity: Option<Identity>, reason: Reason) -> Self {
+        Self { inner: Arc::new(Inner { reason, key, identity }) }
     }
 
-    /// Rejects a request although its key is valid.
-    pub(crate) fn of_identity(key: Option<PresentedKey>, identity: Option<Identity>, reason: Reason) -> Self {
-        Self { inner: Arc::new(Inner { reason, key, identity }) }
+    pub(super) fn of_key(key: PresentedKey, reason: Reason) -> Self {
+        Self::new(Some(key), None, reason)
     }
 
     /// Returns why the request was rejected.
@@ -93,22 +98,54 @@ impl Rejection {
 
     /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
-        self.reason().status()
+        self.reason().facts().0.status
     }
 
     /// Returns a label for metrics, such as `invalid_signature`: the name of the [`Reason`] in snake case.
     pub fn kind(&self) -> &'static str {
-        self.reason().kind()
+        self.reason().facts().1
     }
 
     /// Returns the code that the client gets, such as `unauthorized`.
     pub fn error_code(&self) -> &'static str {
-        self.reason().error_code()
+        self.reason().facts().0.error_code
     }
 
     /// Returns the message that the client gets.
     pub fn public_message(&self) -> &'static str {
-        self.reason().public_message()
+        self.reason().facts().2
+    }
+
+    /// Builds the response, dated by the layer's clock: `{"errorCode": "...", "message": "..."}`, with more members if an invalid
+    /// signature is explained. Neither text has a character that JSON escapes.
+    pub(crate) fn into_response<ResBody>(self, now: Option<u64>, is_head: bool) -> Response<ResponseBody<ResBody>> {
+        let (Answer { status, error_code }, _, message) = self.reason().facts();
+        let details = match self.reason() {
+            #[cfg(feature = "explain")]
+            Reason::InvalidSignature(mismatch) => mismatch.details(),
+            _ => String::new(),
+        };
+        let json = format!(r#"{{"errorCode":"{error_code}","message":"{message}"{details}}}"#);
+        let length = HeaderValue::from(json.len());
+        // hyper resets an HTTP/2 stream whose response to HEAD has a body (RFC 9110, section 9.3.2).
+        let json = if is_head { Bytes::new() } else { json.into() };
+        let mut response = Response::new(ResponseBody { inner: None, json });
+        *response.status_mut() = status;
+        response.extensions_mut().insert(self);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // A cache does not know that the credentials of this scheme make a response private (RFC 9111, section 3.5).
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if is_head {
+            headers.insert(CONTENT_LENGTH, length);
+        }
+        if let Some(date) = now.and_then(format_date) {
+            headers.insert(DATE, date);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Logentries"));
+        }
+        response
     }
 
     /// Returns what an event says of this rejection.
@@ -123,24 +160,11 @@ impl Rejection {
             _ => self.identity()?.key_id.as_deref(),
         }
     }
-
-    /// Builds the response, dated by the layer's clock. `details` are more members of its JSON object, each after a comma.
-    pub(crate) fn into_response<ResBody>(
-        self,
-        details: &str,
-        now: Option<u64>,
-        is_head: bool,
-    ) -> Response<ResponseBody<ResBody>> {
-        let (code, message) = (self.error_code(), self.public_message());
-        let mut response = json_response(self.status(), code, message, details, now, is_head);
-        response.extensions_mut().insert(self);
-        response
-    }
 }
 
 impl<R: Into<Reason>> From<R> for Rejection {
     fn from(reason: R) -> Self {
-        Self::of_identity(None, None, reason.into())
+        Self::new(None, None, reason.into())
     }
 }
 
@@ -159,7 +183,12 @@ impl fmt::Debug for Rejection {
 
 impl Error for Rejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.reason().source()
+        match self.reason() {
+            Reason::ReadBody(source) | Reason::KeyStoreUnavailable(source) | Reason::GuardUnavailable(source) => {
+                Some(&**source)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -167,6 +196,53 @@ impl Error for Rejection {
 #[cfg(feature = "axum")]
 impl axum::response::IntoResponse for Rejection {
     fn into_response(self) -> axum::response::Response {
-        self.into_response("", None, false).map(axum::body::Body::new::<ResponseBody<axum::body::Body>>)
+        self.into_response(None, false).map(axum::body::Body::new::<ResponseBody<axum::body::Body>>)
     }
 }
+
+pin_project! {
+    /// The response body of [`LogentriesVerify`](super::LogentriesVerify) and
+    /// [`RejectReplays`](crate::replay::RejectReplays): the inner service's own, or the JSON of a rejection.
+    pub struct ResponseBody<ResBody> {
+        #[pin]
+        inner: Option<ResBody>,
+        json: Bytes,
+    }
+}
+
+impl<ResBody> ResponseBody<ResBody> {
+    pub(crate) fn inner(body: ResBody) -> Self {
+        Self { inner: Some(body), json: Bytes::new() }
+    }
+}
+
+impl<ResBody: Body<Data: From<Bytes>>> Body for ResponseBody<ResBody> {
+    type Data = ResBody::Data;
+    type Error = ResBody::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.project();
+        match this.inner.as_pin_mut() {
+            Some(inner) => inner.poll_frame(cx),
+            None if this.json.is_empty() => Poll::Ready(None),
+            None => Poll::Ready(Some(Ok(Frame::data(mem::take(this.json).into())))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().map_or(self.json.is_empty(), Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or(SizeHint::with_exact(self.json.len() as u64), Body::size_hint)
+    }
+}
+
+/// The default of the inner service's body, for outer layers that answer in its place.
+impl<ResBody: Default> Default for ResponseBody<ResBody> {
+    fn default() -> Self {
+        Self::inner(ResBody::default())
+    }
+}
+
+crate::text::opaque_debug!(ResponseBody<ResBody>);

@@ -1,18 +1,23 @@
-//! The service: checks what can be checked at once, and starts to look up the key.
+//! The service and its response future: checks what can be checked at once, looks up the key, reads and verifies the body, and
+//! calls the inner service. If the request is rejected, it drains the rest of the body first.
 
 use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::future::{State, Waiting};
-use super::presented::Presented;
-use super::verifier::Verifier;
-use super::{KeyStore, ResponseBody, ResponseFuture};
-use crate::{BoxError, RebuildBody, RebuildFromBytes};
+use super::drain::Drain;
+use super::presented::{Presented, PresentedApiKey, PresentedSignature};
+use super::verifier::{Signed, Verifier};
+use super::{Identity, KeyStore, Reason, Rejection, ResponseBody, StoredApiKey};
+use crate::body::{BodyError, Collect};
+use crate::{BodyDigest, BoxError, BufferedBody, OwnerKey, RebuildBody, RebuildFromBytes, trace};
 
 /// Middleware that authenticates requests before they reach the inner service.
 ///
@@ -54,16 +59,185 @@ where
         let state = match Presented::parse(&verifier, &request) {
             Ok(Presented::ApiKey(presented)) => {
                 let lookup = self.keys.api_key(presented.digest);
-                State::ApiKey { lookup, waiting: Some(Waiting { service, request, presented }) }
+                State::ApiKey { lookup, waiting: Some((service, request, presented)) }
             }
             Ok(Presented::Signature(presented)) => {
                 let lookup = self.keys.owner_keys(Arc::clone(&presented.id));
-                State::OwnerKeys { lookup, waiting: Some(Waiting { service, request, presented }) }
+                State::OwnerKeys { lookup, waiting: Some((service, request, presented)) }
             }
-            Err(rejection) => State::rejected(&verifier, request, rejection),
+            Err(rejection) => State::reject(&verifier, request, rejection),
         };
         ResponseFuture { state, verifier, rebuild, is_head }
     }
 }
 
 crate::text::opaque_debug!(LogentriesVerify<S, K, R>);
+
+pin_project! {
+    /// The response future of [`LogentriesVerify`](super::LogentriesVerify).
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
+    pub struct ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody> {
+        #[pin]
+        state: State<S, K, ReqBody>,
+        verifier: Arc<Verifier>,
+        rebuild: R,
+        is_head: bool,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> {
+        ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<(S, Request<ReqBody>, PresentedApiKey)> },
+        OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<(S, Request<ReqBody>, PresentedSignature)> },
+        Body { #[pin] body: Collect<ReqBody>, unread: Option<(S, Signed)>, rejected: Option<Ending> },
+        Called { #[pin] future: S::Future, identity: Identity },
+    }
+}
+
+/// What is left of a rejected request, and whether the rest of its body is drained.
+type Ending = (Rejection, Option<Drain>);
+
+impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    K: KeyStore,
+    R: RebuildBody<ReqBody>,
+    ReqBody: Body<Error: Into<BoxError>>,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::ApiKey { lookup, waiting } => {
+                    let next = State::check_access(ready!(lookup.poll(cx)), waiting, this.verifier);
+                    this.state.set(next);
+                }
+                StateProj::OwnerKeys { lookup, waiting } => {
+                    let next = State::read_body(ready!(lookup.poll(cx)), waiting, this.verifier);
+                    this.state.set(next);
+                }
+                StateProj::Body { mut body, unread: unread @ Some(_), rejected } => {
+                    match State::verify(ready!(body.as_mut().poll(cx)), unread, body, this.verifier, this.rebuild) {
+                        Ok(called) => this.state.set(called),
+                        Err(ending) => *rejected = Some(ending),
+                    }
+                }
+                StateProj::Body { body, rejected, .. } => {
+                    return end(body, rejected, this.verifier, *this.is_head, cx).map(Ok);
+                }
+                StateProj::Called { future, identity } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    response.extensions_mut().insert(identity.clone());
+                    return Poll::Ready(Ok(response.map(ResponseBody::inner)));
+                }
+            }
+        }
+    }
+}
+
+fn take<T>(state: &mut Option<T>) -> T {
+    state.take().expect("polled after completion")
+}
+
+/// Drains the rest of the body of a rejected request, and builds the response.
+fn end<ReqBody: Body, ResBody>(
+    body: Pin<&mut Collect<ReqBody>>,
+    rejected: &mut Option<Ending>,
+    verifier: &Verifier,
+    is_head: bool,
+    cx: &mut Context<'_>,
+) -> Poll<Response<ResponseBody<ResBody>>> {
+    if let Some((_, Some(drain))) = rejected {
+        ready!(drain.poll(body.into_rest(), cx));
+    }
+    Poll::Ready(take(rejected).0.into_response(verifier.clock.now(), is_head))
+}
+
+impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBody> {
+    fn check_access(
+        stored: Result<Option<StoredApiKey>, K::Error>,
+        waiting: &mut Option<(S, Request<ReqBody>, PresentedApiKey)>,
+        verifier: &Verifier,
+    ) -> Self {
+        let (service, request, presented) = take(waiting);
+        match presented.check_access(stored) {
+            Ok(identity) => Self::call(service, request, identity),
+            Err(rejection) => Self::reject(verifier, request, rejection),
+        }
+    }
+
+    fn read_body(
+        stored: Result<Vec<OwnerKey>, K::Error>,
+        waiting: &mut Option<(S, Request<ReqBody>, PresentedSignature)>,
+        verifier: &Verifier,
+    ) -> Self {
+        let (service, request, presented) = take(waiting);
+        match presented.check_keys(stored) {
+            Ok(keys) => {
+                let (head, body) = request.into_parts();
+                let body = Collect::new(body, verifier.body_limit);
+                Self::Body { body, unread: Some((service, Signed { head, presented, keys })), rejected: None }
+            }
+            Err(reason) => Self::reject(verifier, request, presented.reject(reason)),
+        }
+    }
+
+    /// Rejects a request whose body was not read at all.
+    fn reject(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self {
+        let (head, body) = request.into_parts();
+        log(&head, &rejection);
+        let drain = Drain::start(verifier, &head, &body, true);
+        Self::Body { body: Collect::new(body, 0), unread: None, rejected: Some((rejection, drain)) }
+    }
+
+    fn call(mut service: S, mut request: Request<ReqBody>, identity: Identity) -> Self {
+        identity.attach(&mut request);
+        Self::Called { future: service.call(request), identity }
+    }
+
+    /// Verifies the signature with the body that was read, and calls the inner service. If the body is too large, the rest of
+    /// it is drained; after any other error there is nothing more to read.
+    fn verify(
+        read: Result<(BufferedBody, BodyDigest), BodyError>,
+        unread: &mut Option<(S, Signed)>,
+        body: Pin<&mut Collect<ReqBody>>,
+        verifier: &Verifier,
+        rebuild_body: &impl RebuildBody<ReqBody>,
+    ) -> Result<Self, Ending> {
+        let (service, mut signed) = take(unread);
+        let verified = read.map_err(Reason::from).and_then(|(body, digest)| {
+            let (identity, signature) = verifier.verify(&signed, &body, digest)?;
+            // User code never sees a body that was not verified.
+            let body = rebuild_body.rebuild(body)?;
+            signed.head.extensions.insert(signature);
+            Ok((body, identity))
+        });
+        match verified {
+            Ok((body, identity)) => Ok(Self::call(service, Request::from_parts(signed.head, body), identity)),
+            Err(reason) => {
+                let is_too_large = matches!(reason, Reason::BodyTooLarge { limit: Some(_) });
+                let rejection = signed.presented.reject(reason);
+                log(&signed.head, &rejection);
+                let is_unread = body.is_refused();
+                let drain = Drain::start(verifier, &signed.head, &*body.into_rest(), is_unread);
+                Err((rejection, drain.filter(|_| is_too_large)))
+            }
+        }
+    }
+}
+
+fn log(head: &Parts, rejection: &Rejection) {
+    let request = rejection.event(&head.method, head.uri.path());
+    match rejection.reason() {
+        Reason::InvalidSignature(mismatch) => mismatch.log(&request),
+        _ => trace::rejected(&request, None, None, None),
+    }
+}
+
+crate::text::opaque_debug!(ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody>);

@@ -1,28 +1,30 @@
 //! What is decided about a request once its key was looked up: whether the key grants access, and whether it made the
 //! signature.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::{CONTENT_TYPE, DATE};
 use http::request::Parts;
-use http::{HeaderValue, Request};
 
 #[cfg(feature = "explain")]
 use super::Explain;
-use super::drain::DrainLimits;
 use super::path::whole_path;
 use super::presented::{PresentedApiKey, PresentedSignature};
-use super::{Identity, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature};
+use super::{Identity, PresentedKey, Reason, Rejection, SignatureMismatch, StoredApiKey, VerifiedSignature};
 use crate::access::AccessRule;
 use crate::clock::Clock;
-use crate::scheme::{AUTHORIZATION_API_KEY, X_API_KEY};
-use crate::{BodyDigest, BufferedBody, CanonicalRequest, OwnerKey};
+use crate::scheme::LAST_SECOND;
+use crate::{Access, BodyDigest, BoxError, BufferedBody, CanonicalRequest, OwnerKey};
 
 /// The configuration of a layer.
 #[derive(Clone)]
 pub(super) struct Verifier {
     pub(super) body_limit: usize,
-    pub(super) drain_limits: DrainLimits,
+    /// How much of a rejected body is read, and how long that may take.
+    pub(super) drain_limit: usize,
+    pub(super) drain_timeout: Duration,
     pub(super) date_tolerance: Duration,
     pub(super) upload_duration: Duration,
     pub(super) access: AccessRule,
@@ -33,10 +35,11 @@ pub(super) struct Verifier {
     pub(super) clock: Clock,
 }
 
-/// A request that passes.
-pub(super) struct Accepted {
-    pub(super) identity: Identity,
-    pub(super) signature: Option<VerifiedSignature>,
+/// A signed request whose body is read, and the keys that may have made its signature.
+pub(super) struct Signed {
+    pub(super) head: Parts,
+    pub(super) presented: PresentedSignature,
+    pub(super) keys: Vec<OwnerKey>,
 }
 
 impl Verifier {
@@ -51,49 +54,39 @@ impl Verifier {
 
     /// Checks that the body was complete in time, and that one of the keys made the signature, for this request and a
     /// body of this digest.
-    pub(super) fn verify_signature(
+    pub(super) fn verify(
         &self,
-        presented: PresentedSignature,
-        keys: &[OwnerKey],
-        head: &Parts,
+        signed: &Signed,
         body: &BufferedBody,
         digest: BodyDigest,
-    ) -> Result<Accepted, Rejection> {
-        let PresentedSignature { key, id, signature, date } = presented;
-        let valid_until = self.valid_until(date);
-        if let Err(reason) = self.check_upload_duration(date, valid_until) {
-            return Err(Rejection::of_key(key, reason));
-        }
+    ) -> Result<(Identity, VerifiedSignature), Reason> {
+        let Signed { head, presented: PresentedSignature { id, signature, date }, keys } = signed;
+        let valid_until_secs = self.check_upload_duration(*date)?;
         // Neither header is repeated, or the request would have been malformed.
         let header = |name| head.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
         let path = whole_path(&self.stripped_prefix, &head.uri, &head.extensions);
         let canonical = CanonicalRequest::for_path(&head.method, &path, header(CONTENT_TYPE), header(DATE), digest);
-        let Some(signer) = keys.iter().find(|key| key.verify(&canonical, &signature)) else {
-            let mismatch = SignatureMismatch::new(id, &canonical, body.bytes().len());
-            #[cfg(feature = "explain")]
-            let mismatch = self.explain(mismatch, (&signature, keys), head, (body, digest));
-            return Err(Rejection::of_key(key, Reason::InvalidSignature(mismatch)));
+        let Some(signer) = keys.iter().find(|key| key.verify(&canonical, signature)) else {
+            return Err(Reason::InvalidSignature(SignatureMismatch {
+                canonical_string: canonical.to_string().into(),
+                key_id: Arc::clone(id),
+                body_len: body.bytes().len(),
+                #[cfg(feature = "explain")]
+                explained: self.explain(signed, body, digest),
+            }));
         };
-        let identity = Identity::of_owner_key(signer);
-        let signature = VerifiedSignature::by_clock(self.clock.clone(), id, signature, date, valid_until);
-        Ok(Accepted { identity, signature: Some(signature) })
+        let (key_id, key_label, account) = signer.names();
+        let identity = Identity { access: Access::Owner, key_id: Some(key_id), key_label, account };
+        let (key_id, signature, clock) = (Arc::clone(id), *signature, self.clock.clone());
+        Ok((identity, VerifiedSignature { key_id, signature, date_secs: *date, valid_until_secs, clock }))
     }
 
-    /// Returns what the JSON of a response says beside the code and the message of a rejection: nothing.
-    #[cfg(not(feature = "explain"))]
-    #[expect(clippy::unused_self)] // feature `explain` has more to say
-    pub(super) fn details(&self, _: &Rejection) -> String {
-        String::new()
-    }
-
-    /// Returns the last second in which the body of a request of this date may be complete.
-    fn valid_until(&self, date: u64) -> u64 {
-        date.saturating_add(self.date_tolerance.as_secs()).saturating_add(self.upload_duration.as_secs())
-    }
-
-    fn check_upload_duration(&self, date: u64, valid_until: u64) -> Result<(), Reason> {
+    /// Checks that the body of a request of this date was complete in time, and returns the last second for that.
+    fn check_upload_duration(&self, date: u64) -> Result<u64, Reason> {
+        let valid_until =
+            date.saturating_add(self.date_tolerance.as_secs()).saturating_add(self.upload_duration.as_secs());
         if self.clock.now().is_some_and(|now| now <= valid_until) {
-            return Ok(());
+            return Ok(valid_until.min(LAST_SECOND));
         }
         let elapsed = self.clock.secs().saturating_sub_unsigned(date);
         Err(Reason::UploadTooSlow { elapsed_secs: u64::try_from(elapsed).unwrap_or(0) })
@@ -102,27 +95,32 @@ impl Verifier {
 
 impl PresentedApiKey {
     /// Checks that the key is stored, and that it grants access.
-    pub(super) fn check_access(self, stored: Option<StoredApiKey>) -> Result<Accepted, Rejection> {
-        let Some(stored) = stored else { return Err(Rejection::of_key(self.key, Reason::UnknownKey)) };
-        let (required, granted) = (self.required, stored.access());
-        let identity = stored.into_identity();
+    pub(super) fn check_access(
+        self,
+        stored: Result<Option<StoredApiKey>, impl Into<BoxError>>,
+    ) -> Result<Identity, Rejection> {
+        let (required, key) = (self.required, PresentedKey::ApiKey(self.digest));
+        let identity = match stored {
+            Ok(Some(stored)) => stored.into_identity(),
+            Ok(None) => return Err(Rejection::of_key(key, Reason::UnknownKey)),
+            Err(error) => return Err(Rejection::of_key(key, Reason::key_store_unavailable(error))),
+        };
+        let granted = identity.access;
         if granted < required {
-            let reason = Reason::Forbidden { required, granted };
-            return Err(Rejection::of_identity(Some(self.key), Some(identity), reason));
+            return Err(Rejection::new(Some(key), Some(identity), Reason::Forbidden { required, granted }));
         }
-        Ok(Accepted { identity, signature: None })
+        Ok(identity)
     }
 }
 
-/// Adds the identity to the request, and marks the credentials as sensitive, so that they are not logged.
-pub(super) fn attach_identity<ReqBody>(request: &mut Request<ReqBody>, accepted: Accepted) {
-    // A request with both was rejected.
-    let credential = if accepted.signature.is_some() { AUTHORIZATION_API_KEY } else { X_API_KEY };
-    if let Some(value) = request.headers_mut().get_mut(credential) {
-        value.set_sensitive(true);
-    }
-    request.extensions_mut().insert(accepted.identity);
-    if let Some(signature) = accepted.signature {
-        request.extensions_mut().insert(signature);
+impl PresentedSignature {
+    /// Checks that keys are stored under the id, and returns them.
+    pub(super) fn check_keys(
+        &self,
+        stored: Result<Vec<OwnerKey>, impl Into<BoxError>>,
+    ) -> Result<Vec<OwnerKey>, Reason> {
+        let mut keys = stored.map_err(Reason::key_store_unavailable)?;
+        keys.retain(|key| key.id() == &*self.id);
+        if keys.is_empty() { Err(Reason::UnknownKey) } else { Ok(keys) }
     }
 }
