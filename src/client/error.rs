@@ -160,7 +160,7 @@ impl fmt::Display for AuthError {
             }
             Self::InsecureOrigin { origin } => write!(f, "no credentials go to {origin} in plain text: use https://"),
             Self::HostMismatch { origin } => {
-                write!(f, "the Host header contradicts {origin}: remove it, or make it match")
+                write!(f, "the Host header contradicts {origin}: remove it")
             }
             Self::InsufficientAccess { required } => write!(
                 f,
@@ -176,7 +176,7 @@ impl fmt::Display for AuthError {
                  `BodyDigest` to the request's extensions so that the body streams"
             ),
             Self::BodyLengthMismatch { read } => {
-                write!(f, "the body had {read} bytes, which contradicts its size hint: nothing was sent")
+                write!(f, "the body had {read} bytes, unlike its size hint")
             }
             error => f.write_str(error.text()),
         }
@@ -187,18 +187,11 @@ impl AuthError {
     /// Returns the message of an error that has no details.
     fn text(&self) -> &'static str {
         match self {
-            Self::InvalidAuthority => {
-                "the authority is ambiguous: use http or https, a host and a port, and no userinfo"
-            }
-            Self::MissingAuthority => {
-                "the URI has no authority: use an absolute URI, or set where such requests go with \
-                 `LogentriesAuthLayer::assume_origin`"
-            }
+            Self::InvalidAuthority => "ambiguous authority: use http or https, a host and a port, and no userinfo",
+            Self::MissingAuthority => "the URI has no authority: set one, or `LogentriesAuthLayer::assume_origin`",
             Self::MissingPath => "a request without a path cannot be signed: use a target that starts with '/'",
             Self::DuplicateContentType => "a request with two Content-Type headers cannot be signed: send one",
-            Self::InvalidContentType => {
-                "the Content-Type cannot be signed: use visible ASCII without whitespace at its ends, or send none"
-            }
+            Self::InvalidContentType => "use a Content-Type of visible ASCII without whitespace at its ends, or none",
             Self::TooManyHeaders => "the request has too many headers to add credentials: send fewer",
             Self::ReadBody { .. } => "failed to read the request body that has to be signed",
             Self::UnsupportedTrailers => "the body's type cannot carry its trailers: use `rebuild_body`, or send none",

@@ -1,14 +1,18 @@
-//! The service: sends a request at once, or has its future read the body first.
+//! The service and its response future: reads the body if it must be signed, sends the request, and inspects the response.
 
 use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::future::{State, Waiting};
 use super::signer::{Signer, Step};
-use super::{AuthError, HttpRequest, HttpResponse, ResponseFuture};
+use super::skew::SkewCheck;
+use super::unsigned::Unsigned;
+use super::{AuthError, HttpRequest, HttpResponse};
+use crate::body::Collect;
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates requests with an API key or the owner's signature.
@@ -29,9 +33,7 @@ impl<S, R> LogentriesAuth<S, R> {
 impl<S, R, Req> Service<Req> for LogentriesAuth<S, R>
 where
     Req: HttpRequest,
-    S: Service<Req> + Clone,
-    S::Response: HttpResponse,
-    S::Error: Into<BoxError>,
+    S: Service<Req, Response: HttpResponse, Error: Into<BoxError>> + Clone,
     R: RebuildBody<Req::Body> + Clone,
 {
     type Response = S::Response;
@@ -50,8 +52,7 @@ where
         let state = match self.signer.begin(request, None) {
             Ok(Step::Send(request, check)) => State::Sent { future: service.call(request), check },
             Ok(Step::Read(body, unsigned)) => {
-                let rebuild = self.rebuild.clone();
-                State::Reading { body, rest: Some(Waiting { service, rebuild, unsigned }) }
+                State::Reading { body, waiting: Some((service, self.rebuild.clone(), unsigned)) }
             }
             Err(error) => State::Failed { error: Some(error) },
         };
@@ -60,3 +61,61 @@ where
 }
 
 crate::text::opaque_debug!(LogentriesAuth<S, R>);
+
+pin_project! {
+    /// The response future of [`LogentriesAuth`](super::LogentriesAuth).
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
+    pub struct ResponseFuture<S: Service<Req>, R, Req: HttpRequest> {
+        #[pin]
+        state: State<S, R, Req>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S: Service<Req>, R, Req: HttpRequest> {
+        Failed { error: Option<AuthError> },
+        // With the service that is ready for the request, and the rest of the request.
+        Reading { #[pin] body: Collect<Req::Body>, waiting: Option<(S, R, Unsigned<Req::Head>)> },
+        Sent { #[pin] future: S::Future, check: Option<SkewCheck> },
+    }
+}
+
+impl<S, R, Req> Future for ResponseFuture<S, R, Req>
+where
+    Req: HttpRequest,
+    S: Service<Req, Response: HttpResponse, Error: Into<BoxError>>,
+    R: RebuildBody<Req::Body>,
+{
+    type Output = Result<S::Response, AuthError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Failed { error } => {
+                    return Poll::Ready(Err(error.take().expect("polled after completion")));
+                }
+                StateProj::Reading { body, waiting } => {
+                    let collected = ready!(body.poll(cx));
+                    let (mut service, rebuild, unsigned) = waiting.take().expect("polled after completion");
+                    let (request, check) = unsigned.sign_body(collected, &rebuild)?;
+                    let future = service.call(request);
+                    state.set(State::Sent { future, check });
+                }
+                StateProj::Sent { future, check } => {
+                    let mut response = ready!(future.poll(cx)).map_err(AuthError::service)?;
+                    if let Some(check) = check.take() {
+                        check.inspect(&mut response);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+            }
+        }
+    }
+}
+
+crate::text::opaque_debug!(ResponseFuture<S: Service<Req>, R, Req: HttpRequest>);

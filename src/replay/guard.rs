@@ -76,6 +76,9 @@ impl<G: ReplayGuard + ?Sized> ReplayGuard for Arc<G> {
 ///
 /// It forgets everything when the process ends: a signed request can be replayed once after a restart, if its date is
 /// still accepted.
+///
+/// Layers that share a guard should have the same tolerances. With different ones it fails closed: dates that it has forgotten
+/// for one of them are answered with 503 by all.
 #[derive(Clone)]
 pub struct MemoryReplayGuard {
     capacity: usize,

@@ -146,15 +146,12 @@ impl VerifiedSignature {
         }
     }
 
-    /// Returns the SHA-256 of the key id, a colon and the 20 bytes of the signature.
+    /// Returns the SHA-256 of the 20 bytes of the signature.
     ///
-    /// It is the same for every copy of a request, regardless of the query and the unsigned headers, and cannot be used
-    /// to replay it.
+    /// It is the same for every copy of a request, regardless of the query, the unsigned headers and the key id, which is not
+    /// signed either. It cannot be used to replay the request.
     pub fn digest(&self) -> [u8; 32] {
-        let mut sha256 = Sha256::new_with_prefix(self.key_id.as_bytes());
-        sha256.update(b":");
-        sha256.update(self.signature.bytes);
-        sha256.finalize().into()
+        Sha256::digest(self.signature.bytes).into()
     }
 
     /// Returns the date of the request, which the signature covers.

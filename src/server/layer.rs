@@ -265,6 +265,9 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// path switches off the search for owners' resources. An API key never grants [`Access::Owner`], and a signature always
     /// suffices.
     ///
+    /// Compare paths as your router reads them: with and without a trailing slash, and in any letter case if it ignores case.
+    /// What the rule does not recognize gets the table's answer, which for a path of your own is read/write.
+    ///
     /// ```
     /// use http::Method;
     /// use tower_logentries_auth::{Access, Credentials, LogentriesVerifyLayer};

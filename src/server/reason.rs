@@ -210,14 +210,10 @@ impl Reason {
         const UNVERIFIED: &str = "requests are not authenticated here: add LogentriesVerifyLayer outside";
         const USED: &str = "a request with this signature was received before: sign it again, with another date";
         match self {
-            Self::MissingCredentials => {
-                (UNAUTHORIZED, "missing_credentials", "send x-api-key, or authorization-api-key")
-            }
+            Self::MissingCredentials => (UNAUTHORIZED, "missing_credentials", "send x-api-key or a signature"),
             Self::UnknownKey => (UNAUTHORIZED, "unknown_key", MISMATCH),
             Self::InvalidSignature(_) => (UNAUTHORIZED, "invalid_signature", MISMATCH),
-            Self::DateOutOfTolerance { .. } => {
-                (UNAUTHORIZED, "date_out_of_tolerance", "the Date is off the server's clock")
-            }
+            Self::DateOutOfTolerance { .. } => (UNAUTHORIZED, "date_out_of_tolerance", "the Date is too far off"),
             Self::UploadTooSlow { .. } => (UNAUTHORIZED, "upload_too_slow", "the body came too long after the Date"),
             Self::Forbidden { .. } => (FORBIDDEN, "forbidden", "the key does not grant access to this resource"),
             Self::Malformed(malformed) => (BAD_REQUEST, "malformed", malformed.message()),
@@ -225,10 +221,10 @@ impl Reason {
             Self::BodyLengthMismatch { .. } => (BAD_REQUEST, "body_length_mismatch", "the body's length is wrong"),
             Self::UnsupportedTrailers => (BAD_REQUEST, "unsupported_trailers", "trailers are not accepted here"),
             Self::BodyTooLarge { .. } => (BODY_TOO_LARGE, "body_too_large", "the body is too large"),
-            Self::KeyStoreUnavailable(_) => (UNAVAILABLE, "key_store_unavailable", "keys cannot be looked up"),
+            Self::KeyStoreUnavailable(_) => (UNAVAILABLE, "key_store_unavailable", "keys are unavailable"),
             Self::Replayed => (REPLAYED, "replayed", USED),
             Self::Expired => (UNAUTHORIZED, "expired", "the Date expired before the request was complete"),
-            Self::GuardUnavailable(_) => (UNAVAILABLE, "guard_unavailable", "replays cannot be told apart"),
+            Self::GuardUnavailable(_) => (UNAVAILABLE, "guard_unavailable", "the guard is unavailable"),
             Self::MissingVerifyLayer => (MISCONFIGURED, "missing_verify_layer", UNVERIFIED),
         }
     }
@@ -270,10 +266,10 @@ impl fmt::Display for Reason {
                 write!(f, "the Date is {} seconds {direction} the server's clock", offset_secs.unsigned_abs())
             }
             Self::UploadTooSlow { elapsed_secs } => {
-                write!(f, "the body was complete {elapsed_secs} seconds after the Date")
+                write!(f, "the body came {elapsed_secs} seconds after the Date")
             }
             Self::Forbidden { required, granted } => {
-                write!(f, "the key grants {granted} access, the resource requires {required}")
+                write!(f, "the key grants {granted} access, not {required}")
             }
             Self::BodyLengthMismatch { read } => {
                 write!(f, "the body had {read} bytes, which contradicts its size hint")

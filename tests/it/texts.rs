@@ -49,18 +49,14 @@ fn auth_error_about_an_origin() {
         ),
         (
             refused(&users("https://user@rest.logentries.com"), |_| {}),
-            "the authority is ambiguous: use http or https, a host and a port, and no userinfo",
+            "ambiguous authority: use http or https, a host and a port, and no userinfo",
         ),
-        (
-            refused(USERS, |_| {}),
-            "the URI has no authority: use an absolute URI, \
-             or set where such requests go with `LogentriesAuthLayer::assume_origin`",
-        ),
+        (refused(USERS, |_| {}), "the URI has no authority: set one, or `LogentriesAuthLayer::assume_origin`"),
         (
             refused(&users(RAPID7), |request| {
                 request.headers_mut().insert("host", "example.com".parse().unwrap());
             }),
-            "the Host header contradicts https://rest.logentries.com: remove it, or make it match",
+            "the Host header contradicts https://rest.logentries.com: remove it",
         ),
     ]);
 }
@@ -95,7 +91,7 @@ fn auth_error_about_a_head() {
             refused(&users, |request| {
                 request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_bytes(b"t\xe4xt").unwrap());
             }),
-            "the Content-Type cannot be signed: use visible ASCII without whitespace at its ends, or send none",
+            "use a Content-Type of visible ASCII without whitespace at its ends, or none",
         ),
         (
             far.authenticate(Request::post(&users).body(()).unwrap()).unwrap_err(),
@@ -128,7 +124,7 @@ async fn auth_error_about_a_body() {
         ),
         (
             refused(layer(), Scripted::new([Act::Data(b"some b")]).claiming(9)).await,
-            "the body had 6 bytes, which contradicts its size hint: nothing was sent",
+            "the body had 6 bytes, unlike its size hint",
         ),
         (
             refused(layer(), Scripted::new([Act::Trailers(trailers())])).await,
@@ -218,8 +214,8 @@ async fn rejection() {
         let date = date(SIGNED_AT.checked_add_signed(offset).unwrap());
         rejected(TestRequest { date: &date, ..TestRequest::CREATE }.request()).await
     };
-    let credentials = "send x-api-key, or authorization-api-key";
-    let too_far = "the Date is off the server's clock";
+    let credentials = "send x-api-key or a signature";
+    let too_far = "the Date is too far off";
     let too_large = "the body is too large";
     for (rejection, for_operators, public) in [
         (rejected(Request::get(LOGS).body(Body::empty()).unwrap()).await, credentials, credentials),
@@ -229,7 +225,7 @@ async fn rejection() {
         (of_date(-18_003).await, "the Date is 18003 seconds behind the server's clock", too_far),
         (
             rejected(with_api_key("POST", TEAMS, READ_ONLY_KEY)).await,
-            "the key grants read-only access, the resource requires read/write",
+            "the key grants read-only access, not read/write",
             "the key does not grant access to this resource",
         ),
         (rejected(with_api_key("GET", "//", READ_ONLY_KEY)).await, path, path),
@@ -255,8 +251,8 @@ async fn rejection() {
         ),
         (
             present(&verifier_with(failing("s3cret")), TestRequest::CREATE.request()).await.unwrap_err(),
-            "keys cannot be looked up",
-            "keys cannot be looked up",
+            "keys are unavailable",
+            "keys are unavailable",
         ),
     ] {
         assert_eq!((&*rejection.to_string(), rejection.public_message()), (for_operators, public));
@@ -301,7 +297,7 @@ async fn rejection_of_a_replay() {
             rejected(&mut create, guard.clone(), true).await,
             "a request with this signature was received before: sign it again, with another date",
         ),
-        (rejected(&mut create, MemoryReplayGuard::with_capacity(0), true).await, "replays cannot be told apart"),
+        (rejected(&mut create, MemoryReplayGuard::with_capacity(0), true).await, "the guard is unavailable"),
         (
             rejected(&mut create, guard, false).await,
             "requests are not authenticated here: add LogentriesVerifyLayer outside",

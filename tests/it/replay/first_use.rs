@@ -1,17 +1,20 @@
 //! A signature passes once, even if unsigned parts of the request change.
 
+use std::convert::Infallible;
+
 use axum::{Router, body::Body, routing::post};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tower_logentries_auth::replay::RejectReplaysLayer;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_logentries_auth::{OwnerKey, RejectReplaysLayer, server::MemoryKeyStore};
 
 use super::{outcome, send};
 use crate::support::{
     SIGNED_AT, USERS,
     clock::{ManualClock, date},
     hyper_client, server,
-    verifying::{TestRequest, verifier},
+    verifying::{TestRequest, verifier, verifier_with},
 };
 
 #[tokio::test]
@@ -49,6 +52,23 @@ async fn changing_unsigned_parts_is_still_a_replay() {
     for copy in copies {
         assert_eq!(outcome(send(&replays, &clock, copy).await).await, Some("replayed"));
     }
+}
+
+#[tokio::test]
+async fn same_key_under_another_id_is_still_a_replay() {
+    let keys = MemoryKeyStore::new();
+    for id in [TestRequest::CREATE.key_id, "another-id"] {
+        keys.insert_owner_key("acme", OwnerKey::new(id, TestRequest::CREATE.key).unwrap()).unwrap();
+    }
+    let service = ServiceBuilder::new()
+        .layer(verifier_with(keys))
+        .layer(RejectReplaysLayer::default())
+        .service(service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty()))));
+    let status = async |key_id| {
+        let request = TestRequest { key_id, ..TestRequest::CREATE }.request();
+        service.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!([status(TestRequest::CREATE.key_id).await, status("another-id").await], [200, 401]);
 }
 
 #[tokio::test]
