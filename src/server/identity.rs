@@ -1,7 +1,6 @@
 //! What a request has that passes: the identity of who made it, for handlers, and perhaps a verified signature, for layers
 //! that reject replays.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -137,13 +136,8 @@ impl VerifiedSignature {
     pub fn new(key_id: impl Into<Arc<str>>, signature: Signature, date: SystemTime, valid_until: SystemTime) -> Self {
         let second =
             |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().min(LAST_SECOND));
-        Self {
-            key_id: key_id.into(),
-            signature,
-            date_secs: second(date),
-            valid_until_secs: second(valid_until),
-            clock: Clock::default(),
-        }
+        let (date_secs, valid_until_secs) = (second(date), second(valid_until));
+        Self { key_id: key_id.into(), signature, date_secs, valid_until_secs, clock: Clock::default() }
     }
 
     /// Returns the SHA-256 of the key id, a colon and the 20 bytes of the signature.
@@ -189,12 +183,5 @@ impl VerifiedSignature {
     }
 }
 
-/// Without the signature, which suffices to replay its request.
-impl fmt::Debug for VerifiedSignature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedSignature")
-            .field("key_id", &self.key_id)
-            .field("valid_until", &self.valid_until())
-            .finish_non_exhaustive()
-    }
-}
+// The signature suffices to replay its request.
+crate::text::opaque_debug!(VerifiedSignature);
