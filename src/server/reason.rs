@@ -206,18 +206,16 @@ const MISCONFIGURED: Answer = Answer { status: StatusCode::INTERNAL_SERVER_ERROR
 impl Reason {
     /// Returns the answer, the kind, and what the client is told.
     pub(super) fn facts(&self) -> (Answer, &'static str, &'static str) {
+        const NONE_SENT: &str = "send x-api-key, or authorization-api-key";
+        const OFF_CLOCK: &str = "the Date is off the server's clock";
         const MISMATCH: &str = "the key is unknown or the signature is invalid";
         const UNVERIFIED: &str = "requests are not authenticated here: add LogentriesVerifyLayer outside";
         const USED: &str = "a request with this signature was received before: sign it again, with another date";
         match self {
-            Self::MissingCredentials => {
-                (UNAUTHORIZED, "missing_credentials", "send x-api-key, or authorization-api-key")
-            }
+            Self::MissingCredentials => (UNAUTHORIZED, "missing_credentials", NONE_SENT),
             Self::UnknownKey => (UNAUTHORIZED, "unknown_key", MISMATCH),
             Self::InvalidSignature(_) => (UNAUTHORIZED, "invalid_signature", MISMATCH),
-            Self::DateOutOfTolerance { .. } => {
-                (UNAUTHORIZED, "date_out_of_tolerance", "the Date is off the server's clock")
-            }
+            Self::DateOutOfTolerance { .. } => (UNAUTHORIZED, "date_out_of_tolerance", OFF_CLOCK),
             Self::UploadTooSlow { .. } => (UNAUTHORIZED, "upload_too_slow", "the body came too long after the Date"),
             Self::Forbidden { .. } => (FORBIDDEN, "forbidden", "the key does not grant access to this resource"),
             Self::Malformed(malformed) => (BAD_REQUEST, "malformed", malformed.message()),

@@ -148,15 +148,12 @@ impl Rejection {
 
     /// Returns what an event says of this rejection.
     pub(crate) fn event<'a>(&'a self, method: &'a Method, path: &'a str) -> Rejected<'a> {
-        Rejected { method, path, key_id: self.key_id(), status: self.status(), kind: self.kind(), rejection: self }
-    }
-
-    /// Returns the id of an owner key, or the one that the store has for an API key.
-    fn key_id(&self) -> Option<&str> {
-        match self.key() {
-            Some(PresentedKey::OwnerKeyId(id)) => Some(id),
-            _ => self.identity()?.key_id.as_deref(),
-        }
+        // The id of an owner key, or the one that the store has for an API key.
+        let key_id = match self.key() {
+            Some(PresentedKey::OwnerKeyId(id)) => Some(&**id),
+            _ => self.identity().and_then(|identity| identity.key_id.as_deref()),
+        };
+        Rejected { method, path, key_id, status: self.status(), kind: self.kind(), rejection: self }
     }
 }
 

@@ -103,11 +103,10 @@ impl PresentedApiKey {
             Ok(None) => return Err(Rejection::of_key(key, Reason::UnknownKey)),
             Err(error) => return Err(Rejection::of_key(key, Reason::KeyStoreUnavailable(error.into().into()))),
         };
-        let granted = identity.access;
-        if granted < required {
-            return Err(Rejection::new(Some(key), Some(identity), Reason::Forbidden { required, granted }));
+        match identity.access {
+            granted if granted >= required => Ok(identity),
+            granted => Err(Rejection::new(Some(key), Some(identity), Reason::Forbidden { required, granted })),
         }
-        Ok(identity)
     }
 }
 
