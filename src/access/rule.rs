@@ -92,7 +92,8 @@ impl AccessRule {
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
         let is_owners = |suffix| table::documented(method, suffix).map(Required::strongest) == Some(Access::Owner);
-        if suffixes(whole).any(|suffix| suffix.len() != resource.len() && is_owners(suffix)) {
+        let could_be = |suffix| table::split_segment(suffix).0.eq_ignore_ascii_case("management");
+        if suffixes(whole).any(|suffix| suffix.len() != resource.len() && could_be(suffix) && is_owners(suffix)) {
             return Some(Required::As(Access::Owner));
         }
         table::documented(method, resource)
@@ -122,5 +123,5 @@ fn strip_mount<'a>(mount: &str, path: &'a str) -> Option<&'a str> {
 
 /// The suffixes of a path that start at a segment, without slashes around them. The first is the whole path.
 fn suffixes(path: &str) -> impl Iterator<Item = &str> {
-    iter::successors(Some(trim_slashes(path)), |suffix| suffix.split_once('/').map(|(_, below)| below))
+    iter::successors(Some(trim_slashes(path)), |suffix| table::split_segment(suffix).1)
 }
