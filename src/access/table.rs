@@ -1,5 +1,7 @@
 //! The table of [`Access::documented`]. Its documentation, `table.md`, is made from it by the test below.
 
+use std::iter;
+
 use http::Method;
 
 use super::{Access, Required};
@@ -74,25 +76,32 @@ const TABLE: &[Row] = &[
 const LOGS: &[Pattern] =
     &[&["logs", REST], &["logsets", REST], &["labels", REST], &["metrics", REST], &["targets", REST]];
 
+/// The most segments of a resource that a pattern has, and one.
+const SEGMENTS: usize = 5;
+
 /// Returns what is documented for what [`resource`] returned.
 pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
-    let (first, below) = split_segment(resource);
+    let mut segments = [""; SEGMENTS];
+    let found = suffixes(resource).zip(&mut segments).map(|(suffix, slot)| *slot = split_segment(suffix).0).count();
+    let (first, below) = segments.split_at(found).0.split_first()?;
     let mut rows = TABLE.iter().filter(|(root, ..)| root.eq_ignore_ascii_case(first));
     rows.find(|(_, methods, patterns, ..)| methods(method) && patterns.iter().any(|pattern| matches(pattern, below)))
         .map(|(_, _, _, required, _)| *required)
 }
 
-fn matches(pattern: Pattern, mut below: Option<&str>) -> bool {
-    for expected in pattern {
-        let Some(path) = below.filter(|_| *expected != REST) else { return *expected == REST };
-        let (segment, rest) = split_segment(path);
-        let is_any = expected.starts_with('{') && !segment.is_empty();
-        if !is_any && !expected.eq_ignore_ascii_case(segment) {
-            return false;
-        }
-        below = rest;
+fn matches(pattern: Pattern, segments: &[&str]) -> bool {
+    let is = |(expected, segment): (&&str, &&str)| {
+        expected.eq_ignore_ascii_case(segment) || expected.starts_with('{') && !segment.is_empty()
+    };
+    match pattern {
+        [above @ .., REST] => above.len() <= segments.len() && above.iter().zip(segments).all(is),
+        _ => pattern.len() == segments.len() && pattern.iter().zip(segments).all(is),
     }
-    below.is_none()
+}
+
+/// The suffixes of a path that start at a segment.
+pub(super) fn suffixes(path: &str) -> impl Iterator<Item = &str> {
+    iter::successors(Some(path), |suffix| split_segment(suffix).1)
 }
 
 /// Splits a path into its first segment and what is below.
