@@ -91,11 +91,12 @@ impl AccessRule {
 
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
-        let is_owners = |suffix| table::documented(method, suffix).map(Required::strongest) == Some(Access::Owner);
-        let could_be = |suffix| table::split_segment(suffix).0.eq_ignore_ascii_case("management");
-        if table::suffixes(trim_slashes(whole))
-            .any(|suffix| suffix.len() != resource.len() && could_be(suffix) && is_owners(suffix))
-        {
+        let is_owners = |(suffix, segment): (&str, &str)| {
+            segment.eq_ignore_ascii_case("management")
+                && suffix.len() != resource.len()
+                && table::documented(method, suffix).map(Required::strongest) == Some(Access::Owner)
+        };
+        if table::suffixes(trim_slashes(whole)).any(is_owners) {
             return Some(Required::As(Access::Owner));
         }
         table::documented(method, resource)

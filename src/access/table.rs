@@ -82,16 +82,16 @@ const SEGMENTS: usize = 5;
 /// Returns what is documented for what [`resource`] returned.
 pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
     let mut segments = [""; SEGMENTS];
-    let found = suffixes(resource).zip(&mut segments).map(|(suffix, slot)| *slot = split_segment(suffix).0).count();
+    let found = suffixes(resource).zip(&mut segments).map(|((_, segment), slot)| *slot = segment).count();
     let (first, below) = segments.split_at(found).0.split_first()?;
-    let mut rows = TABLE.iter().filter(|(root, ..)| root.eq_ignore_ascii_case(first));
+    let mut rows = TABLE.iter().filter(|(root, ..)| is_name(root, first));
     rows.find(|(_, methods, patterns, ..)| methods(method) && patterns.iter().any(|pattern| matches(pattern, below)))
         .map(|(_, _, _, required, _)| *required)
 }
 
 fn matches(pattern: Pattern, segments: &[&str]) -> bool {
     let is = |(expected, segment): (&&str, &&str)| {
-        expected.eq_ignore_ascii_case(segment) || expected.starts_with('{') && !segment.is_empty()
+        is_name(expected, segment) || expected.starts_with('{') && !segment.is_empty()
     };
     match pattern {
         [above @ .., REST] => above.len() <= segments.len() && above.iter().zip(segments).all(is),
@@ -99,13 +99,24 @@ fn matches(pattern: Pattern, segments: &[&str]) -> bool {
     }
 }
 
-/// The suffixes of a path that start at a segment.
-pub(super) fn suffixes(path: &str) -> impl Iterator<Item = &str> {
-    iter::successors(Some(path), |suffix| split_segment(suffix).1)
+/// Tries equality first, because a path rarely has upper case letters.
+fn is_name(expected: &str, segment: &str) -> bool {
+    expected == segment || expected.eq_ignore_ascii_case(segment)
+}
+
+/// The suffixes of a path that start at a segment, each with that segment.
+pub(super) fn suffixes(path: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = Some(path);
+    iter::from_fn(move || {
+        let suffix = rest?;
+        let (segment, below) = split_segment(suffix);
+        rest = below;
+        Some((suffix, segment))
+    })
 }
 
 /// Splits a path into its first segment and what is below.
-pub(super) fn split_segment(path: &str) -> (&str, Option<&str>) {
+fn split_segment(path: &str) -> (&str, Option<&str>) {
     match path.bytes().position(|byte| byte == b'/') {
         Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
         None => (path, None),

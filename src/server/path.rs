@@ -60,7 +60,8 @@ fn decode(path: &str) -> Option<String> {
 
 /// Returns whether all characters but `%` stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
 fn is_literal(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic() && !br#";\"<>^{|}`"#.contains(&byte))
+    let is_literal = |byte| !matches!(byte, b';' | b'\\' | b'"' | b'<' | b'>' | b'^' | b'{' | b'|' | b'}' | b'`');
+    text.bytes().all(|byte| byte.is_ascii_graphic() && is_literal(byte))
 }
 
 /// Decodes a percent-encoded byte that has no meaning in a path and does need to be encoded.
