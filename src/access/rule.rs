@@ -2,8 +2,8 @@
 //!
 //! Both see a path without its mount. An owner's resource is searched for in the whole path, so that no prefix hides one.
 
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, iter};
 
 use http::Method;
 
@@ -92,7 +92,10 @@ impl AccessRule {
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
         let is_owners = |suffix| table::documented(method, suffix).map(Required::strongest) == Some(Access::Owner);
-        if suffixes(whole).any(|suffix| suffix.len() != resource.len() && is_owners(suffix)) {
+        let could_be = |suffix| table::split_segment(suffix).0.eq_ignore_ascii_case("management");
+        if table::suffixes(trim_slashes(whole))
+            .any(|suffix| suffix.len() != resource.len() && could_be(suffix) && is_owners(suffix))
+        {
             return Some(Required::As(Access::Owner));
         }
         table::documented(method, resource)
@@ -118,9 +121,4 @@ fn strip_mount<'a>(mount: &str, path: &'a str) -> Option<&'a str> {
         rest = after;
     }
     Some(if rest.is_empty() { "/" } else { rest })
-}
-
-/// The suffixes of a path that start at a segment, without slashes around them. The first is the whole path.
-fn suffixes(path: &str) -> impl Iterator<Item = &str> {
-    iter::successors(Some(trim_slashes(path)), |suffix| suffix.split_once('/').map(|(_, below)| below))
 }

@@ -1,5 +1,7 @@
 //! The table of [`Access::documented`]. Its documentation, `table.md`, is made from it by the test below.
 
+use std::iter;
+
 use http::Method;
 
 use super::{Access, Required};
@@ -7,9 +9,13 @@ use crate::scheme::trim_slashes;
 
 /// Resources that require the same access, and the sources that say so. The first row that matches counts.
 ///
-/// The resources are below the root, which is the first segment. `{..}` is any one segment, and a last `**` is everything
-/// from there down, or nothing.
-type Row = (&'static str, Methods, &'static [&'static str], Required, &'static str);
+/// The resources are below the root, which is the first segment.
+type Row = (&'static str, Methods, &'static [Pattern], Required, &'static str);
+
+/// The segments of a resource. `{..}` is any one, and a last `**` is everything from there down, or nothing.
+type Pattern = &'static [&'static str];
+
+const REST: &str = "**";
 
 /// Whether a row is about a method.
 type Methods = fn(&Method) -> bool;
@@ -30,53 +36,80 @@ const OWNER: Required = Required::As(Access::Owner);
 const TABLE: &[Row] = &[
     ("management", READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
     ("management", ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
-    ("management", READS, &["accounts/{id}/users"], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
-    ("management", ANY, &["accounts/{id}"], OWNER, "[guide], [GetAccount]"),
-    ("management", ANY, &["accounts/{id}/users/**", "accounts/{id}/owners/**"], OWNER, "[guide], [client]"),
-    ("management", READS_AND_OPTIONS, &["accounts/{id}/apikeys/**"], READ_WRITE, "[client]"),
-    ("management", ANY, &["accounts/{id}/apikeys/**"], OWNER, "[client]"),
-    ("management", ANY, &["accounts/{id}/teams/**"], READ_WRITE, "[client]"),
-    ("management", ANY, &["accounts/{id}/**"], OWNER, "none: the safe reading"),
-    ("management", READS, &["actions", "actions/{id}/targets"], READ_ONLY, "[OpenAPI]"),
-    ("management", READS, &["actions/{id}"], Open, "[OpenAPI]: read/write, where its list is read-only"),
-    ("management", READS, &["tags/**"], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
-    ("management", OTHERS, &["actions/**", "tags/**"], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
-    ("management", ANY, &["archiving/**"], READ_WRITE, "[OpenAPI]"),
-    ("management", READS, &["organizations/apikeys"], READ_WRITE, "[get-api-key]"),
-    ("query", POST, &["logs", "live/logs"], READ_ONLY, "[post-query], [OpenAPI]"),
-    ("query", READS, &["**"], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
-    ("query", ANY, &["**"], READ_WRITE, "[OpenAPI], [client]"),
-    ("audit", POST, &["query/logs"], READ_ONLY, "[OpenAPI]"),
-    ("audit", READS, &["**"], READ_ONLY, "[OpenAPI]"),
-    ("exports", READS, &["**"], READ_ONLY, "[OpenAPI]"),
-    ("exports", DELETE, &["{id}"], READ_WRITE, "[OpenAPI]"),
-    ("search-stats", READS, &["**"], READ_ONLY, "[OpenAPI]"),
-    ("usage", READS, &["**"], READ_WRITE, "[get-account-usage], [get-logs-usage]"),
-    ("download", READS, &["logs", "logs/{ids}"], Open, "read/write: [get-download-log]; read-only: [OpenAPI]"),
+    (
+        "management",
+        READS,
+        &[&["accounts", "{id}", "users"]],
+        OwnerOrOpen,
+        "owner: [guide], [client]; read/write: [GetUsers]",
+    ),
+    ("management", ANY, &[&["accounts", "{id}"]], OWNER, "[guide], [GetAccount]"),
+    (
+        "management",
+        ANY,
+        &[&["accounts", "{id}", "users", REST], &["accounts", "{id}", "owners", REST]],
+        OWNER,
+        "[guide], [client]",
+    ),
+    ("management", READS_AND_OPTIONS, &[&["accounts", "{id}", "apikeys", REST]], READ_WRITE, "[client]"),
+    ("management", ANY, &[&["accounts", "{id}", "apikeys", REST]], OWNER, "[client]"),
+    ("management", ANY, &[&["accounts", "{id}", "teams", REST]], READ_WRITE, "[client]"),
+    ("management", ANY, &[&["accounts", "{id}", REST]], OWNER, "none: the safe reading"),
+    ("management", READS, &[&["actions"], &["actions", "{id}", "targets"]], READ_ONLY, "[OpenAPI]"),
+    ("management", READS, &[&["actions", "{id}"]], Open, "[OpenAPI]: read/write, where its list is read-only"),
+    ("management", READS, &[&["tags", REST]], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
+    ("management", OTHERS, &[&["actions", REST], &["tags", REST]], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
+    ("management", ANY, &[&["archiving", REST]], READ_WRITE, "[OpenAPI]"),
+    ("management", READS, &[&["organizations", "apikeys"]], READ_WRITE, "[get-api-key]"),
+    ("query", POST, &[&["logs"], &["live", "logs"]], READ_ONLY, "[post-query], [OpenAPI]"),
+    ("query", READS, &[&[REST]], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
+    ("query", ANY, &[&[REST]], READ_WRITE, "[OpenAPI], [client]"),
+    ("audit", POST, &[&["query", "logs"]], READ_ONLY, "[OpenAPI]"),
+    ("audit", READS, &[&[REST]], READ_ONLY, "[OpenAPI]"),
+    ("exports", READS, &[&[REST]], READ_ONLY, "[OpenAPI]"),
+    ("exports", DELETE, &[&["{id}"]], READ_WRITE, "[OpenAPI]"),
+    ("search-stats", READS, &[&[REST]], READ_ONLY, "[OpenAPI]"),
+    ("usage", READS, &[&[REST]], READ_WRITE, "[get-account-usage], [get-logs-usage]"),
+    ("download", READS, &[&["logs"], &["logs", "{ids}"]], Open, "read/write: [get-download-log]; read-only: [OpenAPI]"),
 ];
 
-const LOGS: &[&str] = &["logs/**", "logsets/**", "labels/**", "metrics/**", "targets/**"];
+const LOGS: &[Pattern] =
+    &[&["logs", REST], &["logsets", REST], &["labels", REST], &["metrics", REST], &["targets", REST]];
+
+/// The most segments of a resource that a pattern has, and one.
+const SEGMENTS: usize = 5;
 
 /// Returns what is documented for what [`resource`] returned.
 pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
-    let (first, below) = resource.split_once('/').unwrap_or((resource, ""));
+    let mut segments = [""; SEGMENTS];
+    let found = suffixes(resource).zip(&mut segments).map(|(suffix, slot)| *slot = split_segment(suffix).0).count();
+    let (first, below) = segments.split_at(found).0.split_first()?;
     let mut rows = TABLE.iter().filter(|(root, ..)| root.eq_ignore_ascii_case(first));
     rows.find(|(_, methods, patterns, ..)| methods(method) && patterns.iter().any(|pattern| matches(pattern, below)))
         .map(|(_, _, _, required, _)| *required)
 }
 
-fn matches(pattern: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
-    for expected in pattern.split('/') {
-        let segment = segments.next();
-        match (expected, segment) {
-            ("**", _) => return true,
-            (_, Some(segment)) if expected.starts_with('{') && !segment.is_empty() => {}
-            (_, Some(segment)) if expected.eq_ignore_ascii_case(segment) => {}
-            _ => return false,
-        }
+fn matches(pattern: Pattern, segments: &[&str]) -> bool {
+    let is = |(expected, segment): (&&str, &&str)| {
+        expected.eq_ignore_ascii_case(segment) || expected.starts_with('{') && !segment.is_empty()
+    };
+    match pattern {
+        [above @ .., REST] => above.len() <= segments.len() && above.iter().zip(segments).all(is),
+        _ => pattern.len() == segments.len() && pattern.iter().zip(segments).all(is),
     }
-    segments.next().is_none()
+}
+
+/// The suffixes of a path that start at a segment.
+pub(super) fn suffixes(path: &str) -> impl Iterator<Item = &str> {
+    iter::successors(Some(path), |suffix| split_segment(suffix).1)
+}
+
+/// Splits a path into its first segment and what is below.
+pub(super) fn split_segment(path: &str) -> (&str, Option<&str>) {
+    match path.bytes().position(|byte| byte == b'/') {
+        Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
+        None => (path, None),
+    }
 }
 
 pub(super) fn reads(method: &Method) -> bool {
@@ -86,8 +119,8 @@ pub(super) fn reads(method: &Method) -> bool {
 /// Returns what the table looks up for a path: no slashes around it, and no `log_search` before it.
 pub(super) fn resource(path: &str) -> &str {
     let path = trim_slashes(path);
-    match path.split_once('/') {
-        Some((prefix, below)) if prefix.eq_ignore_ascii_case("log_search") => below,
+    match split_segment(path) {
+        (prefix, Some(below)) if prefix.eq_ignore_ascii_case("log_search") => below,
         _ => path,
     }
 }
@@ -156,11 +189,9 @@ mod tests {
         format!("| {resources} | {methods} | {access} | {sources} |\n")
     }
 
-    fn resource_text(root: &str, resource: &str) -> String {
-        match resource.strip_suffix("**") {
-            Some(above) => format!("`{}` and below", format!("/{root}/{above}").trim_end_matches('/')),
-            None => format!("`/{root}/{resource}`"),
-        }
+    fn resource_text(root: &str, pattern: Pattern) -> String {
+        let segments: String = pattern.iter().filter(|segment| **segment != REST).map(|s| format!("/{s}")).collect();
+        format!("`/{root}{segments}`{}", if pattern.ends_with(&[REST]) { " and below" } else { "" })
     }
 
     fn methods_text(methods: Methods) -> &'static str {

@@ -1,6 +1,7 @@
 //! What happens to a request before its body is read: its origin is checked, its key is chosen, and what will be signed is
 //! brought into the form in which it arrives.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
@@ -9,7 +10,7 @@ use http_body::Body;
 
 use super::origin::{Origin, Target};
 use super::request::{Head, Overrides};
-use super::skew::{Dated, OriginClocks, SkewCheck};
+use super::skew::{OriginClocks, SkewCheck};
 use super::unsigned::Unsigned;
 use super::{AuthError, HttpRequest, UntrustedOrigins};
 use crate::access::{AccessRule, Required};
@@ -196,30 +197,26 @@ impl Signer {
         }
     }
 
-    /// Returns what to date a request with, by the clock of its origin if that is corrected.
-    pub(super) fn date(&self, head: &impl Head) -> Option<Dated> {
+    /// Returns the origin whose clock dates a request, if clocks are corrected.
+    pub(super) fn dating_origin(&self, head: &impl Head) -> Option<Arc<Origin<'static>>> {
         match self.target(head) {
-            Target::Origin(origin) if self.corrects_clock_skew => self.clocks.date(self.clocks.offset_secs(&origin)),
-            _ => self.clocks.date(0),
-        }
-    }
-
-    /// Returns what to inspect the response to a signed request with, if clocks are corrected.
-    pub(super) fn skew_check(&self, head: &impl Head, dated: &Dated) -> Option<SkewCheck> {
-        match self.target(head) {
-            Target::Origin(origin) if self.corrects_clock_skew => Some(SkewCheck {
-                clocks: self.clocks.clone(),
-                origin: self.clocks.kept_origin(&origin),
-                signed_at: dated.second,
-                used: dated.offset_secs,
-            }),
+            Target::Origin(origin) if self.corrects_clock_skew => Some(self.clocks.kept_origin(&origin)),
             _ => None,
         }
     }
 
-    /// Returns what events say of a request.
-    pub(super) fn subject<'a>(&'a self, head: &'a impl Head) -> Subject<'a, Target<'a>> {
-        Subject { method: head.method(), path: head.path(), origin: self.target(head) }
+    /// Returns what events say of a request. Where it goes is determined only if somebody listens.
+    pub(super) fn subject<'a, H: Head>(&'a self, head: &'a H) -> Subject<'a, impl fmt::Display + use<'a, H>> {
+        Subject { method: head.method(), path: head.path(), origin: Destination(self, head) }
+    }
+}
+
+/// Where a request goes, as events show it.
+struct Destination<'a, H>(&'a Signer, &'a H);
+
+impl<H: Head> fmt::Display for Destination<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.target(self.1).fmt(f)
     }
 }
 

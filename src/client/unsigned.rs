@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 
+use super::origin::Origin;
 use super::request::Head;
 use super::signer::{KnownBody, Signer};
 use super::skew::{Dated, SkewCheck};
@@ -45,17 +46,21 @@ impl<H: Head> Unsigned<H> {
 
     /// Signs the request with the current second as its date.
     pub(super) fn sign(mut self, body: KnownBody, body_len: Option<u64>) -> Result<(H, Option<SkewCheck>), AuthError> {
-        let dated = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
+        let origin = self.signer.dating_origin(&self.head);
+        let dated = self.set_headers(&body, origin.as_deref()).map_err(|error| self.not_sent(error))?;
         let (signed, is_buffered) = (Some((self.key.id(), dated.offset_secs)), matches!(body, KnownBody::Read(_)));
         trace::sending(&self.signer.subject(&self.head), Some(&Access::Owner), signed, body_len, is_buffered);
-        let check = self.signer.skew_check(&self.head, &dated);
+        let (clocks, signed_at, used) = (self.signer.clocks.clone(), dated.second, dated.offset_secs);
+        let check = origin.map(|origin| SkewCheck { clocks, origin, signed_at, used });
         Ok((self.head, check))
     }
 
     /// Frames, dates and signs the request.
-    fn set_headers(&mut self, body: &KnownBody) -> Result<Dated, AuthError> {
+    fn set_headers(&mut self, body: &KnownBody, origin: Option<&Origin<'_>>) -> Result<Dated, AuthError> {
         self.set_framing(body)?;
-        let dated = self.signer.date(&self.head).ok_or(AuthError::ClockOutOfRange)?;
+        let clocks = &self.signer.clocks;
+        let offset_secs = origin.map_or(0, |origin| clocks.offset_secs(origin));
+        let dated = clocks.date(offset_secs).ok_or(AuthError::ClockOutOfRange)?;
         let date = dated.date.clone();
         let content_type = self.head.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let (method, path) = (self.head.method(), self.head.path());

@@ -126,7 +126,7 @@ where
                     match recorded {
                         Ok(true) => State::Called { future: service.call(request) },
                         Ok(false) => State::rejected(&request, Reason::Replayed),
-                        Err(error) => State::rejected(&request, Reason::guard_unavailable(error)),
+                        Err(error) => State::rejected(&request, Reason::GuardUnavailable(error.into().into())),
                     }
                 }
                 StateProj::Called { future } => {

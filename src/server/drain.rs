@@ -18,10 +18,6 @@ use super::verifier::Verifier;
 /// How many frames one poll drops before it lets other tasks run.
 const FRAMES_PER_POLL: usize = 64;
 
-/// How many bytes of a rejected body are read by default. Without the feature it is nothing: without a timer, a client that
-/// stops sending would never be answered.
-pub(super) const DEFAULT_LIMIT: usize = if cfg!(feature = "drain") { 64 * 1024 } else { 0 };
-
 /// What may still be read of a body.
 pub(super) struct Drain {
     left: usize,

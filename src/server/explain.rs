@@ -36,7 +36,7 @@ impl Verifier {
     /// Searches for the mistakes behind an invalid signature, if somebody is to learn of them.
     pub(super) fn explain(&self, signed: &Signed, body: &BufferedBody, digest: BodyDigest) -> Option<Explained> {
         let explain = self.explain.filter(|explain| *explain == Explain::Response || trace::logs_rejections())?;
-        let head = &signed.head;
+        let Signed { head, presented, keys } = signed;
         let received = Received {
             method: &head.method,
             uri: original_uri(&head.uri, &head.extensions),
@@ -46,8 +46,7 @@ impl Verifier {
             body: body.bytes(),
             digest,
         };
-        let mistakes = explain_signature(&received, &signed.presented.signature, &signed.keys);
-        Some(Explained { explain, mistakes: mistakes.into() })
+        Some(Explained { explain, mistakes: explain_signature(&received, &presented.signature, keys).into() })
     }
 }
 
@@ -56,9 +55,9 @@ impl SignatureMismatch {
     pub(super) fn details(&self) -> String {
         let told = self.explained.as_ref().filter(|explained| explained.explain == Explain::Response);
         told.map_or_else(String::new, |explained| {
-            let canonical_string = json_string(&self.canonical_string);
+            let (canonical, codes) = (json_string(&self.canonical_string), explained.codes());
             // The codes need no escapes, so this is JSON too.
-            format!(r#","canonicalString":{canonical_string},"mistakes":{:?}"#, explained.codes())
+            format!(r#","canonicalString":{canonical},"mistakes":{codes:?}"#)
         })
     }
 }

@@ -137,13 +137,8 @@ impl VerifiedSignature {
     pub fn new(key_id: impl Into<Arc<str>>, signature: Signature, date: SystemTime, valid_until: SystemTime) -> Self {
         let second =
             |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().min(LAST_SECOND));
-        Self {
-            key_id: key_id.into(),
-            signature,
-            date_secs: second(date),
-            valid_until_secs: second(valid_until),
-            clock: Clock::default(),
-        }
+        let (date_secs, valid_until_secs) = (second(date), second(valid_until));
+        Self { key_id: key_id.into(), signature, date_secs, valid_until_secs, clock: Clock::default() }
     }
 
     /// Returns the SHA-256 of the 20 bytes of the signature.

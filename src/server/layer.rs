@@ -9,7 +9,6 @@ use tower_layer::Layer;
 #[cfg(feature = "explain")]
 use super::Explain;
 use super::LogentriesVerify;
-use super::drain::DEFAULT_LIMIT as DRAIN_LIMIT;
 use super::verifier::Verifier;
 use crate::access::AccessRule;
 use crate::body::DEFAULT_LIMIT;
@@ -78,7 +77,8 @@ impl<K> LogentriesVerifyLayer<K> {
     pub fn new(keys: K) -> Self {
         let verifier = Verifier {
             body_limit: DEFAULT_LIMIT,
-            drain_limit: DRAIN_LIMIT,
+            // Without a timer, a client that stops sending would never be answered.
+            drain_limit: if cfg!(feature = "drain") { 64 * 1024 } else { 0 },
             // Short, so that an outer timeout does not hide the rejection.
             drain_timeout: Duration::from_millis(500),
             date_tolerance: Duration::from_secs(5 * 60),

@@ -38,19 +38,16 @@ pub(super) fn is_visible(whole: &str) -> Option<bool> {
     if matches!(whole, "/" | "*") {
         return Some(true);
     }
-    let text = decode(whole)?;
+    let text = Some(whole).filter(|whole| is_literal(whole)).and_then(decode)?;
     let path = text.strip_prefix('/')?;
     let is_segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.trim_ascii() == segment;
     let is_path = path.strip_suffix('/').unwrap_or(path).split('/').all(is_segment);
     is_path.then(|| text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-/// Decodes a path, if every byte is written in the only possible way. It must be UTF-8, because some parsers read an overlong
+/// Decodes a path, if only those bytes are encoded that must be. It must be UTF-8, because some parsers read an overlong
 /// `%c0%af` as a slash.
 fn decode(path: &str) -> Option<String> {
-    if !is_literal(path) {
-        return None;
-    }
     let mut parts = path.split('%');
     let mut text = parts.next()?.as_bytes().to_vec();
     for part in parts {

@@ -13,7 +13,7 @@ use crate::body::BodyError;
 #[cfg(feature = "explain")]
 use crate::explain::Mistake;
 use crate::trace::Rejected;
-use crate::{Access, BoxError, trace};
+use crate::{Access, trace};
 
 /// Why a request was rejected.
 ///
@@ -227,14 +227,6 @@ impl Reason {
             Self::GuardUnavailable(_) => (UNAVAILABLE, "guard_unavailable", "the guard is unavailable"),
             Self::MissingVerifyLayer => (MISCONFIGURED, "missing_verify_layer", UNVERIFIED),
         }
-    }
-
-    pub(super) fn key_store_unavailable(error: impl Into<BoxError>) -> Self {
-        Self::KeyStoreUnavailable(error.into().into())
-    }
-
-    pub(crate) fn guard_unavailable(error: impl Into<BoxError>) -> Self {
-        Self::GuardUnavailable(error.into().into())
     }
 }
 

@@ -61,9 +61,7 @@ use crate::trace::Rejected;
 /// let app = app.layer(axum::middleware::map_response(problem));
 /// ```
 #[derive(Clone)]
-pub struct Rejection {
-    inner: Arc<Inner>,
-}
+pub struct Rejection(Arc<Inner>);
 
 struct Inner {
     reason: Reason,
@@ -73,7 +71,7 @@ struct Inner {
 
 impl Rejection {
     pub(crate) fn new(key: Option<PresentedKey>, identity: Option<Identity>, reason: Reason) -> Self {
-        Self { inner: Arc::new(Inner { reason, key, identity }) }
+        Self(Arc::new(Inner { reason, key, identity }))
     }
 
     pub(super) fn of_key(key: PresentedKey, reason: Reason) -> Self {
@@ -82,18 +80,18 @@ impl Rejection {
 
     /// Returns why the request was rejected.
     pub fn reason(&self) -> &Reason {
-        &self.inner.reason
+        &self.0.reason
     }
 
     /// Returns the key that the request presented, if its credentials are well-formed. It may be unknown.
     pub fn key(&self) -> Option<&PresentedKey> {
-        self.inner.key.as_ref()
+        self.0.key.as_ref()
     }
 
     /// Returns whose the key is, if it is valid and the request was rejected all the same: because the key does not suffice,
     /// or the request is a replay or expired.
     pub fn identity(&self) -> Option<&Identity> {
-        self.inner.identity.as_ref()
+        self.0.identity.as_ref()
     }
 
     /// Returns the status of the response.
@@ -150,15 +148,12 @@ impl Rejection {
 
     /// Returns what an event says of this rejection.
     pub(crate) fn event<'a>(&'a self, method: &'a Method, path: &'a str) -> Rejected<'a> {
-        Rejected { method, path, key_id: self.key_id(), status: self.status(), kind: self.kind(), rejection: self }
-    }
-
-    /// Returns the id of an owner key, or the one that the store has for an API key.
-    fn key_id(&self) -> Option<&str> {
-        match self.key() {
-            Some(PresentedKey::OwnerKeyId(id)) => Some(id),
-            _ => self.identity()?.key_id.as_deref(),
-        }
+        // The id of an owner key, or the one that the store has for an API key.
+        let key_id = match self.key() {
+            Some(PresentedKey::OwnerKeyId(id)) => Some(&**id),
+            _ => self.identity().and_then(|identity| identity.key_id.as_deref()),
+        };
+        Rejected { method, path, key_id, status: self.status(), kind: self.kind(), rejection: self }
     }
 }
 

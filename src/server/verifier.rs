@@ -45,11 +45,9 @@ pub(super) struct Signed {
 impl Verifier {
     /// Checks that a date is near the layer's clock, and returns it.
     pub(super) fn check_date(&self, date: u64) -> Result<u64, Reason> {
-        if self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs()) {
-            return Ok(date);
-        }
-        let date = i64::try_from(date).unwrap_or(i64::MAX);
-        Err(Reason::DateOutOfTolerance { offset_secs: date.saturating_sub(self.clock.secs()) })
+        let is_near = self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs());
+        let offset_secs = i64::try_from(date).unwrap_or(i64::MAX).saturating_sub(self.clock.secs());
+        if is_near { Ok(date) } else { Err(Reason::DateOutOfTolerance { offset_secs }) }
     }
 
     /// Checks that the body was complete in time, and that one of the keys made the signature, for this request and a
@@ -103,13 +101,12 @@ impl PresentedApiKey {
         let identity = match stored {
             Ok(Some(stored)) => stored.into_identity(),
             Ok(None) => return Err(Rejection::of_key(key, Reason::UnknownKey)),
-            Err(error) => return Err(Rejection::of_key(key, Reason::key_store_unavailable(error))),
+            Err(error) => return Err(Rejection::of_key(key, Reason::KeyStoreUnavailable(error.into().into()))),
         };
-        let granted = identity.access;
-        if granted < required {
-            return Err(Rejection::new(Some(key), Some(identity), Reason::Forbidden { required, granted }));
+        match identity.access {
+            granted if granted >= required => Ok(identity),
+            granted => Err(Rejection::new(Some(key), Some(identity), Reason::Forbidden { required, granted })),
         }
-        Ok(identity)
     }
 }
 
@@ -119,7 +116,7 @@ impl PresentedSignature {
         &self,
         stored: Result<Vec<OwnerKey>, impl Into<BoxError>>,
     ) -> Result<Vec<OwnerKey>, Reason> {
-        let mut keys = stored.map_err(Reason::key_store_unavailable)?;
+        let mut keys = stored.map_err(|error| Reason::KeyStoreUnavailable(error.into().into()))?;
         keys.retain(|key| key.id() == &*self.id);
         if keys.is_empty() { Err(Reason::UnknownKey) } else { Ok(keys) }
     }
