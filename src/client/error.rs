@@ -10,7 +10,7 @@ use crate::body::BodyError;
 use crate::{Access, BoxError};
 
 /// The error of [`LogentriesAuth`](super::LogentriesAuth). Every variant except [`AuthError::Service`] means that
-/// nothing was sent.
+/// nothing was sent. Where a layer outside follows redirects, that is said of the last hop: those before it were sent.
 ///
 /// It is one concrete type over any stack, so `?` and `downcast_ref` work whatever the inner service is. `Display` says
 /// what to do, and [`source`](Error::source) returns the cause if there is one.

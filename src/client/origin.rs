@@ -37,7 +37,7 @@ impl Origin<'static> {
     /// Parses an origin that may be trusted, which Rapid7's hosts over plain http may not.
     pub(super) fn parse_trusted(text: &str) -> Result<Self, InvalidOrigin> {
         match Self::parse(text)? {
-            origin if !origin.is_https && origin.has_rapid7_host() => Err(InvalidOrigin::PlainHttp),
+            origin if origin.is_insecure() => Err(InvalidOrigin::PlainHttp),
             origin => Ok(origin),
         }
     }
@@ -59,21 +59,18 @@ impl<'a> Origin<'a> {
 
     /// Returns whether this is one of Rapid7's hosts over https, which are trusted by default.
     pub(super) fn is_rapid7(&self) -> bool {
-        self.is_https && self.port == 443 && self.has_rapid7_host()
+        self.is_https && self.port == 443 && is_rapid7_host(&self.host)
     }
 
     /// Returns whether this is one of Rapid7's hosts over plain http, which is never trusted.
     pub(super) fn is_insecure(&self) -> bool {
-        !self.is_https && self.has_rapid7_host()
+        // A dot at its end names the same host.
+        !self.is_https && is_rapid7_host(self.host.strip_suffix('.').unwrap_or(&self.host))
     }
 
     /// Returns whether this is the Insight platform, which takes platform keys.
     pub(super) fn is_platform(&self) -> bool {
         is_region_of(&self.host, PLATFORM)
-    }
-
-    fn has_rapid7_host(&self) -> bool {
-        self.host.eq_ignore_ascii_case(GLOBAL) || is_region_of(&self.host, REGIONAL) || self.is_platform()
     }
 
     /// Returns whether every Host header names this origin's authority.
@@ -113,6 +110,10 @@ fn is_same_host(one: &str, other: &str) -> bool {
 
 fn ipv6_address(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
+fn is_rapid7_host(host: &str) -> bool {
+    host.eq_ignore_ascii_case(GLOBAL) || is_region_of(host, REGIONAL) || is_region_of(host, PLATFORM)
 }
 
 fn is_region_of(host: &str, domain: &str) -> bool {

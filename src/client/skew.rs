@@ -80,25 +80,20 @@ impl OriginClocks {
     /// Counts the refusal of a request dated with the offset `used`, by a server whose clock is `measured` seconds ahead.
     /// Returns the offset in use if another attempt with it is worthwhile.
     pub(super) fn refused(&self, origin: &Arc<Origin<'static>>, used: i64, measured: i64) -> Option<i64> {
-        let in_use = self.offset_secs(origin);
-        if in_use != used {
-            // It was adopted while this request was in flight.
-            return (measured.abs_diff(in_use) <= MIN_SKEW).then_some(in_use);
-        }
-        if measured.abs_diff(used) <= MIN_SKEW || measured.unsigned_abs() > MAX_SKEW {
-            return None;
-        }
-        let is_adopted = self.change(origin, used, |kept| {
+        let is_explained = measured.abs_diff(used) > MIN_SKEW && measured.unsigned_abs() <= MAX_SKEW;
+        let count = |kept: &mut Kept| {
             kept.refusals += 1;
             if kept.refusals == REFUSALS {
                 (kept.offset_secs, kept.refusals) = (measured, FIRST_REFUSALS);
             }
             kept.offset_secs == measured
-        })?;
-        if is_adopted {
+        };
+        if is_explained && self.change(origin, used, count) == Some(true) {
             trace::clock_skew_corrected(&**origin, measured);
         }
-        is_adopted.then_some(measured)
+        // Another one may have been adopted while this request was in flight, or while this refusal was about to count.
+        let in_use = self.offset_secs(origin);
+        (in_use != used && measured.abs_diff(in_use) <= MIN_SKEW).then_some(in_use)
     }
 
     fn find<T>(&self, origin: &Origin<'_>, read: impl FnOnce(&Kept) -> T) -> Option<T> {

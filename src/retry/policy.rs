@@ -48,6 +48,9 @@ const NEW_DATE: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 ///
+/// A layer that follows redirects goes outside the retry layer, and the client follows none: otherwise the server may have
+/// processed a `POST` and refuse the hop that follows, and the `POST` is sent again.
+///
 /// # What is sent again
 ///
 /// | failure | methods | when |

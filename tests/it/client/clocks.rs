@@ -1,6 +1,6 @@
 //! Clocks of origins: when a refusal corrects one, and what the layer makes of all others.
 
-use std::{convert::Infallible, future::ready};
+use std::{convert::Infallible, future::ready, sync::Barrier, thread};
 
 use axum::body::Body;
 use futures_util::FutureExt;
@@ -210,6 +210,27 @@ fn refusal_with_another_offset_counts_nothing() {
     }
     // The count is as the adoption left it: the last one, which was accepted, was dated otherwise too.
     assert_eq!(send(&layer, answer(401, 0)), Some(0));
+}
+
+/// Whoever comes second in correcting the clock was in flight as well.
+#[test]
+fn simultaneous_refusals_all_carry_the_correction() {
+    const THREADS: usize = 4;
+    for _ in 0..2_000 {
+        let layer = standing();
+        let start = Barrier::new(THREADS);
+        let all = [(); THREADS].map(|()| in_flight(&layer, &format!("{RAPID7}{USERS}"), answer(401, AN_HOUR)));
+        let corrections = thread::scope(|scope| {
+            let threads = all.map(|sent| {
+                scope.spawn(|| {
+                    start.wait();
+                    corrected(&sent.now_or_never().unwrap().unwrap())
+                })
+            });
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert_eq!(corrections, [Some(AN_HOUR); THREADS]);
+    }
 }
 
 #[test]

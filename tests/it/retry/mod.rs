@@ -7,6 +7,7 @@ mod connections;
 mod errors;
 mod http2;
 mod proxies;
+mod redirects;
 mod replays;
 mod reqwest_clients;
 mod retry_after;

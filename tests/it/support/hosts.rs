@@ -30,6 +30,8 @@ pub(crate) const INSECURE: &[&str] = &[
     "http://rest.logentries.com",
     "http://rest.logentries.com:443",
     "HTTP://REST.LOGENTRIES.COM",
+    "http://rest.logentries.com.",
+    "http://eu.api.insight.rapid7.com.:8080",
     "http://eu.rest.logs.insight.rapid7.com",
     "http://eu.api.insight.rapid7.com",
 ];
