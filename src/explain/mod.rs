@@ -44,7 +44,8 @@ pub(crate) struct Received<'a> {
 /// with `key` are explained, so the result reveals nothing to anyone without it.
 ///
 /// The search is bounded: it feeds at most 512 KiB to HMACs, which suffices for all combinations of two mistakes in a usual
-/// request. It does not re-encode paths over 4 KiB. In bodies over 64 KiB it looks for neither [`Mistake::BodyNotHashedRaw`]
+/// request. It does not re-encode paths over 4 KiB, spell charsets in a Content-Type over 4 KiB, or put hosts over 1 KiB before a
+/// path. In bodies over 64 KiB it looks for neither [`Mistake::BodyNotHashedRaw`]
 /// nor [`Mistake::BodyNewline`]. The former together with another mistake is found in bodies of up to 4 KiB, and in some
 /// longer ones.
 ///

@@ -19,7 +19,9 @@ const PREFIXES: [&str; 3] = ["api", "v1", "v2"];
 /// How many prefixes are tried, and how long each may be: strangers can send them.
 const MAX_PREFIXES: usize = 8;
 const MAX_PREFIX: usize = 256;
-/// The length up to which a path with its query is re-encoded.
+/// The length up to which a host is put before a path: a Host header can be as long as all headers together.
+const MAX_HOST: usize = 1024;
+/// The length up to which a path with its query is re-encoded, and the charset of a Content-Type spelled in other ways.
 const MAX_SPELLED: usize = 4 * 1024;
 /// The length up to which a body is signed raw, or hashed with another newline.
 const MAX_BODY: usize = 64 * 1024;
@@ -65,7 +67,7 @@ fn content_type_ways(sent: &[u8]) -> Vec<Way> {
 /// Adds a charset to a Content-Type, or spells its own in other ways.
 fn charset_ways(way: &Way) -> Vec<Way> {
     let text = str::from_utf8(&way.text).unwrap_or_default();
-    if text.is_empty() {
+    if text.is_empty() || text.len() > MAX_SPELLED {
         return Vec::new();
     }
     let mut parameters = text.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
@@ -112,6 +114,7 @@ fn path_ways(received: &Received<'_>) -> Vec<Way> {
 fn start_ways(received: &Received<'_>) -> Vec<Way> {
     let host = || received.headers.get(HOST)?.to_str().ok();
     let authority = received.uri.authority().map(|authority| authority.as_str()).or_else(host);
+    let authority = authority.filter(|authority| authority.len() <= MAX_HOST);
     let mut ways = vec![Way::correct(""), Way::by(Mistake::PathLeadingSlash, "/")];
     for scheme in ["https", "http"] {
         ways.extend(authority.map(|authority| Way::by(Mistake::PathFullUrl, format!("{scheme}://{authority}/"))));

@@ -219,7 +219,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// Adds a prefix that the API's resources are mounted at, such as `/api`. See the [table](Self#which-path-counts).
     ///
     /// The prefix matches by whole segments and with its letter case, and the longest that matches counts. A segment in braces
-    /// stands for any one. An owner's resource requires the owner's signature under any prefix, set or not. Give the clients'
+    /// stands for any one, also for one that your router reads differently: with `/{tenant}`, a rule sees `/billing/reports` as
+    /// `/reports`, so route nothing else beside such a mount. An owner's resource requires the owner's signature under any prefix, set or not. Give the clients'
     /// layers the same mounts, so that they send the key that suffices.
     ///
     /// ```
@@ -265,8 +266,10 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// path switches off the search for owners' resources. An API key never grants [`Access::Owner`], and a signature always
     /// suffices.
     ///
-    /// Compare paths as your router reads them: with and without a trailing slash, and in any letter case if it ignores case.
-    /// What the rule does not recognize gets the table's answer, which for a path of your own is read/write.
+    /// Compare paths as your router reads them: with and without a trailing slash, in any letter case if it ignores case, and
+    /// decoded if your handlers decode. Characters such as `@`, `:` and `[` may arrive as they are or encoded, in either case
+    /// (`%5b`, `%5B`). What the rule does not recognize gets the table's answer, which for a path of your own is read/write: so
+    /// does a resource that is also routed below a prefix that is no mount, even if the layer is inside that `nest`.
     ///
     /// ```
     /// use http::Method;

@@ -70,6 +70,26 @@ fn path_up_to_4_kib_is_re_encoded() {
     }
 }
 
+/// Both headers can be as long as all headers together, and each would be copied into many ways to write a part.
+#[test]
+fn long_hosts_and_content_types_are_not_multiplied() {
+    for (len, is_found) in [(1024, true), (1025, false)] {
+        let host = "h".repeat(len);
+        let request = Request::get("/a").header("date", DATE).header("host", &host).body(Bytes::new()).unwrap();
+        let signature = wire::hmac(OWNER_KEY, &format!("GET{DATE}https://{host}/a{}", BodyDigest::EMPTY));
+        let found = explain(&with_signature(request, &signature), &owner_key());
+        assert_eq!(found == [Mistake::PathFullUrl], is_found, "{len}");
+    }
+    for (len, is_found) in [(4 * 1024, true), (4 * 1024 + 1, false)] {
+        let content_type = "x".repeat(len);
+        let request = Request::get("/a").header("date", DATE).header("content-type", &content_type);
+        let with_charset = format!("{content_type}; charset=utf-8");
+        let signature = wire::signature(OWNER_KEY, "GET", &with_charset, DATE, "/a", b"");
+        let found = explain(&with_signature(request.body(Bytes::new()).unwrap(), &signature), &owner_key());
+        assert_eq!(found == [Mistake::CharsetNotSent], is_found, "{len}");
+    }
+}
+
 /// Strangers can send a request that no budget suffices for. A good signature is still none to explain.
 #[test]
 fn request_longer_than_the_budget_is_not_explained() {

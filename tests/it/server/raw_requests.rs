@@ -11,7 +11,7 @@ use tower_logentries_auth::{
 };
 
 use crate::support::{
-    READ_ONLY_KEY, USERS,
+    READ_ONLY_KEY, READ_WRITE_KEY, USERS,
     server::serve,
     sockets::{Socket, status},
     verifying::{DATE, TestRequest, telling, verifier_with},
@@ -242,5 +242,28 @@ async fn target_forms_are_read_as_paths() {
         let mut socket = Socket::connect(&origin).await;
         socket.send(format!("GET {target} HTTP/1.1\r\n{headers}\r\n\r\n")).await;
         assert_eq!(status(&socket.receive().await), expected, "{target}");
+    }
+}
+
+/// Whatever form the target has, and whatever host it names.
+#[tokio::test]
+async fn no_target_form_opens_an_owners_resource() {
+    let (origin, _events) = watched().await;
+    for (method, target, expected) in [
+        ("GET", USERS.to_owned(), 403),
+        ("GET", format!("http://x{USERS}"), 403),
+        ("GET", format!("http://x:80{USERS}?a=/b"), 403),
+        ("GET", format!("HTTP://X{USERS}/"), 403),
+        ("GET", format!("http://management{USERS}"), 403),
+        ("GET", format!("http://x/{USERS}"), 400),
+        ("CONNECT", "management:80".to_owned(), 400),
+        ("CONNECT", "x:80".to_owned(), 400),
+        // It names nothing that an owner has.
+        ("GET", "http://x?/management/accounts/acme".to_owned(), 200),
+        ("OPTIONS", "*".to_owned(), 200),
+    ] {
+        let mut socket = Socket::connect(&origin).await;
+        socket.send(format!("{method} {target} HTTP/1.1\r\nHost: x\r\nx-api-key: {READ_WRITE_KEY}\r\n\r\n")).await;
+        assert_eq!(status(&socket.receive().await), expected, "{method} {target}");
     }
 }
