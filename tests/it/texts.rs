@@ -111,7 +111,7 @@ async fn auth_error_about_a_body() {
         let request = Request::post(format!("{RAPID7}{USERS}")).body(Body::new(body)).unwrap();
         pass(&layer, request).await.unwrap_err()
     };
-    let data = || Scripted::new([Act::Data(b"some b"), Act::Data(b"ody")]);
+    let data = || Scripted::new([Act::Data(b"some "), Act::Data(b"body")]);
     assert_texts([
         (
             refused(layer().body_limit(8), data()).await,
