@@ -151,7 +151,8 @@ impl Read {
             return Err(BodyError::LengthMismatch { read });
         }
         let bytes = if self.joined.is_empty() { self.first } else { self.joined.into() };
-        let digest = BodyDigest::from_sha256(self.sha256.finalize().into());
+        let sha256 = || BodyDigest::from_sha256(self.sha256.finalize().into());
+        let digest = if read == 0 { BodyDigest::EMPTY } else { sha256() };
         Ok((BufferedBody::new(bytes, self.trailers), digest))
     }
 }

@@ -53,9 +53,8 @@ impl Presented {
             }
             (None, Some(credential)) => {
                 let (id, signature) = split_credential(credential.as_bytes()).ok_or(Malformed::Credentials)?;
-                let key = PresentedKey::OwnerKeyId(id.into());
                 let date = check_signable(verifier, method, &whole, headers);
-                let date = date.map_err(|reason| Rejection::of_key(key, reason))?;
+                let date = date.map_err(|reason| Rejection::of_key(PresentedKey::OwnerKeyId(id.into()), reason))?;
                 Ok(Self::Signature(PresentedSignature { id: id.into(), signature, date }))
             }
         }
