@@ -24,6 +24,18 @@ mod sealed {
     }
 }
 
+macro_rules! body_bytes {
+    ($($body:ty),+) => {$(
+        impl sealed::BodyBytes for $body {
+            fn bytes(&self) -> &[u8] {
+                self.as_ref()
+            }
+        }
+    )+};
+}
+
+body_bytes!(&str, String, &[u8], Vec<u8>, Bytes, Box<[u8]>);
+
 impl<B: sealed::BodyBytes> BodyBytes for B {}
 
 impl sealed::BodyBytes for () {
@@ -49,18 +61,6 @@ impl<const N: usize> sealed::BodyBytes for &[u8; N] {
         *self
     }
 }
-
-macro_rules! body_bytes {
-    ($($body:ty),+) => {$(
-        impl sealed::BodyBytes for $body {
-            fn bytes(&self) -> &[u8] {
-                self.as_ref()
-            }
-        }
-    )+};
-}
-
-body_bytes!(&str, String, &[u8], Vec<u8>, Bytes, Box<[u8]>);
 
 impl Signer {
     /// Authenticates a request whose body is in memory. No response will be inspected, so no clock is corrected by it.

@@ -159,9 +159,7 @@ impl fmt::Display for AuthError {
                 write!(f, "no credentials go to {origin}, an untrusted origin: see `LogentriesAuthLayer::trust_origin`")
             }
             Self::InsecureOrigin { origin } => write!(f, "no credentials go to {origin} in plain text: use https://"),
-            Self::HostMismatch { origin } => {
-                write!(f, "the Host header contradicts {origin}: remove it")
-            }
+            Self::HostMismatch { origin } => write!(f, "the Host header contradicts {origin}: remove it"),
             Self::InsufficientAccess { required } => write!(
                 f,
                 "no configured key grants {required} access, which this resource requires: add one, or override the table \
@@ -175,9 +173,7 @@ impl fmt::Display for AuthError {
                 "the body is longer than the {limit} bytes that are buffered to be signed: raise `body_limit`, or add a \
                  `BodyDigest` to the request's extensions so that the body streams"
             ),
-            Self::BodyLengthMismatch { read } => {
-                write!(f, "the body had {read} bytes, unlike its size hint")
-            }
+            Self::BodyLengthMismatch { read } => write!(f, "the body had {read} bytes, unlike its size hint"),
             error => f.write_str(error.text()),
         }
     }

@@ -118,10 +118,7 @@ impl Signer {
             trace::sending(&self.subject(head), None, None, body_len, false);
             return Ok(None);
         };
-        let required = match access {
-            Some(access) => Required::As(access),
-            None => self.access.required_of_client(head.method(), head.path()),
-        };
+        let required = access.map_or_else(|| self.access.required_of_client(head.method(), head.path()), Required::As);
         let key = self.credentials.choose_key(required, origin.is_platform());
         match key.ok_or_else(|| AuthError::InsufficientAccess { required: required.strongest() })? {
             ChosenKey::Owner(key) => {

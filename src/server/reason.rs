@@ -257,12 +257,8 @@ impl fmt::Display for Reason {
                 let direction = if *offset_secs < 0 { "behind" } else { "ahead of" };
                 write!(f, "the Date is {} seconds {direction} the server's clock", offset_secs.unsigned_abs())
             }
-            Self::UploadTooSlow { elapsed_secs } => {
-                write!(f, "the body came {elapsed_secs} seconds after the Date")
-            }
-            Self::Forbidden { required, granted } => {
-                write!(f, "the key grants {granted} access, not {required}")
-            }
+            Self::UploadTooSlow { elapsed_secs } => write!(f, "the body came {elapsed_secs} seconds after the Date"),
+            Self::Forbidden { required, granted } => write!(f, "the key grants {granted} access, not {required}"),
             Self::BodyLengthMismatch { read } => {
                 write!(f, "the body had {read} bytes, which contradicts its size hint")
             }
