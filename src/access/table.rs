@@ -8,11 +8,10 @@ use super::{Access, Required};
 use crate::scheme::trim_slashes;
 
 /// Resources that require the same access, and the sources that say so. The first row that matches counts.
-///
-/// The resources are below the root, which is the first segment.
-type Row = (&'static str, Methods, &'static [Pattern], Required, &'static str);
+type Row = (Methods, &'static [Pattern], Required, &'static str);
 
-/// The segments of a resource. `{..}` is any one, and a last `**` is everything from there down, or nothing.
+/// The segments of a resource below its root, which is the first segment. `{..}` is any one, and a last `**` is everything
+/// from there down, or nothing.
 type Pattern = &'static [&'static str];
 
 const REST: &str = "**";
@@ -33,44 +32,48 @@ const READ_ONLY: Required = Required::As(Access::ReadOnly);
 const READ_WRITE: Required = Required::As(Access::ReadWrite);
 const OWNER: Required = Required::As(Access::Owner);
 
-const TABLE: &[Row] = &[
-    ("management", READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
-    ("management", ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
+const TABLE: &[(&str, &[Row])] = &[
     (
         "management",
-        READS,
-        &[&["accounts", "{id}", "users"]],
-        OwnerOrOpen,
-        "owner: [guide], [client]; read/write: [GetUsers]",
+        &[
+            (READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
+            (ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
+            (READS, &[&["accounts", "{id}", "users"]], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
+            (ANY, &[&["accounts", "{id}"]], OWNER, "[guide], [GetAccount]"),
+            (
+                ANY,
+                &[&["accounts", "{id}", "users", REST], &["accounts", "{id}", "owners", REST]],
+                OWNER,
+                "[guide], [client]",
+            ),
+            (READS_AND_OPTIONS, &[&["accounts", "{id}", "apikeys", REST]], READ_WRITE, "[client]"),
+            (ANY, &[&["accounts", "{id}", "apikeys", REST]], OWNER, "[client]"),
+            (ANY, &[&["accounts", "{id}", "teams", REST]], READ_WRITE, "[client]"),
+            (ANY, &[&["accounts", "{id}", REST]], OWNER, "none: the safe reading"),
+            (READS, &[&["actions"], &["actions", "{id}", "targets"]], READ_ONLY, "[OpenAPI]"),
+            (READS, &[&["actions", "{id}"]], Open, "[OpenAPI]: read/write, where its list is read-only"),
+            (READS, &[&["tags", REST]], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
+            (OTHERS, &[&["actions", REST], &["tags", REST]], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
+            (ANY, &[&["archiving", REST]], READ_WRITE, "[OpenAPI]"),
+            (READS, &[&["organizations", "apikeys"]], READ_WRITE, "[get-api-key]"),
+        ],
     ),
-    ("management", ANY, &[&["accounts", "{id}"]], OWNER, "[guide], [GetAccount]"),
     (
-        "management",
-        ANY,
-        &[&["accounts", "{id}", "users", REST], &["accounts", "{id}", "owners", REST]],
-        OWNER,
-        "[guide], [client]",
+        "query",
+        &[
+            (POST, &[&["logs"], &["live", "logs"]], READ_ONLY, "[post-query], [OpenAPI]"),
+            (READS, &[&[REST]], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
+            (ANY, &[&[REST]], READ_WRITE, "[OpenAPI], [client]"),
+        ],
     ),
-    ("management", READS_AND_OPTIONS, &[&["accounts", "{id}", "apikeys", REST]], READ_WRITE, "[client]"),
-    ("management", ANY, &[&["accounts", "{id}", "apikeys", REST]], OWNER, "[client]"),
-    ("management", ANY, &[&["accounts", "{id}", "teams", REST]], READ_WRITE, "[client]"),
-    ("management", ANY, &[&["accounts", "{id}", REST]], OWNER, "none: the safe reading"),
-    ("management", READS, &[&["actions"], &["actions", "{id}", "targets"]], READ_ONLY, "[OpenAPI]"),
-    ("management", READS, &[&["actions", "{id}"]], Open, "[OpenAPI]: read/write, where its list is read-only"),
-    ("management", READS, &[&["tags", REST]], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
-    ("management", OTHERS, &[&["actions", REST], &["tags", REST]], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
-    ("management", ANY, &[&["archiving", REST]], READ_WRITE, "[OpenAPI]"),
-    ("management", READS, &[&["organizations", "apikeys"]], READ_WRITE, "[get-api-key]"),
-    ("query", POST, &[&["logs"], &["live", "logs"]], READ_ONLY, "[post-query], [OpenAPI]"),
-    ("query", READS, &[&[REST]], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
-    ("query", ANY, &[&[REST]], READ_WRITE, "[OpenAPI], [client]"),
-    ("audit", POST, &[&["query", "logs"]], READ_ONLY, "[OpenAPI]"),
-    ("audit", READS, &[&[REST]], READ_ONLY, "[OpenAPI]"),
-    ("exports", READS, &[&[REST]], READ_ONLY, "[OpenAPI]"),
-    ("exports", DELETE, &[&["{id}"]], READ_WRITE, "[OpenAPI]"),
-    ("search-stats", READS, &[&[REST]], READ_ONLY, "[OpenAPI]"),
-    ("usage", READS, &[&[REST]], READ_WRITE, "[get-account-usage], [get-logs-usage]"),
-    ("download", READS, &[&["logs"], &["logs", "{ids}"]], Open, "read/write: [get-download-log]; read-only: [OpenAPI]"),
+    ("audit", &[(POST, &[&["query", "logs"]], READ_ONLY, "[OpenAPI]"), (READS, &[&[REST]], READ_ONLY, "[OpenAPI]")]),
+    ("exports", &[(READS, &[&[REST]], READ_ONLY, "[OpenAPI]"), (DELETE, &[&["{id}"]], READ_WRITE, "[OpenAPI]")]),
+    ("search-stats", &[(READS, &[&[REST]], READ_ONLY, "[OpenAPI]")]),
+    ("usage", &[(READS, &[&[REST]], READ_WRITE, "[get-account-usage], [get-logs-usage]")]),
+    (
+        "download",
+        &[(READS, &[&["logs"], &["logs", "{ids}"]], Open, "read/write: [get-download-log]; read-only: [OpenAPI]")],
+    ),
 ];
 
 const LOGS: &[Pattern] =
@@ -84,9 +87,9 @@ pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
     let mut segments = [""; SEGMENTS];
     let found = suffixes(resource).zip(&mut segments).map(|((_, segment), slot)| *slot = segment).count();
     let (first, below) = segments.split_at(found).0.split_first()?;
-    let mut rows = TABLE.iter().filter(|(root, ..)| is_name(root, first));
-    rows.find(|(_, methods, patterns, ..)| methods(method) && patterns.iter().any(|pattern| matches(pattern, below)))
-        .map(|(_, _, _, required, _)| *required)
+    let (_, rows) = TABLE.iter().find(|(root, _)| is_name(root, first))?;
+    let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| matches(pattern, below));
+    rows.iter().find(|(methods, patterns, ..)| methods(method) && covers(patterns)).map(|(_, _, required, _)| *required)
 }
 
 fn matches(pattern: Pattern, segments: &[&str]) -> bool {
@@ -180,7 +183,7 @@ mod tests {
 
     #[test]
     fn rows_cite_sources_that_have_an_address() {
-        for cited in TABLE.iter().flat_map(|(_, _, _, _, sources)| sources.split('[').skip(1)) {
+        for cited in rows().flat_map(|(_, (_, _, _, sources))| sources.split('[').skip(1)) {
             let name = cited.split(']').next().unwrap();
             assert!(SOURCES.iter().any(|(source, _)| *source == name), "{name}");
         }
@@ -188,13 +191,18 @@ mod tests {
 
     fn page() -> String {
         let mut page = "| resource | method | access | source |\n|---|---|---|---|\n".to_owned();
-        page.extend(TABLE.iter().map(line));
+        page.extend(rows().map(line));
         page.push('\n');
         page.extend(SOURCES.iter().map(|(name, address)| format!("[{name}]: {address}\n")));
         page
     }
 
-    fn line((root, methods, resources, required, sources): &Row) -> String {
+    /// Returns all rows, each with its root.
+    fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
+        TABLE.iter().flat_map(|(root, rows)| rows.iter().map(|row| (*root, row)))
+    }
+
+    fn line((root, (methods, resources, required, sources)): (&str, &Row)) -> String {
         let resources: Vec<_> = resources.iter().map(|resource| resource_text(root, resource)).collect();
         let (resources, methods, access) = (resources.join(", "), methods_text(*methods), access_text(*required));
         format!("| {resources} | {methods} | {access} | {sources} |\n")

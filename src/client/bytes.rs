@@ -69,12 +69,12 @@ impl Signer {
         let Overrides { access, .. } = head.overrides();
         let len = Some(body.bytes().len() as u64);
         let head = match self.prepare(&mut head, access, len)? {
-            Some(key) => {
+            Some(signing) => {
                 let known = match body.bytes() {
                     [] => KnownBody::Empty,
                     bytes => KnownBody::Read(BodyDigest::of(bytes)),
                 };
-                Unsigned::new(Arc::clone(self), head, key).sign(known, len)?.0
+                Unsigned::new(Arc::clone(self), head, signing).sign(known, len)?.0
             }
             None => head,
         };

@@ -43,6 +43,13 @@ pub(super) enum Step<Req: HttpRequest> {
     Read(Collect<Req::Body>, Unsigned<Req::Head>),
 }
 
+/// What a request is signed with.
+pub(super) struct Signing {
+    pub(super) key: OwnerKey,
+    /// The origin whose clock dates it, if clocks are corrected.
+    pub(super) dating_origin: Option<Arc<Origin<'static>>>,
+}
+
 /// What is known of a body.
 pub(super) enum KnownBody {
     Empty,
@@ -81,10 +88,10 @@ impl Signer {
         let (mut head, body) = request.split();
         let Overrides { access, digest } = overrides.unwrap_or_else(|| head.overrides());
         let (known, len) = (KnownBody::of(&body, digest), body.size_hint().exact());
-        let Some(key) = self.prepare(&mut head, access, len)? else {
+        let Some(signing) = self.prepare(&mut head, access, len)? else {
             return Ok(Step::Send(Req::join(head, body), None));
         };
-        let unsigned = Unsigned::new(Arc::clone(self), head, key);
+        let unsigned = Unsigned::new(Arc::clone(self), head, signing);
         match known {
             Some(known) => {
                 let (head, check) = unsigned.sign(known, len)?;
@@ -94,14 +101,14 @@ impl Signer {
         }
     }
 
-    /// Authenticates a request with an API key, or returns the owner key with which it has to be signed. A request to an
-    /// untrusted origin is stripped of credentials, if the layer does not reject it.
+    /// Authenticates a request with an API key, or returns what it has to be signed with. A request to an untrusted origin
+    /// is stripped of credentials, if the layer does not reject it.
     pub(super) fn prepare(
         &self,
         head: &mut impl Head,
         access: Option<Access>,
         body_len: Option<u64>,
-    ) -> Result<Option<OwnerKey>, AuthError> {
+    ) -> Result<Option<Signing>, AuthError> {
         let prepared = self.choose_key(head, access, body_len);
         prepared.inspect_err(|error| trace::not_sent(&self.subject(head), error))
     }
@@ -111,7 +118,7 @@ impl Signer {
         head: &mut impl Head,
         access: Option<Access>,
         body_len: Option<u64>,
-    ) -> Result<Option<OwnerKey>, AuthError> {
+    ) -> Result<Option<Signing>, AuthError> {
         let Some(origin) = self.check_origin(head)? else {
             head.headers_mut().remove(X_API_KEY);
             head.headers_mut().remove(AUTHORIZATION_API_KEY);
@@ -122,8 +129,9 @@ impl Signer {
         let key = self.credentials.choose_key(required, origin.is_platform());
         match key.ok_or_else(|| AuthError::InsufficientAccess { required: required.strongest() })? {
             ChosenKey::Owner(key) => {
+                let dating_origin = self.corrects_clock_skew.then(|| self.clocks.kept_origin(&origin));
                 self.normalize(head)?;
-                Ok(Some(key))
+                Ok(Some(Signing { key, dating_origin }))
             }
             ChosenKey::Api(key) => {
                 head.headers_mut().remove(AUTHORIZATION_API_KEY);
@@ -191,14 +199,6 @@ impl Signer {
         match (head.target(), &self.assumed_origin) {
             (Target::MissingAuthority, Some(assumed)) => Target::Origin(assumed.as_ref()),
             (target, _) => target,
-        }
-    }
-
-    /// Returns the origin whose clock dates a request, if clocks are corrected.
-    pub(super) fn dating_origin(&self, head: &impl Head) -> Option<Arc<Origin<'static>>> {
-        match self.target(head) {
-            Target::Origin(origin) if self.corrects_clock_skew => Some(self.clocks.kept_origin(&origin)),
-            _ => None,
         }
     }
 

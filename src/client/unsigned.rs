@@ -6,9 +6,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 
-use super::origin::Origin;
 use super::request::Head;
-use super::signer::{KnownBody, Signer};
+use super::signer::{KnownBody, Signer, Signing};
 use super::skew::{Dated, SkewCheck};
 use super::{AuthError, HttpRequest};
 use crate::body::BodyError;
@@ -19,13 +18,13 @@ use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Rebuil
 pub(super) struct Unsigned<H> {
     signer: Arc<Signer>,
     head: H,
-    key: OwnerKey,
+    signing: Signing,
 }
 
 impl<H: Head> Unsigned<H> {
-    /// `key` was current when the request arrived. `head` is in the form in which it arrives.
-    pub(super) fn new(signer: Arc<Signer>, head: H, key: OwnerKey) -> Self {
-        Self { signer, head, key }
+    /// The key was current when the request arrived. `head` is in the form in which it arrives.
+    pub(super) fn new(signer: Arc<Signer>, head: H, signing: Signing) -> Self {
+        Self { signer, head, signing }
     }
 
     /// Signs the request around a body that was read.
@@ -46,26 +45,26 @@ impl<H: Head> Unsigned<H> {
 
     /// Signs the request with the current second as its date.
     pub(super) fn sign(mut self, body: KnownBody, body_len: Option<u64>) -> Result<(H, Option<SkewCheck>), AuthError> {
-        let origin = self.signer.dating_origin(&self.head);
-        let dated = self.set_headers(&body, origin.as_deref()).map_err(|error| self.not_sent(error))?;
-        let (signed, is_buffered) = (Some((self.key.id(), dated.offset_secs)), matches!(body, KnownBody::Read(_)));
+        let dated = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
+        let (signed, is_buffered) =
+            (Some((self.signing.key.id(), dated.offset_secs)), matches!(body, KnownBody::Read(_)));
         trace::sending(&self.signer.subject(&self.head), Some(&Access::Owner), signed, body_len, is_buffered);
         let (clocks, signed_at, used) = (self.signer.clocks.clone(), dated.second, dated.offset_secs);
-        let check = origin.map(|origin| SkewCheck { clocks, origin, signed_at, used });
+        let check = self.signing.dating_origin.map(|origin| SkewCheck { clocks, origin, signed_at, used });
         Ok((self.head, check))
     }
 
     /// Frames, dates and signs the request.
-    fn set_headers(&mut self, body: &KnownBody, origin: Option<&Origin<'_>>) -> Result<Dated, AuthError> {
+    fn set_headers(&mut self, body: &KnownBody) -> Result<Dated, AuthError> {
         self.set_framing(body)?;
         let clocks = &self.signer.clocks;
-        let offset_secs = origin.map_or(0, |origin| clocks.offset_secs(origin));
+        let offset_secs = self.signing.dating_origin.as_deref().map_or(0, |origin| clocks.offset_secs(origin));
         let dated = clocks.date(offset_secs).ok_or(AuthError::ClockOutOfRange)?;
         let date = dated.date.clone();
         let content_type = self.head.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let (method, path) = (self.head.method(), self.head.path());
         let canonical = CanonicalRequest::for_path(method, path, content_type, date.as_bytes(), body.digest());
-        let credential = credential(&self.key, self.key.sign(&canonical));
+        let credential = credential(&self.signing.key, self.signing.key.sign(&canonical));
 
         let headers = self.head.headers_mut();
         headers.try_insert(AUTHORIZATION_API_KEY, credential)?;
