@@ -1,4 +1,4 @@
-//! Each feature on its own: what it adds works without the others. `.ci/run` builds and runs this with each alone.
+//! What the crate does without features, and what each one adds. `.ci/run` runs this with none of them and with all.
 #![allow(clippy::unwrap_used)] // a test that can't go on should stop
 
 use axum::{Router, body::Body};
