@@ -47,7 +47,10 @@ pub(super) fn is_visible(whole: &str) -> Option<bool> {
 
 /// Decodes a path, if only those bytes are encoded that must be. It must be UTF-8, because some parsers read an overlong
 /// `%c0%af` as a slash.
-fn decode(path: &str) -> Option<String> {
+fn decode(path: &str) -> Option<Cow<'_, str>> {
+    if !path.contains('%') {
+        return Some(path.into());
+    }
     let mut parts = path.split('%');
     let mut text = parts.next()?.as_bytes().to_vec();
     for part in parts {
@@ -55,7 +58,7 @@ fn decode(path: &str) -> Option<String> {
         text.push(encoded(hex)?);
         text.extend_from_slice(rest.as_bytes());
     }
-    String::from_utf8(text).ok()
+    String::from_utf8(text).ok().map(Cow::Owned)
 }
 
 /// Returns whether all characters but `%` stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
