@@ -15,7 +15,7 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), BoxError> {
-//! # let https = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_only().enable_http1().build();
+//! let https = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_only().enable_http1().build();
 //! let client = ServiceBuilder::new()
 //!     .layer(LogentriesAuthLayer::new(Credentials::from_env()?))
 //!     .service(Client::builder(TokioExecutor::new()).build(https)); // or reqwest, or any other tower service
