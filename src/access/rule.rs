@@ -9,7 +9,9 @@ use http::Method;
 
 use super::Access;
 use super::table;
-use crate::scheme::trim_slashes;
+
+/// The root of an owner's resources.
+const MANAGEMENT: &str = "management";
 
 type Rule = dyn Fn(&Method, &str) -> Option<Access> + Send + Sync;
 
@@ -91,15 +93,19 @@ impl AccessRule {
 
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
-        let is_owners = |(suffix, segment): (&str, &str)| {
-            segment.eq_ignore_ascii_case("management")
-                && suffix.len() != resource.len()
-                && table::documented(method, suffix).map(Required::strongest) == Some(Access::Owner)
-        };
-        if table::suffixes(trim_slashes(whole)).any(is_owners) {
-            return Some(Required::As(Access::Owner));
+        let documented = table::documented(method, resource);
+        if is_owners(documented) {
+            return documented;
         }
-        table::documented(method, resource)
+        let whole = whole.trim_end_matches('/');
+        let hides_owners = |(slash, _)| {
+            let suffix = &whole[slash + 1..];
+            let start = suffix.get(..MANAGEMENT.len()).filter(|_| suffix.len() != resource.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(MANAGEMENT))
+                && is_owners(table::documented(method, suffix))
+        };
+        let is_hidden = whole.bytes().enumerate().filter(|(_, byte)| *byte == b'/').any(hides_owners);
+        if is_hidden { Some(Required::As(Access::Owner)) } else { documented }
     }
 
     /// Takes the longest mount that matches off a path. A path that is a mount is `/` below it.
@@ -107,6 +113,10 @@ impl AccessRule {
         let below = self.mounts.iter().filter_map(|mount| strip_mount(mount, whole));
         below.min_by_key(|below| below.len()).unwrap_or(whole)
     }
+}
+
+fn is_owners(required: Option<Required>) -> bool {
+    required.map(Required::strongest) == Some(Access::Owner)
 }
 
 /// Takes a mount off a path, by whole segments. A segment of the mount in braces stands for any one.

@@ -1,7 +1,5 @@
 //! The table of [`Access::documented`]. Its documentation, `table.md`, is made from it by the test below.
 
-use std::iter;
-
 use http::Method;
 
 use super::{Access, Required};
@@ -10,11 +8,12 @@ use crate::scheme::trim_slashes;
 /// Resources that require the same access, and the sources that say so. The first row that matches counts.
 type Row = (Methods, &'static [Pattern], Required, &'static str);
 
-/// The segments of a resource below its root, which is the first segment. `{..}` is any one, and a last `**` is everything
-/// from there down, or nothing.
-type Pattern = &'static [&'static str];
-
-const REST: &str = "**";
+/// Resources by their segments below the root, which is the first segment. `{..}` is any one.
+enum Pattern {
+    At(&'static [&'static str]),
+    /// The resource itself, and everything below it.
+    Below(&'static [&'static str]),
+}
 
 /// Whether a row is about a method.
 type Methods = fn(&Method) -> bool;
@@ -26,6 +25,7 @@ const DELETE: Methods = |method| *method == Method::DELETE;
 const OTHERS: Methods = |method| !reads(method);
 const ANY: Methods = |_| true;
 
+use Pattern::{At, Below};
 use Required::{Open, OwnerOrOpen};
 
 const READ_ONLY: Required = Required::As(Access::ReadOnly);
@@ -38,92 +38,89 @@ const TABLE: &[(&str, &[Row])] = &[
         &[
             (READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
             (ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
-            (READS, &[&["accounts", "{id}", "users"]], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
-            (ANY, &[&["accounts", "{id}"]], OWNER, "[guide], [GetAccount]"),
+            (
+                READS,
+                &[At(&["accounts", "{id}", "users"])],
+                OwnerOrOpen,
+                "owner: [guide], [client]; read/write: [GetUsers]",
+            ),
+            (ANY, &[At(&["accounts", "{id}"])], OWNER, "[guide], [GetAccount]"),
             (
                 ANY,
-                &[&["accounts", "{id}", "users", REST], &["accounts", "{id}", "owners", REST]],
+                &[Below(&["accounts", "{id}", "users"]), Below(&["accounts", "{id}", "owners"])],
                 OWNER,
                 "[guide], [client]",
             ),
-            (READS_AND_OPTIONS, &[&["accounts", "{id}", "apikeys", REST]], READ_WRITE, "[client]"),
-            (ANY, &[&["accounts", "{id}", "apikeys", REST]], OWNER, "[client]"),
-            (ANY, &[&["accounts", "{id}", "teams", REST]], READ_WRITE, "[client]"),
-            (ANY, &[&["accounts", "{id}", REST]], OWNER, "none: the safe reading"),
-            (READS, &[&["actions"], &["actions", "{id}", "targets"]], READ_ONLY, "[OpenAPI]"),
-            (READS, &[&["actions", "{id}"]], Open, "[OpenAPI]: read/write, where its list is read-only"),
-            (READS, &[&["tags", REST]], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
-            (OTHERS, &[&["actions", REST], &["tags", REST]], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
-            (ANY, &[&["archiving", REST]], READ_WRITE, "[OpenAPI]"),
-            (READS, &[&["organizations", "apikeys"]], READ_WRITE, "[get-api-key]"),
+            (READS_AND_OPTIONS, &[Below(&["accounts", "{id}", "apikeys"])], READ_WRITE, "[client]"),
+            (ANY, &[Below(&["accounts", "{id}", "apikeys"])], OWNER, "[client]"),
+            (ANY, &[Below(&["accounts", "{id}", "teams"])], READ_WRITE, "[client]"),
+            (ANY, &[Below(&["accounts", "{id}"])], OWNER, "none: the safe reading"),
+            (READS, &[At(&["actions"]), At(&["actions", "{id}", "targets"])], READ_ONLY, "[OpenAPI]"),
+            (READS, &[At(&["actions", "{id}"])], Open, "[OpenAPI]: read/write, where its list is read-only"),
+            (READS, &[Below(&["tags"])], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
+            (OTHERS, &[Below(&["actions"]), Below(&["tags"])], READ_WRITE, "[post-tag], [put-tag], [OpenAPI]"),
+            (ANY, &[Below(&["archiving"])], READ_WRITE, "[OpenAPI]"),
+            (READS, &[At(&["organizations", "apikeys"])], READ_WRITE, "[get-api-key]"),
         ],
     ),
     (
         "query",
         &[
-            (POST, &[&["logs"], &["live", "logs"]], READ_ONLY, "[post-query], [OpenAPI]"),
-            (READS, &[&[REST]], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
-            (ANY, &[&[REST]], READ_WRITE, "[OpenAPI], [client]"),
+            (POST, &[At(&["logs"]), At(&["live", "logs"])], READ_ONLY, "[post-query], [OpenAPI]"),
+            (READS, &[Below(&[])], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
+            (ANY, &[Below(&[])], READ_WRITE, "[OpenAPI], [client]"),
         ],
     ),
-    ("audit", &[(POST, &[&["query", "logs"]], READ_ONLY, "[OpenAPI]"), (READS, &[&[REST]], READ_ONLY, "[OpenAPI]")]),
-    ("exports", &[(READS, &[&[REST]], READ_ONLY, "[OpenAPI]"), (DELETE, &[&["{id}"]], READ_WRITE, "[OpenAPI]")]),
-    ("search-stats", &[(READS, &[&[REST]], READ_ONLY, "[OpenAPI]")]),
-    ("usage", &[(READS, &[&[REST]], READ_WRITE, "[get-account-usage], [get-logs-usage]")]),
+    (
+        "audit",
+        &[(POST, &[At(&["query", "logs"])], READ_ONLY, "[OpenAPI]"), (READS, &[Below(&[])], READ_ONLY, "[OpenAPI]")],
+    ),
+    ("exports", &[(READS, &[Below(&[])], READ_ONLY, "[OpenAPI]"), (DELETE, &[At(&["{id}"])], READ_WRITE, "[OpenAPI]")]),
+    ("search-stats", &[(READS, &[Below(&[])], READ_ONLY, "[OpenAPI]")]),
+    ("usage", &[(READS, &[Below(&[])], READ_WRITE, "[get-account-usage], [get-logs-usage]")]),
     (
         "download",
-        &[(READS, &[&["logs"], &["logs", "{ids}"]], Open, "read/write: [get-download-log]; read-only: [OpenAPI]")],
+        &[(
+            READS,
+            &[At(&["logs"]), At(&["logs", "{ids}"])],
+            Open,
+            "read/write: [get-download-log]; read-only: [OpenAPI]",
+        )],
     ),
 ];
 
 const LOGS: &[Pattern] =
-    &[&["logs", REST], &["logsets", REST], &["labels", REST], &["metrics", REST], &["targets", REST]];
+    &[Below(&["logs"]), Below(&["logsets"]), Below(&["labels"]), Below(&["metrics"]), Below(&["targets"])];
 
 /// The most segments of a resource that a pattern has, and one.
 const SEGMENTS: usize = 5;
 
 /// Returns what is documented for what [`resource`] returned.
 pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
-    let mut segments = [""; SEGMENTS];
-    let found = suffixes(resource).zip(&mut segments).map(|((_, segment), slot)| *slot = segment).count();
+    let mut segments = [&b""[..]; SEGMENTS];
+    let split = resource.as_bytes().split(|byte| *byte == b'/');
+    let found = split.zip(&mut segments).map(|(segment, slot)| *slot = segment).count();
     let (first, below) = segments.split_at(found).0.split_first()?;
     let (_, rows) = TABLE.iter().find(|(root, _)| is_name(root, first))?;
-    let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| matches(pattern, below));
+    let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(below));
     rows.iter().find(|(methods, patterns, ..)| methods(method) && covers(patterns)).map(|(_, _, required, _)| *required)
 }
 
-fn matches(pattern: Pattern, segments: &[&str]) -> bool {
-    let is = |(expected, segment): (&&str, &&str)| {
-        is_name(expected, segment) || expected.starts_with('{') && !segment.is_empty()
-    };
-    match pattern {
-        [above @ .., REST] => above.len() <= segments.len() && above.iter().zip(segments).all(is),
-        _ => pattern.len() == segments.len() && pattern.iter().zip(segments).all(is),
+impl Pattern {
+    fn matches(&self, segments: &[&[u8]]) -> bool {
+        let (names, fits) = match self {
+            At(names) => (names, names.len() == segments.len()),
+            Below(names) => (names, names.len() <= segments.len()),
+        };
+        let is =
+            |(name, segment): (&&str, &&[u8])| is_name(name, segment) || name.starts_with('{') && !segment.is_empty();
+        fits && names.iter().zip(segments).all(is)
     }
 }
 
 /// Tries equality first, because a path rarely has upper case letters.
-fn is_name(expected: &str, segment: &str) -> bool {
-    expected == segment || expected.eq_ignore_ascii_case(segment)
-}
-
-/// The suffixes of a path that start at a segment, each with that segment.
-pub(super) fn suffixes(path: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut rest = Some(path);
-    iter::from_fn(move || {
-        let suffix = rest?;
-        let (segment, below) = split_segment(suffix);
-        rest = below;
-        Some((suffix, segment))
-    })
-}
-
-/// Splits a path into its first segment and what is below.
-fn split_segment(path: &str) -> (&str, Option<&str>) {
-    match path.bytes().position(|byte| byte == b'/') {
-        Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
-        None => (path, None),
-    }
+fn is_name(name: &str, segment: &[u8]) -> bool {
+    name.as_bytes() == segment || name.as_bytes().eq_ignore_ascii_case(segment)
 }
 
 pub(super) fn reads(method: &Method) -> bool {
@@ -133,8 +130,8 @@ pub(super) fn reads(method: &Method) -> bool {
 /// Returns what the table looks up for a path: no slashes around it, and no `log_search` before it.
 pub(super) fn resource(path: &str) -> &str {
     let path = trim_slashes(path);
-    match split_segment(path) {
-        (prefix, Some(below)) if prefix.eq_ignore_ascii_case("log_search") => below,
+    match path.split_at_checked("log_search/".len()) {
+        Some((prefix, below)) if prefix.eq_ignore_ascii_case("log_search/") => below,
         _ => path,
     }
 }
@@ -208,9 +205,13 @@ mod tests {
         format!("| {resources} | {methods} | {access} | {sources} |\n")
     }
 
-    fn resource_text(root: &str, pattern: Pattern) -> String {
-        let segments: String = pattern.iter().filter(|segment| **segment != REST).map(|s| format!("/{s}")).collect();
-        format!("`/{root}{segments}`{}", if pattern.ends_with(&[REST]) { " and below" } else { "" })
+    fn resource_text(root: &str, pattern: &Pattern) -> String {
+        let (segments, below) = match pattern {
+            At(segments) => (segments, ""),
+            Below(segments) => (segments, " and below"),
+        };
+        let segments: String = segments.iter().map(|segment| format!("/{segment}")).collect();
+        format!("`/{root}{segments}`{below}")
     }
 
     fn methods_text(methods: Methods) -> &'static str {

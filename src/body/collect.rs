@@ -81,7 +81,7 @@ impl<B: Body<Error: Into<BoxError>>> Future for Collect<B> {
             match ready!(this.body.as_mut().poll_frame(cx)) {
                 Some(Ok(frame)) => this.read.push(frame, limit, this.claimed)?,
                 Some(Err(error)) => return Poll::Ready(Err(BodyError::Read(error.into()))),
-                None => return Poll::Ready(mem::take(this.read).finish(this.claimed)),
+                None => return Poll::Ready(this.read.finish(this.claimed)),
             }
             budget = budget.saturating_sub(FRAME_COST);
         }
@@ -145,14 +145,15 @@ impl Read {
         *budget -= now.len();
     }
 
-    fn finish(self, claimed: &SizeHint) -> Result<(BufferedBody, BodyDigest), BodyError> {
+    fn finish(&mut self, claimed: &SizeHint) -> Result<(BufferedBody, BodyDigest), BodyError> {
         let (read, len) = (self.len(), self.len() as u64);
         if len < claimed.lower() || claimed.upper().is_some_and(|upper| len > upper) {
             return Err(BodyError::LengthMismatch { read });
         }
-        let bytes = if self.joined.is_empty() { self.first } else { self.joined.into() };
-        let sha256 = || BodyDigest::from_sha256(self.sha256.finalize().into());
+        let joined = mem::take(&mut self.joined);
+        let bytes = if joined.is_empty() { mem::take(&mut self.first) } else { joined.into() };
+        let mut sha256 = || BodyDigest::from_sha256(self.sha256.finalize_reset().into());
         let digest = if read == 0 { BodyDigest::EMPTY } else { sha256() };
-        Ok((BufferedBody::new(bytes, self.trailers), digest))
+        Ok((BufferedBody::new(bytes, self.trailers.take()), digest))
     }
 }

@@ -68,16 +68,15 @@ impl Signer {
         let (mut head, body) = request.into_parts();
         let Overrides { access, .. } = head.overrides();
         let len = Some(body.bytes().len() as u64);
-        let head = match self.prepare(&mut head, access, len)? {
-            Some(signing) => {
-                let known = match body.bytes() {
-                    [] => KnownBody::Empty,
-                    bytes => KnownBody::Read(BodyDigest::of(bytes)),
-                };
-                Unsigned::new(Arc::clone(self), head, signing).sign(known, len)?.0
-            }
-            None => head,
+        let Some(signing) = self.prepare(&mut head, access, len)? else {
+            return Ok(Request::from_parts(head, body));
         };
-        Ok(Request::from_parts(head, body))
+        let known = match body.bytes() {
+            [] => KnownBody::Empty,
+            bytes => KnownBody::Read(BodyDigest::of(bytes)),
+        };
+        let mut unsigned = Unsigned::new(Arc::clone(self), head, signing);
+        unsigned.sign(known, len)?;
+        Ok(Request::from_parts(unsigned.head, body))
     }
 }

@@ -71,7 +71,7 @@ impl LogentriesAuthLayer {
     pub fn new(credentials: impl Into<CredentialsHandle>) -> Self {
         let signer = Signer {
             credentials: credentials.into(),
-            clocks: OriginClocks::default(),
+            clocks: Arc::default(),
             corrects_clock_skew: true,
             body_limit: DEFAULT_LIMIT,
             trusted_origins: Vec::new(),
@@ -218,7 +218,7 @@ impl<R> LogentriesAuthLayer<R> {
     pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.with(|signer| {
             // Offsets that were measured against another clock mean nothing to this one.
-            signer.clocks = OriginClocks::new(Clock::new(clock));
+            signer.clocks = Arc::new(OriginClocks::new(Clock::new(clock)));
         })
     }
 
@@ -339,7 +339,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
-        Ok(self.signer.clocks.offset_secs(&Origin::parse(origin)?))
+        Ok(self.signer.clocks.offset_secs(&Arc::new(Origin::parse(origin)?)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Signer)) -> Self {

@@ -103,6 +103,8 @@ impl PartialEq<Origin<'_>> for Origin<'_> {
     }
 }
 
+impl Eq for Origin<'_> {}
+
 /// Compares names without regard to letter case, and IPv6 addresses by value.
 fn is_same_host(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || ipv6_address(one).is_some_and(|address| Some(address) == ipv6_address(other))

@@ -24,7 +24,7 @@ use crate::{Access, BodyDigest, CredentialsHandle, OwnerKey};
 #[derive(Clone)]
 pub(super) struct Signer {
     pub(super) credentials: CredentialsHandle,
-    pub(super) clocks: OriginClocks,
+    pub(super) clocks: Arc<OriginClocks>,
     pub(super) corrects_clock_skew: bool,
     pub(super) body_limit: usize,
     pub(super) trusted_origins: Vec<Origin<'static>>,
@@ -91,11 +91,11 @@ impl Signer {
         let Some(signing) = self.prepare(&mut head, access, len)? else {
             return Ok(Step::Send(Req::join(head, body), None));
         };
-        let unsigned = Unsigned::new(Arc::clone(self), head, signing);
+        let mut unsigned = Unsigned::new(Arc::clone(self), head, signing);
         match known {
             Some(known) => {
-                let (head, check) = unsigned.sign(known, len)?;
-                Ok(Step::Send(Req::join(head, body), check))
+                let check = unsigned.sign(known, len)?;
+                Ok(Step::Send(Req::join(unsigned.head, body), check))
             }
             None => Ok(Step::Read(Collect::new(body, self.body_limit), unsigned)),
         }

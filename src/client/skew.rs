@@ -23,10 +23,10 @@ const REFUSALS: u8 = 3;
 const FIRST_REFUSALS: u8 = 2;
 
 /// The clocks of all origins, shared by every clone of a layer.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct OriginClocks {
     pub(super) ours: Clock,
-    kept: Arc<RwLock<Vec<Kept>>>,
+    kept: RwLock<Vec<Kept>>,
 }
 
 /// What is known of one origin's clock.
@@ -48,18 +48,18 @@ pub(super) struct Dated {
 impl OriginClocks {
     /// Creates the clocks of no origin yet. Each will be measured against `ours`.
     pub(super) fn new(ours: Clock) -> Self {
-        Self { ours, kept: Arc::default() }
+        Self { ours, kept: RwLock::default() }
     }
 
     /// Returns the origin as it is kept, or a copy of one that is not.
     pub(super) fn kept_origin(&self, origin: &Origin<'_>) -> Arc<Origin<'static>> {
-        let kept = self.find(origin, |kept| Arc::clone(&kept.origin));
+        let kept = self.find(|kept| *kept.origin == *origin, |kept| Arc::clone(&kept.origin));
         kept.unwrap_or_else(|| Arc::new(origin.as_ref().into_owned()))
     }
 
     /// Returns the offset in use for `origin`, in seconds.
-    pub(super) fn offset_secs(&self, origin: &Origin<'_>) -> i64 {
-        self.find(origin, |kept| kept.offset_secs).unwrap_or(0)
+    pub(super) fn offset_secs(&self, origin: &Arc<Origin<'static>>) -> i64 {
+        self.find(|kept| kept.origin == *origin, |kept| kept.offset_secs).unwrap_or(0)
     }
 
     /// Returns the date to send with this offset, unless that is out of range.
@@ -72,7 +72,7 @@ impl OriginClocks {
     /// Records that a request dated with the offset `used` was accepted.
     pub(super) fn accepted(&self, origin: &Arc<Origin<'static>>, used: i64) {
         let is_recorded = |kept: &Kept| kept.refusals == 0 || kept.offset_secs != used;
-        if !self.find(origin, is_recorded).unwrap_or(false) {
+        if !self.find(|kept| kept.origin == *origin, is_recorded).unwrap_or(false) {
             self.change(origin, used, |kept| kept.refusals = 0);
         }
     }
@@ -96,9 +96,9 @@ impl OriginClocks {
         (in_use != used && measured.abs_diff(in_use) <= MIN_SKEW).then_some(in_use)
     }
 
-    fn find<T>(&self, origin: &Origin<'_>, read: impl FnOnce(&Kept) -> T) -> Option<T> {
+    fn find<T>(&self, is: impl Fn(&Kept) -> bool, read: impl FnOnce(&Kept) -> T) -> Option<T> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|kept| *kept.origin == *origin).map(read)
+        kept.iter().find(|kept| is(kept)).map(read)
     }
 
     /// Changes what is kept of an origin, if the offset `used` is in use. A new origin takes a place, if there is one.
@@ -114,7 +114,7 @@ impl OriginClocks {
 
 /// Inspects the response to one signed request for a refusal that clock skew explains.
 pub(super) struct SkewCheck {
-    pub(super) clocks: OriginClocks,
+    pub(super) clocks: Arc<OriginClocks>,
     pub(super) origin: Arc<Origin<'static>>,
     /// When the request was signed, by the layer's clock.
     pub(super) signed_at: u64,

@@ -17,7 +17,7 @@ use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Rebuil
 /// A request that has to be signed, without its body.
 pub(super) struct Unsigned<H> {
     signer: Arc<Signer>,
-    head: H,
+    pub(super) head: H,
     signing: Signing,
 }
 
@@ -29,7 +29,7 @@ impl<H: Head> Unsigned<H> {
 
     /// Signs the request around a body that was read.
     pub(super) fn sign_body<Req: HttpRequest<Head = H>>(
-        self,
+        mut self,
         collected: Result<(BufferedBody, BodyDigest), BodyError>,
         rebuild_body: &impl RebuildBody<Req::Body>,
     ) -> Result<(Req, Option<SkewCheck>), AuthError> {
@@ -39,26 +39,26 @@ impl<H: Head> Unsigned<H> {
             Ok((rebuild_body.rebuild(body)?, read, len))
         });
         let (body, read, len) = rebuilt.map_err(|error| self.not_sent(error.into()))?;
-        let (head, check) = self.sign(read, Some(len))?;
-        Ok((Req::join(head, body), check))
+        let check = self.sign(read, Some(len))?;
+        Ok((Req::join(self.head, body), check))
     }
 
     /// Signs the request with the current second as its date.
-    pub(super) fn sign(mut self, body: KnownBody, body_len: Option<u64>) -> Result<(H, Option<SkewCheck>), AuthError> {
+    pub(super) fn sign(&mut self, body: KnownBody, body_len: Option<u64>) -> Result<Option<SkewCheck>, AuthError> {
         let dated = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
         let (signed, is_buffered) =
             (Some((self.signing.key.id(), dated.offset_secs)), matches!(body, KnownBody::Read(_)));
         trace::sending(&self.signer.subject(&self.head), Some(&Access::Owner), signed, body_len, is_buffered);
-        let (clocks, signed_at, used) = (self.signer.clocks.clone(), dated.second, dated.offset_secs);
-        let check = self.signing.dating_origin.map(|origin| SkewCheck { clocks, origin, signed_at, used });
-        Ok((self.head, check))
+        let (clocks, signed_at, used) = (Arc::clone(&self.signer.clocks), dated.second, dated.offset_secs);
+        let origin = self.signing.dating_origin.take();
+        Ok(origin.map(|origin| SkewCheck { clocks, origin, signed_at, used }))
     }
 
     /// Frames, dates and signs the request.
     fn set_headers(&mut self, body: &KnownBody) -> Result<Dated, AuthError> {
         self.set_framing(body)?;
         let clocks = &self.signer.clocks;
-        let offset_secs = self.signing.dating_origin.as_deref().map_or(0, |origin| clocks.offset_secs(origin));
+        let offset_secs = self.signing.dating_origin.as_ref().map_or(0, |origin| clocks.offset_secs(origin));
         let dated = clocks.date(offset_secs).ok_or(AuthError::ClockOutOfRange)?;
         let date = dated.date.clone();
         let content_type = self.head.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);

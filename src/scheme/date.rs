@@ -11,12 +11,10 @@ use super::single_value;
 /// The last second of the year 9999, the last that an HTTP date can name, in seconds since 1970.
 pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 
-/// The length of an IMF-fixdate, in bytes.
-const LEN: usize = 29;
-
 thread_local! {
-    /// The date that was formatted last: most requests of one second share it. hyper caches its own the same way.
-    static LAST: RefCell<(u64, HeaderValue)> = const { RefCell::new((u64::MAX, HeaderValue::from_static(""))) };
+    /// The date that was formatted or parsed last: most requests of one second share it. hyper caches its own the same way.
+    static LAST: RefCell<(u64, HeaderValue)> =
+        const { RefCell::new((0, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))) };
 }
 
 /// Formats a number of seconds since 1970, or returns `None` after the year 9999.
@@ -33,14 +31,17 @@ pub(crate) fn format_date(second: u64) -> Option<HeaderValue> {
 }
 
 /// Parses an IMF-fixdate. Other forms, a wrong day of the week and the like are `None`.
-pub(crate) fn parse_date(date: &[u8]) -> Option<u64> {
-    // httpdate also parses the two obsolete forms, which have another length or end.
-    let is_fixdate = date.len() == LEN && date.ends_with(b" GMT");
-    let date = str::from_utf8(date).ok().filter(|_| is_fixdate)?;
-    Some(httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs())
+pub(crate) fn parse_date(date: &HeaderValue) -> Option<u64> {
+    if let Some(second) = LAST.with_borrow(|(second, last)| (last == date).then_some(*second)) {
+        return Some(second);
+    }
+    let time = httpdate::parse_http_date(date.to_str().ok()?).ok()?;
+    let second = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    // httpdate also parses the two obsolete forms.
+    (format_date(second)? == date).then_some(second)
 }
 
 /// Parses the Date header, if there is exactly one.
 pub(crate) fn date_of(headers: &HeaderMap) -> Option<u64> {
-    parse_date(single_value(headers, DATE).ok()??.as_bytes())
+    parse_date(single_value(headers, DATE).ok()??)
 }

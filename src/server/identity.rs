@@ -66,10 +66,12 @@ impl Identity {
         let Self { access, key_id, key_label, account } = self;
         let (method, path) = (request.method(), request.uri().path());
         trace::accepted(method, path, *access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
-        for credential in [X_API_KEY, AUTHORIZATION_API_KEY] {
-            if let Some(value) = request.headers_mut().get_mut(credential) {
-                value.set_sensitive(true);
-            }
+        // It has one of them.
+        let headers = request.headers_mut();
+        if let Some(credential) = headers.get_mut(AUTHORIZATION_API_KEY) {
+            credential.set_sensitive(true);
+        } else if let Some(credential) = headers.get_mut(X_API_KEY) {
+            credential.set_sensitive(true);
         }
         request.extensions_mut().insert(self.clone());
     }

@@ -102,5 +102,5 @@ fn check_signable(verifier: &Verifier, method: &Method, path: &str, headers: &He
         return Err(Malformed::ContentType.into());
     }
     let date = single_value(headers, DATE).map_err(|DuplicateHeader| Malformed::Date)?;
-    verifier.check_date(date.and_then(|date| parse_date(date.as_bytes())).ok_or(Malformed::Date)?)
+    verifier.check_date(date.and_then(parse_date).ok_or(Malformed::Date)?)
 }

@@ -94,7 +94,7 @@ pin_project! {
         ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<(S, Request<ReqBody>, PresentedApiKey)> },
         OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<(S, Request<ReqBody>, PresentedSignature)> },
         Body { #[pin] body: Collect<ReqBody>, unread: Option<(S, Signed)>, rejected: Option<Ending> },
-        Called { #[pin] future: S::Future, identity: Identity },
+        Called { #[pin] future: S::Future, identity: Option<Identity> },
     }
 }
 
@@ -133,7 +133,7 @@ where
                 }
                 StateProj::Called { future, identity } => {
                     let mut response = ready!(future.poll(cx))?;
-                    response.extensions_mut().insert(identity.clone());
+                    response.extensions_mut().insert(take(identity));
                     return Poll::Ready(Ok(response.map(ResponseBody::inner)));
                 }
             }
@@ -198,7 +198,7 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBo
 
     fn call(mut service: S, mut request: Request<ReqBody>, identity: Identity) -> Self {
         identity.attach(&mut request);
-        Self::Called { future: service.call(request), identity }
+        Self::Called { future: service.call(request), identity: Some(identity) }
     }
 
     /// Verifies the signature with the body that was read, and calls the inner service. If the body is too large, the rest of
