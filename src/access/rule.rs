@@ -10,9 +10,6 @@ use http::Method;
 use super::Access;
 use super::table;
 
-/// The root of an owner's resources.
-const MANAGEMENT: &str = "management";
-
 type Rule = dyn Fn(&Method, &str) -> Option<Access> + Send + Sync;
 
 /// The rule of a layer, and the prefixes that its resources are mounted at.
@@ -93,6 +90,7 @@ impl AccessRule {
 
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
+        let is_owners = |required: Option<Required>| required.map(Required::strongest) == Some(Access::Owner);
         let documented = table::documented(method, resource);
         if is_owners(documented) {
             return documented;
@@ -100,8 +98,8 @@ impl AccessRule {
         let whole = whole.trim_end_matches('/');
         let hides_owners = |(slash, _)| {
             let suffix = &whole[slash + 1..];
-            let start = suffix.get(..MANAGEMENT.len()).filter(|_| suffix.len() != resource.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(MANAGEMENT))
+            let start = suffix.get(.."management".len()).filter(|_| suffix != resource);
+            start.is_some_and(|start| start.eq_ignore_ascii_case("management"))
                 && is_owners(table::documented(method, suffix))
         };
         let is_hidden = whole.bytes().enumerate().filter(|(_, byte)| *byte == b'/').any(hides_owners);
@@ -113,10 +111,6 @@ impl AccessRule {
         let below = self.mounts.iter().filter_map(|mount| strip_mount(mount, whole));
         below.min_by_key(|below| below.len()).unwrap_or(whole)
     }
-}
-
-fn is_owners(required: Option<Required>) -> bool {
-    required.map(Required::strongest) == Some(Access::Owner)
 }
 
 /// Takes a mount off a path, by whole segments. A segment of the mount in braces stands for any one.

@@ -67,17 +67,14 @@ const TABLE: &[(&str, &[Row])] = &[
         "query",
         &[
             (POST, &[At(&["logs"]), At(&["live", "logs"])], READ_ONLY, "[post-query], [OpenAPI]"),
-            (READS, &[Below(&[])], READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
-            (ANY, &[Below(&[])], READ_WRITE, "[OpenAPI], [client]"),
+            (READS, ALL, READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
+            (ANY, ALL, READ_WRITE, "[OpenAPI], [client]"),
         ],
     ),
-    (
-        "audit",
-        &[(POST, &[At(&["query", "logs"])], READ_ONLY, "[OpenAPI]"), (READS, &[Below(&[])], READ_ONLY, "[OpenAPI]")],
-    ),
-    ("exports", &[(READS, &[Below(&[])], READ_ONLY, "[OpenAPI]"), (DELETE, &[At(&["{id}"])], READ_WRITE, "[OpenAPI]")]),
-    ("search-stats", &[(READS, &[Below(&[])], READ_ONLY, "[OpenAPI]")]),
-    ("usage", &[(READS, &[Below(&[])], READ_WRITE, "[get-account-usage], [get-logs-usage]")]),
+    ("audit", &[(POST, &[At(&["query", "logs"])], READ_ONLY, "[OpenAPI]"), (READS, ALL, READ_ONLY, "[OpenAPI]")]),
+    ("exports", &[(READS, ALL, READ_ONLY, "[OpenAPI]"), (DELETE, &[At(&["{id}"])], READ_WRITE, "[OpenAPI]")]),
+    ("search-stats", &[(READS, ALL, READ_ONLY, "[OpenAPI]")]),
+    ("usage", &[(READS, ALL, READ_WRITE, "[get-account-usage], [get-logs-usage]")]),
     (
         "download",
         &[(
@@ -89,6 +86,7 @@ const TABLE: &[(&str, &[Row])] = &[
     ),
 ];
 
+const ALL: &[Pattern] = &[Below(&[])];
 const LOGS: &[Pattern] =
     &[Below(&["logs"]), Below(&["logsets"]), Below(&["labels"]), Below(&["metrics"]), Below(&["targets"])];
 

@@ -11,23 +11,21 @@ use super::{BodyError, BufferedBody};
 ///
 /// This trait is sealed. It is public so that generic code can name it in its bounds.
 #[allow(private_bounds)] // which seals it
-pub trait RebuildBody<B>: sealed::RebuildBody<B> {}
+pub trait RebuildBody<B>: Rebuild<B> {}
 
-mod sealed {
-    use super::{BodyError, BufferedBody};
+impl<R: Rebuild<B>, B> RebuildBody<B> for R {}
 
-    // Here, because the compiler reports the trait that seals.
-    #[diagnostic::on_unimplemented(
-        message = "a body of type `{B}` cannot be rebuilt after it was read",
-        note = "`{B}` is not `From<Bytes>`: add `.rebuild_body(BufferedBody::boxed)` to the layer for a boxed body, \
-                `.rebuild_body(|body: BufferedBody| ...)` for any other",
-        note = "a layer such as `RequestBodyLimitLayer` changes the body's type: in axum, put \
-                `.map_request(|request: Request<_>| request.map(Body::new))` between it and this layer"
-    )]
-    pub(crate) trait RebuildBody<B> {
-        /// Rebuilds the body, unless `B` cannot carry its trailers.
-        fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError>;
-    }
+// Here, because the compiler reports the trait that seals.
+#[diagnostic::on_unimplemented(
+    message = "a body of type `{B}` cannot be rebuilt after it was read",
+    note = "`{B}` is not `From<Bytes>`: add `.rebuild_body(BufferedBody::boxed)` to the layer for a boxed body, \
+            `.rebuild_body(|body: BufferedBody| ...)` for any other",
+    note = "a layer such as `RequestBodyLimitLayer` changes the body's type: in axum, put \
+            `.map_request(|request: Request<_>| request.map(Body::new))` between it and this layer"
+)]
+pub(crate) trait Rebuild<B> {
+    /// Rebuilds the body, unless `B` cannot carry its trailers.
+    fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError>;
 }
 
 /// Rebuilds bodies that are `From<Bytes>`, such as [`Full<Bytes>`](http_body_util::Full),
@@ -38,15 +36,13 @@ mod sealed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RebuildFromBytes;
 
-impl<R: sealed::RebuildBody<B>, B> RebuildBody<B> for R {}
-
-impl<B: From<Bytes>> sealed::RebuildBody<B> for RebuildFromBytes {
+impl<B: From<Bytes>> Rebuild<B> for RebuildFromBytes {
     fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError> {
         if body.trailers().is_some() { Err(BodyError::UnsupportedTrailers) } else { Ok(Bytes::from(body).into()) }
     }
 }
 
-impl<F: Fn(BufferedBody) -> B, B> sealed::RebuildBody<B> for F {
+impl<F: Fn(BufferedBody) -> B, B> Rebuild<B> for F {
     fn rebuild(&self, body: BufferedBody) -> Result<B, BodyError> {
         Ok(self(body))
     }

@@ -13,20 +13,20 @@ use crate::BodyDigest;
 
 /// A request body in memory, for [`LogentriesAuthLayer::authenticate`](super::LogentriesAuthLayer::authenticate).
 ///
-/// Implemented for `()`, `&str`, `String`, `&[u8]`, `Vec<u8>`, [`Bytes`], `Box<[u8]>`, arrays of bytes, and for an `Option`
-/// of each. This trait is sealed.
+/// Implemented for `()`, `String`, `Vec<u8>`, [`Bytes`], `Box<[u8]>` and arrays of bytes, for references such as `&str` and
+/// `&[u8]`, and for an `Option` of each. This trait is sealed.
 #[allow(private_bounds)] // which seals it
-pub trait BodyBytes: sealed::BodyBytes {}
+pub trait BodyBytes: HasBytes {}
 
-mod sealed {
-    pub(crate) trait BodyBytes {
-        fn bytes(&self) -> &[u8];
-    }
+impl<B: HasBytes> BodyBytes for B {}
+
+trait HasBytes {
+    fn bytes(&self) -> &[u8];
 }
 
-macro_rules! body_bytes {
+macro_rules! has_bytes {
     ($($body:ty),+) => {$(
-        impl sealed::BodyBytes for $body {
+        impl HasBytes for $body {
             fn bytes(&self) -> &[u8] {
                 self.as_ref()
             }
@@ -34,31 +34,29 @@ macro_rules! body_bytes {
     )+};
 }
 
-body_bytes!(&str, String, &[u8], Vec<u8>, Bytes, Box<[u8]>);
+has_bytes!(String, Vec<u8>, Bytes, Box<[u8]>);
 
-impl<B: sealed::BodyBytes> BodyBytes for B {}
-
-impl sealed::BodyBytes for () {
+impl<B: AsRef<[u8]> + ?Sized> HasBytes for &B {
     fn bytes(&self) -> &[u8] {
-        b""
+        (*self).as_ref()
     }
 }
 
-impl<B: BodyBytes> sealed::BodyBytes for Option<B> {
-    fn bytes(&self) -> &[u8] {
-        self.as_ref().map_or(b"", B::bytes)
-    }
-}
-
-impl<const N: usize> sealed::BodyBytes for [u8; N] {
+impl<const N: usize> HasBytes for [u8; N] {
     fn bytes(&self) -> &[u8] {
         self
     }
 }
 
-impl<const N: usize> sealed::BodyBytes for &[u8; N] {
+impl HasBytes for () {
     fn bytes(&self) -> &[u8] {
-        *self
+        b""
+    }
+}
+
+impl<B: HasBytes> HasBytes for Option<B> {
+    fn bytes(&self) -> &[u8] {
+        self.as_ref().map_or(b"", B::bytes)
     }
 }
 
@@ -75,7 +73,7 @@ impl Signer {
             [] => KnownBody::Empty,
             bytes => KnownBody::Read(BodyDigest::of(bytes)),
         };
-        let mut unsigned = Unsigned::new(Arc::clone(self), head, signing);
+        let mut unsigned = Unsigned { signer: Arc::clone(self), head, signing };
         unsigned.sign(known, len)?;
         Ok(Request::from_parts(unsigned.head, body))
     }

@@ -71,7 +71,7 @@ impl LogentriesAuthLayer {
     pub fn new(credentials: impl Into<CredentialsHandle>) -> Self {
         let signer = Signer {
             credentials: credentials.into(),
-            clocks: Arc::default(),
+            clocks: OriginClocks::new(Clock::default()),
             corrects_clock_skew: true,
             body_limit: DEFAULT_LIMIT,
             trusted_origins: Vec::new(),
@@ -218,7 +218,7 @@ impl<R> LogentriesAuthLayer<R> {
     pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.with(|signer| {
             // Offsets that were measured against another clock mean nothing to this one.
-            signer.clocks = Arc::new(OriginClocks::new(Clock::new(clock)));
+            signer.clocks = OriginClocks::new(Clock::new(clock));
         })
     }
 

@@ -6,10 +6,9 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
+use super::LogentriesAuthLayer;
 use super::request::Overrides;
 use super::signer::{Signer, Step};
-use super::skew::SkewCheck;
-use super::{AuthError, LogentriesAuthLayer};
 use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates every request of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware).
@@ -60,23 +59,14 @@ impl<R> From<LogentriesAuthLayer<R>> for LogentriesAuthMiddleware<R> {
     }
 }
 
-impl<R: RebuildBody<reqwest::Body>> LogentriesAuthMiddleware<R> {
-    async fn authenticate(
-        &self,
-        request: Request,
-        overrides: Overrides,
-    ) -> std::result::Result<(Request, Option<SkewCheck>), AuthError> {
-        match self.signer.begin(request, Some(overrides))? {
-            Step::Send(request, check) => Ok((request, check)),
-            Step::Read(body, unsigned) => unsigned.sign_body(body.await, &self.rebuild),
-        }
-    }
-}
-
 #[async_trait::async_trait]
 impl<R: RebuildBody<reqwest::Body> + Send + Sync + 'static> Middleware for LogentriesAuthMiddleware<R> {
     async fn handle(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
-        let authenticated = self.authenticate(request, Overrides::from(&*extensions)).await;
+        let authenticated = match self.signer.begin(request, Some(Overrides::from(&*extensions))) {
+            Ok(Step::Send(request, check)) => Ok((request, check)),
+            Ok(Step::Read(body, unsigned)) => unsigned.sign_body(body.await, &self.rebuild),
+            Err(error) => Err(error),
+        };
         let (request, check) = authenticated.map_err(Error::middleware)?;
         let mut response = next.run(request, extensions).await?;
         if let Some(check) = check {

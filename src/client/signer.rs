@@ -91,7 +91,7 @@ impl Signer {
         let Some(signing) = self.prepare(&mut head, access, len)? else {
             return Ok(Step::Send(Req::join(head, body), None));
         };
-        let mut unsigned = Unsigned::new(Arc::clone(self), head, signing);
+        let mut unsigned = Unsigned { signer: Arc::clone(self), head, signing };
         match known {
             Some(known) => {
                 let check = unsigned.sign(known, len)?;

@@ -23,7 +23,6 @@ const REFUSALS: u8 = 3;
 const FIRST_REFUSALS: u8 = 2;
 
 /// The clocks of all origins, shared by every clone of a layer.
-#[derive(Default)]
 pub(super) struct OriginClocks {
     pub(super) ours: Clock,
     kept: RwLock<Vec<Kept>>,
@@ -47,8 +46,8 @@ pub(super) struct Dated {
 
 impl OriginClocks {
     /// Creates the clocks of no origin yet. Each will be measured against `ours`.
-    pub(super) fn new(ours: Clock) -> Self {
-        Self { ours, kept: RwLock::default() }
+    pub(super) fn new(ours: Clock) -> Arc<Self> {
+        Arc::new(Self { ours, kept: RwLock::default() })
     }
 
     /// Returns the origin as it is kept, or a copy of one that is not.

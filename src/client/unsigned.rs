@@ -16,17 +16,14 @@ use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, Rebuil
 
 /// A request that has to be signed, without its body.
 pub(super) struct Unsigned<H> {
-    signer: Arc<Signer>,
+    pub(super) signer: Arc<Signer>,
+    /// In the form in which it arrives.
     pub(super) head: H,
-    signing: Signing,
+    /// With the key that was current when the request arrived.
+    pub(super) signing: Signing,
 }
 
 impl<H: Head> Unsigned<H> {
-    /// The key was current when the request arrived. `head` is in the form in which it arrives.
-    pub(super) fn new(signer: Arc<Signer>, head: H, signing: Signing) -> Self {
-        Self { signer, head, signing }
-    }
-
     /// Signs the request around a body that was read.
     pub(super) fn sign_body<Req: HttpRequest<Head = H>>(
         mut self,

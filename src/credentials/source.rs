@@ -73,8 +73,8 @@ impl Credentials {
             (None, Some(_)) => return Err(CredentialsError::IncompleteOwnerKey { set: OWNER_KEY, missing: OWNER_ID }),
             (None, None) => None,
         };
-        let [platform, read_write, read_only] =
-            [api_key(PLATFORM_KEY)?, api_key(READ_WRITE_KEY)?, api_key(READ_ONLY_KEY)?];
+        let (platform, read_write, read_only) =
+            (api_key(PLATFORM_KEY)?, api_key(READ_WRITE_KEY)?, api_key(READ_ONLY_KEY)?);
         if owner.is_none() && platform.is_none() && read_write.is_none() && read_only.is_none() {
             return Err(CredentialsError::NoKeys);
         }

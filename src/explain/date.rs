@@ -1,17 +1,14 @@
 //! The forms in which clients write a date.
 
-use std::time::UNIX_EPOCH;
+use http::HeaderValue;
+
+use crate::scheme::parse_date;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Returns an IMF-fixdate (RFC 9110, section 5.6.7) in other forms, or `None` for any other date.
 pub(super) fn other_forms(date: &str) -> Option<Vec<String>> {
-    let time = httpdate::parse_http_date(date).ok()?;
-    // It also parses the two obsolete forms.
-    if httpdate::fmt_http_date(time) != date {
-        return None;
-    }
-    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let seconds = HeaderValue::from_str(date).ok().as_ref().and_then(parse_date)?;
     let (weekday, day, after_day) = (date.get(..5)?, date.get(5..7)?, date.get(7..)?);
     let (without_zone, year, clock) = (date.get(..25)?, date.get(12..16)?, date.get(17..25)?);
     let month = MONTHS.iter().position(|month| date.get(8..11) == Some(month))? + 1;

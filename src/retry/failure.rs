@@ -35,25 +35,21 @@ const TRANSIENT: [ErrorKind; 11] = [
     ErrorKind::Interrupted,
 ];
 
-/// An error that [`LogentriesRetryPolicy`](super::LogentriesRetryPolicy) can inspect: [`AuthError`], [`BoxError`](tower::BoxError) and,
-/// with feature `reqwest-middleware`, `reqwest_middleware::Error`.
+/// An error that [`LogentriesRetryPolicy`](super::LogentriesRetryPolicy) can inspect: [`AuthError`],
+/// [`BoxError`](tower::BoxError) and, with feature `reqwest-middleware`, `reqwest_middleware::Error`.
 ///
 /// This trait is sealed and has no methods to call. A layer that maps errors to another type must be outside the
 /// retry layer.
-#[allow(private_bounds)] // which closes its methods too
-pub trait AttemptError: sealed::AttemptError {}
+#[allow(private_bounds)] // which seals it
+pub trait AttemptError: AsError {}
 
-pub(super) mod sealed {
-    use std::error::Error;
-
-    pub(crate) trait AttemptError {
-        fn as_error(&self) -> &(dyn Error + 'static);
-    }
+pub(super) trait AsError {
+    fn as_error(&self) -> &(dyn Error + 'static);
 }
 
 impl AttemptError for AuthError {}
 
-impl sealed::AttemptError for AuthError {
+impl AsError for AuthError {
     fn as_error(&self) -> &(dyn Error + 'static) {
         self
     }
@@ -61,7 +57,7 @@ impl sealed::AttemptError for AuthError {
 
 impl AttemptError for BoxError {}
 
-impl sealed::AttemptError for BoxError {
+impl AsError for BoxError {
     fn as_error(&self) -> &(dyn Error + 'static) {
         &**self
     }

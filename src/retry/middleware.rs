@@ -7,7 +7,7 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 use tower::retry::Policy;
 
-use super::failure::sealed;
+use super::failure::AsError;
 use super::{AttemptError, LogentriesRetryPolicy};
 
 /// Middleware that retries the requests of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware) by a
@@ -61,7 +61,7 @@ impl Middleware for LogentriesRetryMiddleware {
 
 impl AttemptError for Error {}
 
-impl sealed::AttemptError for Error {
+impl AsError for Error {
     fn as_error(&self) -> &(dyn StdError + 'static) {
         match self {
             Self::Middleware(error) => &**error,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
+
 use super::SignatureMismatch;
 use super::path::{original_uri, whole_path};
 use super::verifier::{Signed, Verifier};
 use crate::explain::{Mistake, Received, explain_signature};
-use crate::{BodyDigest, BufferedBody, trace};
+use crate::{BodyDigest, trace};
 
 /// Who learns which mistake an invalid signature was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,19 +36,21 @@ impl Explained {
 
 impl Verifier {
     /// Searches for the mistakes behind an invalid signature, if somebody is to learn of them.
-    pub(super) fn explain(&self, signed: &Signed, body: &BufferedBody, digest: BodyDigest) -> Option<Explained> {
+    pub(super) fn explain(&self, head: &Parts, signed: &Signed, body: &[u8], digest: BodyDigest) -> Option<Explained> {
         let explain = self.explain.filter(|explain| *explain == Explain::Response || trace::logs_rejections())?;
-        let Signed { head, presented, keys } = signed;
         let received = Received {
             method: &head.method,
             uri: original_uri(&head.uri, &head.extensions),
             path: &whole_path(&self.stripped_prefix, &head.uri, &head.extensions),
             headers: &head.headers,
             mounts: self.access.mounts().collect(),
-            body: body.bytes(),
+            body,
             digest,
         };
-        Some(Explained { explain, mistakes: explain_signature(&received, &presented.signature, keys).into() })
+        Some(Explained {
+            explain,
+            mistakes: explain_signature(&received, &signed.presented.signature, &signed.keys).into(),
+        })
     }
 }
 

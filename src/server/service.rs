@@ -55,19 +55,21 @@ where
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
-        let is_head = *request.method() == Method::HEAD;
-        let state = match Presented::parse(&verifier, &request) {
+        let presented = Presented::parse(&verifier, &request);
+        let (head, body) = request.into_parts();
+        let mut waiting = Some((service, head));
+        let state = match presented {
             Ok(Presented::ApiKey(presented)) => {
                 let lookup = self.keys.api_key(presented.digest);
-                State::ApiKey { lookup, waiting: Some((service, request, presented)) }
+                State::ApiKey { lookup, unread: Some((body, presented)) }
             }
             Ok(Presented::Signature(presented)) => {
                 let lookup = self.keys.owner_keys(Arc::clone(&presented.id));
-                State::OwnerKeys { lookup, waiting: Some((service, request, presented)) }
+                State::OwnerKeys { lookup, unread: Some((body, presented)) }
             }
-            Err(rejection) => State::reject(&verifier, request, rejection),
+            Err(rejection) => State::reject(&verifier, &mut waiting, body, rejection),
         };
-        ResponseFuture { state, verifier, rebuild, is_head }
+        ResponseFuture { state, waiting, verifier, rebuild }
     }
 }
 
@@ -78,28 +80,29 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// Panics if it is polled after it has completed, unless the inner service's future allows that.
+    /// Panics if it is polled after it has completed.
     pub struct ResponseFuture<S: Service<Request<ReqBody>>, K: KeyStore, R, ReqBody> {
         #[pin]
         state: State<S, K, ReqBody>,
+        // Until it is called, the service that is ready for the request, and the request without its body.
+        waiting: Option<(S, Parts)>,
         verifier: Arc<Verifier>,
         rebuild: R,
-        is_head: bool,
     }
 }
 
 pin_project! {
     #[project = StateProj]
     enum State<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody> {
-        ApiKey { #[pin] lookup: K::ApiKey, waiting: Option<(S, Request<ReqBody>, PresentedApiKey)> },
-        OwnerKeys { #[pin] lookup: K::OwnerKeys, waiting: Option<(S, Request<ReqBody>, PresentedSignature)> },
-        Body { #[pin] body: Collect<ReqBody>, unread: Option<(S, Signed)>, rejected: Option<Ending> },
+        ApiKey { #[pin] lookup: K::ApiKey, unread: Option<(ReqBody, PresentedApiKey)> },
+        OwnerKeys { #[pin] lookup: K::OwnerKeys, unread: Option<(ReqBody, PresentedSignature)> },
+        Body { #[pin] body: Collect<ReqBody>, signed: Option<Signed>, rejected: Option<Ending> },
         Called { #[pin] future: S::Future, identity: Option<Identity> },
     }
 }
 
-/// What is left of a rejected request, and whether the rest of its body is drained.
-type Ending = (Rejection, Option<Drain>);
+/// What is left of a rejected request: whether the rest of its body is drained, and whether its method is HEAD.
+type Ending = (Rejection, Option<Drain>, bool);
 
 impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
 where
@@ -114,23 +117,22 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::ApiKey { lookup, waiting } => {
-                    let next = State::check_access(ready!(lookup.poll(cx)), waiting, this.verifier);
+                StateProj::ApiKey { lookup, unread } => {
+                    let next = State::check_access(ready!(lookup.poll(cx)), unread, this.waiting, this.verifier);
                     this.state.set(next);
                 }
-                StateProj::OwnerKeys { lookup, waiting } => {
-                    let next = State::read_body(ready!(lookup.poll(cx)), waiting, this.verifier);
+                StateProj::OwnerKeys { lookup, unread } => {
+                    let next = State::read_body(ready!(lookup.poll(cx)), unread, this.waiting, this.verifier);
                     this.state.set(next);
                 }
-                StateProj::Body { mut body, unread: unread @ Some(_), rejected } => {
-                    match State::verify(ready!(body.as_mut().poll(cx)), unread, body, this.verifier, this.rebuild) {
+                StateProj::Body { mut body, signed: signed @ Some(_), rejected } => {
+                    let read = ready!(body.as_mut().poll(cx));
+                    match State::verify(read, &take(signed), this.waiting, body, this.verifier, this.rebuild) {
                         Ok(called) => this.state.set(called),
                         Err(ending) => *rejected = Some(ending),
                     }
                 }
-                StateProj::Body { body, rejected, .. } => {
-                    return end(body, rejected, this.verifier, *this.is_head, cx).map(Ok);
-                }
+                StateProj::Body { body, rejected, .. } => return end(body, rejected, this.verifier, cx).map(Ok),
                 StateProj::Called { future, identity } => {
                     let mut response = ready!(future.poll(cx))?;
                     response.extensions_mut().insert(take(identity));
@@ -150,53 +152,56 @@ fn end<ReqBody: Body, ResBody>(
     body: Pin<&mut Collect<ReqBody>>,
     rejected: &mut Option<Ending>,
     verifier: &Verifier,
-    is_head: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Response<ResponseBody<ResBody>>> {
-    if let Some((_, Some(drain))) = rejected {
+    if let Some((_, Some(drain), _)) = rejected {
         ready!(drain.poll(body.into_rest(), cx));
     }
-    Poll::Ready(take(rejected).0.into_response(verifier.clock.now(), is_head))
+    let (rejection, _, is_head) = take(rejected);
+    Poll::Ready(rejection.into_response(verifier.clock.now(), is_head))
 }
 
 impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBody> {
     fn check_access(
         stored: Result<Option<StoredApiKey>, K::Error>,
-        waiting: &mut Option<(S, Request<ReqBody>, PresentedApiKey)>,
+        unread: &mut Option<(ReqBody, PresentedApiKey)>,
+        waiting: &mut Option<(S, Parts)>,
         verifier: &Verifier,
     ) -> Self {
-        let (service, request, presented) = take(waiting);
+        let (body, presented) = take(unread);
         match presented.check_access(stored) {
-            Ok(identity) => Self::call(service, request, identity),
-            Err(rejection) => Self::reject(verifier, request, rejection),
+            Ok(identity) => Self::call(take(waiting), body, identity),
+            Err(rejection) => Self::reject(verifier, waiting, body, rejection),
         }
     }
 
     fn read_body(
         stored: Result<Vec<OwnerKey>, K::Error>,
-        waiting: &mut Option<(S, Request<ReqBody>, PresentedSignature)>,
+        unread: &mut Option<(ReqBody, PresentedSignature)>,
+        waiting: &mut Option<(S, Parts)>,
         verifier: &Verifier,
     ) -> Self {
-        let (service, request, presented) = take(waiting);
+        let (body, presented) = take(unread);
         match presented.check_keys(stored) {
             Ok(keys) => {
-                let (head, body) = request.into_parts();
                 let body = Collect::new(body, verifier.body_limit);
-                Self::Body { body, unread: Some((service, Signed { head, presented, keys })), rejected: None }
+                Self::Body { body, signed: Some(Signed { presented, keys }), rejected: None }
             }
-            Err(reason) => Self::reject(verifier, request, presented.reject(reason)),
+            Err(reason) => Self::reject(verifier, waiting, body, presented.reject(reason)),
         }
     }
 
     /// Rejects a request whose body was not read at all.
-    fn reject(verifier: &Verifier, request: Request<ReqBody>, rejection: Rejection) -> Self {
-        let (head, body) = request.into_parts();
+    fn reject(verifier: &Verifier, waiting: &mut Option<(S, Parts)>, body: ReqBody, rejection: Rejection) -> Self {
+        let (_, head) = take(waiting);
         log(&head, &rejection);
         let drain = Drain::start(verifier, &head, &body, true);
-        Self::Body { body: Collect::new(body, 0), unread: None, rejected: Some((rejection, drain)) }
+        let ending = (rejection, drain, head.method == Method::HEAD);
+        Self::Body { body: Collect::new(body, 0), signed: None, rejected: Some(ending) }
     }
 
-    fn call(mut service: S, mut request: Request<ReqBody>, identity: Identity) -> Self {
+    fn call((mut service, head): (S, Parts), body: ReqBody, identity: Identity) -> Self {
+        let mut request = Request::from_parts(head, body);
         identity.attach(&mut request);
         Self::Called { future: service.call(request), identity: Some(identity) }
     }
@@ -205,28 +210,29 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBo
     /// it is drained; after any other error there is nothing more to read.
     fn verify(
         read: Result<(BufferedBody, BodyDigest), BodyError>,
-        unread: &mut Option<(S, Signed)>,
+        signed: &Signed,
+        waiting: &mut Option<(S, Parts)>,
         body: Pin<&mut Collect<ReqBody>>,
         verifier: &Verifier,
         rebuild_body: &impl RebuildBody<ReqBody>,
     ) -> Result<Self, Ending> {
-        let (service, mut signed) = take(unread);
+        let (service, mut head) = take(waiting);
         let verified = read.map_err(Reason::from).and_then(|(body, digest)| {
-            let (identity, signature) = verifier.verify(&signed, &body, digest)?;
+            let (identity, signature) = verifier.verify(&head, signed, &body, digest)?;
             // User code never sees a body that was not verified.
             let body = rebuild_body.rebuild(body)?;
-            signed.head.extensions.insert(signature);
+            head.extensions.insert(signature);
             Ok((body, identity))
         });
         match verified {
-            Ok((body, identity)) => Ok(Self::call(service, Request::from_parts(signed.head, body), identity)),
+            Ok((body, identity)) => Ok(Self::call((service, head), body, identity)),
             Err(reason) => {
                 let is_too_large = matches!(reason, Reason::BodyTooLarge { limit: Some(_) });
                 let rejection = signed.presented.reject(reason);
-                log(&signed.head, &rejection);
+                log(&head, &rejection);
                 let is_unread = body.is_refused();
-                let drain = Drain::start(verifier, &signed.head, &*body.into_rest(), is_unread);
-                Err((rejection, drain.filter(|_| is_too_large)))
+                let drain = Drain::start(verifier, &head, &*body.into_rest(), is_unread);
+                Err((rejection, drain.filter(|_| is_too_large), head.method == Method::HEAD))
             }
         }
     }

@@ -35,9 +35,8 @@ pub(super) struct Verifier {
     pub(super) clock: Clock,
 }
 
-/// A signed request whose body is read, and the keys that may have made its signature.
+/// A signature, and the keys that may have made it.
 pub(super) struct Signed {
-    pub(super) head: Parts,
     pub(super) presented: PresentedSignature,
     pub(super) keys: Vec<OwnerKey>,
 }
@@ -54,11 +53,12 @@ impl Verifier {
     /// body of this digest.
     pub(super) fn verify(
         &self,
+        head: &Parts,
         signed: &Signed,
         body: &BufferedBody,
         digest: BodyDigest,
     ) -> Result<(Identity, VerifiedSignature), Reason> {
-        let Signed { head, presented: PresentedSignature { id, signature, date }, keys } = signed;
+        let Signed { presented: PresentedSignature { id, signature, date }, keys } = signed;
         let valid_until_secs = self.check_upload_duration(*date)?;
         // Neither header is repeated, or the request would have been malformed.
         let header = |name| head.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
@@ -70,7 +70,7 @@ impl Verifier {
                 key_id: Arc::clone(id),
                 body_len: body.bytes().len(),
                 #[cfg(feature = "explain")]
-                explained: self.explain(signed, body, digest),
+                explained: self.explain(head, signed, body.bytes(), digest),
             }));
         };
         let (key_id, key_label, account) = signer.names();
