@@ -36,8 +36,6 @@ const TABLE: &[(&str, &[Row])] = &[
     (
         "management",
         &[
-            (READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
-            (ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
             (
                 READS,
                 &[At(&["accounts", "{id}", "users"])],
@@ -55,6 +53,8 @@ const TABLE: &[(&str, &[Row])] = &[
             (ANY, &[Below(&["accounts", "{id}", "apikeys"])], OWNER, "[client]"),
             (ANY, &[Below(&["accounts", "{id}", "teams"])], READ_WRITE, "[client]"),
             (ANY, &[Below(&["accounts", "{id}"])], OWNER, "none: the safe reading"),
+            (READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
+            (ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
             (READS, &[At(&["actions"]), At(&["actions", "{id}", "targets"])], READ_ONLY, "[OpenAPI]"),
             (READS, &[At(&["actions", "{id}"])], Open, "[OpenAPI]: read/write, where its list is read-only"),
             (READS, &[Below(&["tags"])], Open, "read-only: [get-tag]; read/write: [OpenAPI]"),
