@@ -18,7 +18,7 @@ use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 ///
 /// Set an [`Access`](crate::Access) or a [`BodyDigest`](crate::BodyDigest) for a request with `with_extension`. A
 /// request that cannot be sent fails with [`reqwest_middleware::Error::Middleware`], from which `downcast_ref` returns
-/// the [`AuthError`].
+/// the [`AuthError`](super::AuthError).
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
