@@ -56,7 +56,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// A server that verifies, and what it takes to connect to it.
+/// A server that verifies, and how a client connects to it.
 struct Server {
     address: SocketAddr,
     is_http2: bool,

@@ -142,11 +142,11 @@ impl fmt::Display for Origin<'_> {
 /// Where a request goes, according to its URI.
 #[derive(Debug)]
 pub(crate) enum Target<'a> {
-    /// To this origin.
+    /// The URI names this origin.
     Origin(Origin<'a>),
-    /// To whatever the inner service is connected to: the target has no authority.
+    /// The URI has no authority: only the inner service knows where it is connected.
     MissingAuthority,
-    /// To an authority that two readers could take for two hosts: with userinfo, an impossible port, or no http scheme.
+    /// The authority is ambiguous: it has userinfo or an impossible port, or the scheme is neither http nor https.
     Invalid,
 }
 

@@ -65,7 +65,7 @@ impl KnownBody {
         if body.is_end_stream() {
             return Some(Self::Empty);
         }
-        // A body that claims to be empty is read, whatever a digest left over from a redirect says of it.
+        // The digest may be left over from before a redirect, so a body that claims to be empty is read all the same.
         digest.filter(|_| body.size_hint().upper() != Some(0)).map(Self::Hashed)
     }
 
@@ -78,7 +78,7 @@ impl KnownBody {
 }
 
 impl Signer {
-    /// Starts to authenticate a request. Whoever reads the body of [`Step::Read`] calls [`Unsigned::sign_body`] with it.
+    /// Starts to authenticate a request. The caller reads the body of [`Step::Read`], and passes it to [`Unsigned::sign_body`].
     /// `overrides` take the place of those in the request's own extensions.
     pub(super) fn begin<Req: HttpRequest>(
         self: &Arc<Self>,

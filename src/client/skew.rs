@@ -11,11 +11,11 @@ use crate::clock::Clock;
 use crate::scheme::{date_of, format_date};
 use crate::trace;
 
-/// How many origins' clocks are kept: more than any program needs, unless it lets its users name regions.
+/// The most origins whose clocks are kept. A program needs more only if its users can name regions.
 const MAX_ORIGINS: usize = 64;
 /// A difference of up to this many seconds is not corrected: servers tolerate several minutes.
 const MIN_SKEW: u64 = 30;
-/// A difference of more than this many seconds is not adopted: clocks are wrong by time zones, rarely by days.
+/// The greatest difference that is adopted, in seconds. A wrong time zone is within it, a clock that is days off is not.
 const MAX_SKEW: u64 = 24 * 60 * 60;
 /// How many refusals in a row change an offset.
 const REFUSALS: u8 = 3;
@@ -36,7 +36,7 @@ struct Kept {
     refusals: u8,
 }
 
-/// What a request is dated with.
+/// The date of a request, and what it was computed from.
 pub(super) struct Dated {
     pub(super) date: HeaderValue,
     /// The second by the layer's clock, and the offset that is in the date.

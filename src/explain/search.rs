@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use crate::{BodyDigest, OwnerKey};
 
-    /// Returns how many bytes it takes to try all that a request allows for, which makes nearly all mistakes possible.
+    /// Returns how many bytes a search to the end hashes, for a request that makes nearly all mistakes possible.
     fn whole_search(keys: &[SearchKey]) -> usize {
         let body = r#"{"user":{"email":"john@smyth.com"}}"#;
         let path = "/management/accounts/de305d54-75b4-431b-adb2-eb6b9e546014/users/a%20b~";

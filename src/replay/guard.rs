@@ -102,8 +102,8 @@ struct Bucket {
     valid_until: u64,
 }
 
-/// 128 bits of a digest. Whoever wanted two equal ones would have to make 2^64 signatures, and lock out only
-/// themselves.
+/// The first 128 bits of a digest. Two equal ones take about 2^64 signatures to find, and would lock out only the key's
+/// owner.
 type Digest = [u8; 16];
 
 type Recorded = Result<bool, MemoryReplayGuardError>;

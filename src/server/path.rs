@@ -61,7 +61,7 @@ fn decode(path: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(text).ok().map(Cow::Owned)
 }
 
-/// Returns whether all characters but `%` stand for themselves. Some parsers cut a path at `;`, or turn `\` into a slash.
+/// Returns whether no character is one that parsers read differently: some cut a path at `;`, or turn `\` into a slash.
 fn is_literal(text: &str) -> bool {
     let is_literal = |byte| !matches!(byte, b';' | b'\\' | b'"' | b'<' | b'>' | b'^' | b'{' | b'|' | b'}' | b'`');
     text.bytes().all(|byte| byte.is_ascii_graphic() && is_literal(byte))

@@ -7,7 +7,7 @@ use sqlx::{AnyPool, any::AnyPoolOptions};
 use tower_logentries_auth::{Access, ApiKeyDigest, OwnerKey, server::StoredApiKey};
 use uuid::Uuid;
 
-// The HMAC requires the text of an owner key: whoever reads the column can sign. For an API key, its digest suffices.
+// The HMAC requires the text of an owner key, so everyone who can read the column can sign. For an API key, its digest suffices.
 const TABLES: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS owner_keys \
      (account TEXT NOT NULL, label TEXT NOT NULL, id TEXT NOT NULL, secret TEXT NOT NULL, PRIMARY KEY (account, label))",
@@ -53,7 +53,7 @@ impl Database {
         let query = sqlx::query_as("SELECT account, label, secret FROM owner_keys WHERE id = $1").bind(&*id);
         let rows: Vec<(String, String, String)> = query.fetch_all(&self.0).await?;
         let key = |(account, label, secret): (String, String, String)| {
-            // Each key has its account: whoever's key signed is who is let in.
+            // Each key has its own account, and the one that signed decides whose request it is.
             Ok(OwnerKey::new(&id, &secret)?.with_label(label).with_account(account))
         };
         rows.into_iter().map(key).collect()

@@ -212,7 +212,7 @@ fn refusal_with_another_offset_counts_nothing() {
     assert_eq!(send(&layer, answer(401, 0)), Some(0));
 }
 
-/// Whoever comes second in correcting the clock was in flight as well.
+/// A request that was in flight while another corrected the clock is told of it too.
 #[test]
 fn simultaneous_refusals_all_carry_the_correction() {
     const THREADS: usize = 4;

@@ -29,7 +29,7 @@ use crate::support::{
     server::{Received, Recording, record_and},
 };
 
-/// The attempts that it takes until these servers answer.
+/// How many attempts are made until one of these servers answers.
 const ATTEMPTS: usize = 3;
 
 /// Starts a server that answers with 503 until a request has come often enough.

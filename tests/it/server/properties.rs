@@ -173,13 +173,13 @@ fn any_uri() -> impl Strategy<Value = Uri> {
     .prop_filter_map("a target", |bytes| Uri::try_from(bytes).ok())
 }
 
-/// Octets that come near to what belongs there, or not at all.
+/// Bytes that are nearly the correct ones, or random.
 fn header_value() -> impl Strategy<Value = HeaderValue> {
     let good = [DATE, "application/json", READ_WRITE_KEY, KEY_ID, "key-id://///////////////////////////////////////8="];
-    let near = (select(good.to_vec()), any::<proptest::sample::Index>(), any::<u8>()).prop_map(|(text, at, octet)| {
+    let near = (select(good.to_vec()), any::<proptest::sample::Index>(), any::<u8>()).prop_map(|(text, at, byte)| {
         let mut bytes = text.as_bytes().to_vec();
         let at = at.index(bytes.len());
-        bytes[at] = octet;
+        bytes[at] = byte;
         bytes
     });
     let good = select(good.to_vec()).prop_map(|text| text.as_bytes().to_vec());

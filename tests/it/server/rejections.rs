@@ -28,7 +28,7 @@ async fn invalid_signature_carries_what_was_computed() {
     assert_eq!(mismatch.canonical_string(), canonical);
     assert_eq!((mismatch.key_id(), mismatch.body_len()), (KEY_ID, forged.body.len()));
     assert_eq!(rejection.key(), Some(&PresentedKey::OwnerKeyId(KEY_ID.into())));
-    assert_eq!(rejection.identity(), None, "nobody's: whoever knows an id can name it");
+    assert_eq!(rejection.identity(), None, "the id proves nothing");
 }
 
 #[tokio::test]
