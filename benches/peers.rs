@@ -7,8 +7,8 @@
 //! of the same round, and what is printed is the median over the rounds.
 //!
 //! The schemes differ, so a ratio says what a request costs with each, not how well each is written. All take one request
-//! with a Content-Type and a body in memory. They share one build of `sha2` and of `hmac`; in it states are wiped, as
-//! the library asks, which takes the peers no time that shows. Keys are set up once, and requests are made and dropped
+//! with a Content-Type and a body in memory. They share one build of `sha2` and of `hmac`. It wipes states, as the
+//! library asks, which costs the peers no measurable time. Keys are set up once, and requests are made and dropped
 //! outside of the timing. `src/signers.rs` and `src/verifiers.rs` say what each does.
 
 use std::{env, fs, process::Command, time::Instant};

@@ -52,7 +52,7 @@ type Stack = Timeout<FollowRedirect<Retry<LogentriesRetryPolicy, ConcurrencyLimi
 type Signed = LogentriesAuth<MapRequest<HttpClient, fn(Request<Full<Bytes>>) -> Request<HttpBody>>>;
 type WithBody = And<Standard, CloneBodyFn<fn(&Full<Bytes>) -> Option<Full<Bytes>>>>;
 
-/// The same with its type erased: a request costs one allocation more, and the field has a short name.
+/// The same with its type erased: each request costs another allocation, and the field's type has a short name.
 type BoxedStack = BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, BoxError>;
 
 /// A client of the API, over any stack.

@@ -1,7 +1,7 @@
-//! Authentication for the [Logentries REST API] (InsightOps) as [tower] middleware, for your existing HTTP client or server.
-//! [`LogentriesAuthLayer`] is for programs that call the API: it sends each request with the least-privileged key that suffices,
-//! and signs it where only the owner's signature does. [`LogentriesVerifyLayer`] is for services that accept the same keys, and
-//! for stand-ins for the API in tests.
+//! Authentication for the [Logentries REST API] (InsightOps) as [tower] middleware, for your existing HTTP client or
+//! server. [`LogentriesAuthLayer`] is for programs that call the API: it sends each request with the least-privileged
+//! key that suffices, and signs it if the resource requires the owner's signature. [`LogentriesVerifyLayer`] is for
+//! services that accept the same keys, and for stand-ins for the API in tests.
 //!
 //! # Client
 //!
@@ -27,7 +27,7 @@
 //! ```
 //!
 //! The layer guarantees [what it sends, and where](LogentriesAuthLayer#guarantees). Body types that are not `From<Bytes>`, such
-//! as `BoxBody`, need [one setter](LogentriesAuthLayer::rebuild_body). Clients that are no tower services call
+//! as `BoxBody`, need [one setter](LogentriesAuthLayer::rebuild_body). Clients that are not tower services call
 //! [`authenticate`](LogentriesAuthLayer::authenticate).
 //!
 //! # Server
@@ -111,8 +111,8 @@
 //!
 //! # Performance
 //!
-//! The time of a request with this crate and with others, whose schemes differ and do more, and with the scheme as one writes it
-//! by hand:
+//! How long a request takes with this crate, with other crates (whose schemes differ and do more), and with the scheme
+//! written by hand:
 //!
 #![doc = include_str!("guide/peers.svg")]
 //!

@@ -39,7 +39,7 @@ fn post(origin: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(format!("{origin}{path}")).body(body.into()).unwrap()
 }
 
-/// What one run takes that has been through once before: what is kept on purpose is there by then.
+/// What a second run takes: what is kept on purpose is there by then.
 fn measure_second<T>(mut run: impl FnMut() -> T) -> AllocationInfo {
     run();
     let info = measure(|| drop(run()));

@@ -37,7 +37,7 @@ pub(crate) async fn print(mut request: Request, next: Next) -> Response {
     let (response, reason) = with_reason(next.run(request).await).await;
     let key = sent_with.0.get().unwrap_or(&"not sent");
     let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    // Who closed the pipe does not want to read it.
+    // An error means that the reader has closed the pipe.
     let _ = writeln!(io::stdout(), "{start}, {key}, {}{reason}", response.status());
     response
 }

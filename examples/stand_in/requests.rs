@@ -12,7 +12,7 @@ pub(crate) async fn print(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let key = key(response.extensions());
     let reason = response.extensions().get::<Rejection>().map(|rejection| format!(": {rejection}")).unwrap_or_default();
-    // Who closed the pipe does not want to read it.
+    // An error means that the reader has closed the pipe.
     let _ = writeln!(io::stdout(), "{start}, {key}, {}{reason}", response.status());
     response
 }

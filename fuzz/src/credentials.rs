@@ -96,7 +96,7 @@ fn is_within_tolerance(date: &str) -> bool {
         && time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|time| time.as_secs().abs_diff(NOW) <= 300)
 }
 
-/// Visible ASCII, blanks and tabs.
+/// Visible ASCII, spaces and tabs.
 fn is_text(value: &str) -> bool {
     HeaderValue::from_str(value).is_ok_and(|value| value.to_str().is_ok())
 }

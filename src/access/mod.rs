@@ -41,9 +41,9 @@ impl Access {
     ///
     #[doc = include_str!("table.md")]
     ///
-    /// Where the sources disagree, the stronger access is returned: for *disputed* read/write, for *owner, or open* owner.
-    /// A layer that sends a *disputed* read uses the strongest API key that it has, and one that sends an *owner, or open*
-    /// one does so if it has no owner key: then the server decides.
+    /// If the sources disagree, the stronger access is returned: read/write for *disputed*, and owner for *owner, or
+    /// open*. A client's layer sends a *disputed* read with the strongest API key that it has, so that the server
+    /// decides. It does the same for *owner, or open* if it has no owner key.
     ///
     /// `path` may start with `/log_search`. It matches by whole segments, with or without a trailing slash and ignoring
     /// ASCII case, so that `/management/Accounts/7` requires no weaker key than the account. Dot segments and

@@ -90,7 +90,7 @@ const ALL: &[Pattern] = &[Below(&[])];
 const LOGS: &[Pattern] =
     &[Below(&["logs"]), Below(&["logsets"]), Below(&["labels"]), Below(&["metrics"]), Below(&["targets"])];
 
-/// The most segments of a resource that a pattern has, and one.
+/// The segments of the longest pattern with its root, plus one, so that a longer path matches no `At`.
 const SEGMENTS: usize = 5;
 
 /// Returns what is documented for what [`resource`] returned.

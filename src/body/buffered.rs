@@ -62,7 +62,7 @@ impl BufferedBody {
         self.bytes.is_empty() && self.trailers.is_none()
     }
 
-    /// Boxes the body, as an error type of your choice.
+    /// Boxes the body, with an error type of your choice.
     ///
     /// It can be named where a function pointer is needed, such as in the field of a struct:
     ///

@@ -16,7 +16,7 @@ pub use self::rebuild::{RebuildBody, RebuildFromBytes};
 /// How many bytes of a body a layer buffers by default.
 pub(crate) const DEFAULT_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Why a body could not be read or rebuilt. The length that does not match is that of its size hint.
+/// Why a body could not be read or rebuilt. `LengthMismatch` means that its length contradicts its size hint.
 #[derive(Debug)]
 pub(crate) enum BodyError {
     TooLarge { limit: usize },

@@ -10,7 +10,8 @@ use crate::body::BodyError;
 use crate::{Access, BoxError};
 
 /// The error of [`LogentriesAuth`](super::LogentriesAuth). Every variant except [`AuthError::Service`] means that
-/// nothing was sent. Where a layer outside follows redirects, that is said of the last hop: those before it were sent.
+/// nothing was sent. If an outer layer follows redirects, this applies to the last hop only: the hops before it were
+/// sent.
 ///
 /// It is one concrete type over any stack, so `?` and `downcast_ref` work whatever the inner service is. `Display` says
 /// what to do, and [`source`](Error::source) returns the cause if there is one.
@@ -92,7 +93,7 @@ pub enum AuthError {
 impl AuthError {
     /// Wraps the error of a service. An error that is an `AuthError` already is returned as it is.
     ///
-    /// An optional layer needs an inner service whose errors are of this type too, because both ways of a service have one:
+    /// Use it inside an optional layer, whose two branches must have the same type of error:
     ///
     /// ```
     /// use bytes::Bytes;

@@ -170,11 +170,12 @@ impl<R> LogentriesAuthLayer<R> {
         self.with(|signer| signer.access.set_rule(rule))
     }
 
-    /// Adds a prefix below which a server of your own has the API's resources. Give its verifying layer the same.
+    /// Adds a prefix that the API's resources are mounted at on a server of your own. Set the same prefix on the
+    /// server's verifying layer.
     ///
     /// The prefix matches by whole segments, and the longest that matches counts. A segment in braces, as in
-    /// `/{tenant}/api`, stands for any one. What is sent and signed stays the whole path, and an owner's resource is
-    /// recognized under any prefix. Rapid7's own prefix `/log_search` needs no setting.
+    /// `/{account}/api`, stands for any segment. The layer still sends and signs the whole path, and recognizes an
+    /// owner's resource under any prefix. Rapid7's own prefix `/log_search` needs no setting.
     ///
     /// ```
     /// use tower_logentries_auth::{Credentials, LogentriesAuthLayer};
@@ -299,12 +300,13 @@ impl<R> LogentriesAuthLayer<R> {
         self.signer.credentials.clone()
     }
 
-    /// Authenticates a request whose body is in memory, for clients that are no tower services: blocking ones, scripts, tests.
+    /// Authenticates a request whose body is in memory, for clients that are not tower services: blocking
+    /// ones, scripts, tests.
     ///
-    /// The request must go out once, to that origin, and unchanged. The client must not follow redirects: it would send the
-    /// credentials along, and a signature holds for one path. The URI must be absolute, unless
-    /// [`assume_origin`](Self::assume_origin) is set. The body is hashed whatever its size. No clock is corrected, because no
-    /// response is seen.
+    /// Send the request once, unchanged, and to the origin that was checked. The client must not follow redirects: it
+    /// would send the credentials along, and a signature is valid for one path only. The URI must be absolute, unless
+    /// [`assume_origin`](Self::assume_origin) is set. The body is hashed whatever its size. No clock is corrected,
+    /// because no response is seen.
     ///
     /// # Errors
     ///
@@ -325,7 +327,7 @@ impl<R> LogentriesAuthLayer<R> {
         self.signer.authenticate(request)
     }
 
-    /// Returns by how many seconds the clock of `origin` is ahead of this layer's, or 0 if it was never corrected.
+    /// Returns how many seconds the clock of `origin` is ahead of this layer's, or 0 if it was never corrected.
     ///
     /// # Errors
     ///

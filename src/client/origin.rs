@@ -8,7 +8,8 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
-/// Rapid7's hosts: this one, and one label of a region before either of the others; over https, on its default port.
+/// Rapid7's hosts: this one, and each of the others with the label of a region before it. They are trusted over https
+/// on its default port.
 const GLOBAL: &str = "rest.logentries.com";
 const REGIONAL: &str = ".rest.logs.insight.rapid7.com";
 const PLATFORM: &str = ".api.insight.rapid7.com";

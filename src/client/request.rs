@@ -54,7 +54,7 @@ pub(crate) mod sealed {
     use super::*;
 
     pub(crate) trait HttpRequest<B>: Sized {
-        type Head: Head;
+        type Head: Head + Send;
 
         fn split(self) -> (Self::Head, B);
         fn join(head: Self::Head, body: B) -> Self;

@@ -45,8 +45,8 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        // The clone is not ready: the request takes the service that is. If it fails, that gives up the readiness which
-        // `poll_ready` reserved, such as a permit.
+        // The clone may not be ready, so this request uses the service that is. If the request fails, dropping that
+        // service releases what `poll_ready` reserved, such as a permit.
         let clone = self.inner.clone();
         let mut service = mem::replace(&mut self.inner, clone);
         let state = match self.signer.begin(request, None) {

@@ -137,7 +137,7 @@ impl SkewCheck {
         }
     }
 
-    /// Returns by how many seconds the server's clock is ahead of the layer's, if the response tells.
+    /// Returns how many seconds the server's clock is ahead of the layer's, if the response tells.
     fn measure<T: HttpResponse>(&self, response: &T) -> Option<i64> {
         let now = self.clocks.ours.now()?;
         // A response with an Age comes from a cache. One that was polled late may have been dated long before.
@@ -155,9 +155,14 @@ impl SkewCheck {
 ///
 /// The new offset applies to later requests to the same origin, so retrying should succeed.
 ///
-/// A refusal counts if it has status 401, 403 or 404, comes from the origin that the request was sent to, has no `Age` (a
-/// cache's answer has an old date) and exactly one `Date`, which is more than 30 seconds and at most 24 hours from the
-/// layer's clock, and is polled within 30 seconds after the request was signed.
+/// A refusal counts if all of these hold:
+///
+/// - Its status is 401, 403 or 404.
+/// - It comes from the origin that the request was sent to.
+/// - It has no `Age`, because a response from a cache has an old date.
+/// - It has exactly one `Date`, which is more than 30 seconds from the clock that dated the request, and at most 24
+///   hours from the layer's own.
+/// - It is polled within 30 seconds after the request was signed.
 ///
 /// The first one corrects an origin's clock. Once a request was answered with 2xx or 3xx, three in a row are needed, so
 /// that one server with a wrong clock behind a load balancer changes nothing. Other requests that were in flight meanwhile
@@ -201,7 +206,7 @@ pub struct ClockSkewCorrected {
 }
 
 impl ClockSkewCorrected {
-    /// Returns by how many seconds the origin's clock is ahead of the layer's.
+    /// Returns how many seconds the origin's clock is ahead of the layer's.
     pub fn offset_secs(&self) -> i64 {
         self.offset_secs
     }

@@ -69,8 +69,9 @@ impl<H: Head> Unsigned<H> {
         Ok(dated)
     }
 
-    /// Removes framing headers that no longer apply: hyper obeys what a caller set, and truncates the body. Where there is
-    /// no body, hyper sends no length either, which some servers require (RFC 9110, section 8.6).
+    /// Removes framing headers that no longer apply, because hyper would obey them and truncate the body. Without a
+    /// body, a method that anticipates one gets the length of 0 that hyper omits and some servers require (RFC 9110,
+    /// section 8.6).
     fn set_framing(&mut self, body: &KnownBody) -> Result<(), AuthError> {
         if let KnownBody::Hashed(_) = body {
             return Ok(());

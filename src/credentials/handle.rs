@@ -62,9 +62,9 @@ impl CredentialsHandle {
         self.replace_accepting(credentials, []);
     }
 
-    /// Replaces the credentials by `sent`, and has a verifying layer accept `also_accepted` too.
+    /// Replaces the credentials with `sent`, and makes a verifying layer accept `also_accepted` too.
     ///
-    /// An API key that is in several of them has the access that the first gives, starting with `sent`.
+    /// An API key that occurs in several of them has the access that the first one grants it. `sent` comes first.
     pub fn replace_accepting(&self, sent: Credentials, also_accepted: impl IntoIterator<Item = Credentials>) {
         let accepted = iter::once(sent).chain(also_accepted).collect();
         *self.accepted.write().unwrap_or_else(PoisonError::into_inner) = accepted;
@@ -74,7 +74,7 @@ impl CredentialsHandle {
         self.accepted().first()?.choose_key(required, is_platform)
     }
 
-    /// Locks the accepted credentials, of which the first are sent.
+    /// Locks the accepted credentials. The first of them are sent.
     pub(crate) fn accepted(&self) -> RwLockReadGuard<'_, Vec<Credentials>> {
         self.accepted.read().unwrap_or_else(PoisonError::into_inner)
     }

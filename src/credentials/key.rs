@@ -1,4 +1,4 @@
-//! The owner key, of which only the keyed HMAC is kept.
+//! The owner key. Only its keyed HMAC is kept.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct OwnerKey {
 #[derive(Clone)]
 struct Inner {
     id: Arc<str>,
-    /// The HMAC that was keyed, and to which nothing was fed yet.
+    /// The keyed HMAC, before any input.
     mac: Hmac<Sha1>,
     label: Option<Arc<str>>,
     account: Option<Arc<str>>,
@@ -103,7 +103,7 @@ impl OwnerKey {
         self.id() == other.id() && self.verify(&probe, &other.sign(&probe))
     }
 
-    /// Returns the HMAC of this key, to which nothing was fed yet.
+    /// Returns the HMAC of this key, before any input.
     #[cfg(feature = "explain")]
     pub(crate) fn mac(&self) -> Hmac<Sha1> {
         self.inner.mac.clone()

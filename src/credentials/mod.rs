@@ -18,13 +18,13 @@ use crate::access::Required;
 
 /// The keys of one account: at least one of an owner, a platform, a read/write and a read-only key.
 ///
-/// Each request is sent with the least-privileged key that suffices for its resource. Which keys a customer has:
+/// Each request is sent with the least-privileged key that suffices for its resource. The keys depend on the product:
 ///
-/// | customer | keys | hosts |
+/// | customers of | keys | hosts |
 /// |---|---|---|
-/// | of Logentries | [owner](Self::owner), [read/write](Self::read_write), [read-only](Self::read_only) | `https://rest.logentries.com` |
-/// | who moved to InsightOps | the same, or a platform key | `https://{region}.rest.logs.insight.rapid7.com`, and with a platform key the host of the next row |
-/// | who came to the Insight platform | a [platform](Self::platform) key alone: a user or an organization key | `https://{region}.api.insight.rapid7.com/log_search`, or the host of the row above |
+/// | Logentries | [owner](Self::owner), [read/write](Self::read_write), [read-only](Self::read_only) | `https://rest.logentries.com` |
+/// | InsightOps, moved from Logentries | the same, or a platform key | `https://{region}.rest.logs.insight.rapid7.com`, and with a platform key the host of the next row |
+/// | the Insight platform | a [platform](Self::platform) key alone: a user or an organization key | `https://{region}.api.insight.rapid7.com/log_search`, or the host of the row above |
 ///
 /// Rapid7 describes them in its overviews of the [log API] and of the [platform]. A platform key is sent as `x-api-key`
 /// wherever an API key suffices. It does not sign: accounts and users require an owner key. A layer sends keys to these hosts

@@ -23,7 +23,8 @@ impl SearchKey {
         Self::new(key.mac(), Vec::new())
     }
 
-    /// Returns every key that comes of these, with each line end, and with either hash.
+    /// Returns every key to try: each of these texts, and the bytes of the owner key's UUID, with each line end and
+    /// each hash.
     pub(super) fn all(owner_key_id: &str, owner_key: &str, api_keys: &[&str]) -> Vec<Self> {
         let owner_key = owner_key.strip_suffix('\n').map_or(owner_key, |key| key.strip_suffix('\r').unwrap_or(key));
         let uuid = uuid_bytes(owner_key);

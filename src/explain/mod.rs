@@ -1,6 +1,6 @@
 //! Explaining: finds the mistakes behind an invalid signature.
 //!
-//! [`explain`] needs the owner key, [`explain_with_key_text`] its text and finds more.
+//! [`explain`] requires the owner key. [`explain_with_key_text`] requires the text of the key, and finds more mistakes.
 
 // `way` is one way to write a text, with its mistakes. `parts` lists the ways of each part of the canonical string, with
 // `date` and `spelling` for two of them, and `keys` those of the key. `search` combines them.
@@ -43,11 +43,11 @@ pub(crate) struct Received<'a> {
 /// common mistake explains it: then the request was changed on the way, or signed with another key. Only signatures made
 /// with `key` are explained, so the result reveals nothing to anyone without it.
 ///
-/// The search is bounded: it feeds at most 512 KiB to HMACs, which suffices for all combinations of two mistakes in a usual
-/// request. It does not re-encode paths over 4 KiB, spell charsets in a Content-Type over 4 KiB, or put hosts over 1 KiB before a
-/// path. In bodies over 64 KiB it looks for neither [`Mistake::BodyNotHashedRaw`]
-/// nor [`Mistake::BodyNewline`]. The former together with another mistake is found in bodies of up to 4 KiB, and in some
-/// longer ones.
+/// The search is bounded: it feeds at most 512 KiB to HMACs, which suffices for all combinations of two mistakes in a
+/// usual request. Three things are not tried: to re-encode a path that has more than 4 KiB with its query, to spell the
+/// charset of a Content-Type over 4 KiB in other ways, and to put a host over 1 KiB before a path. In bodies over 64
+/// KiB, the search looks for neither [`Mistake::BodyNotHashedRaw`] nor [`Mistake::BodyNewline`]. It finds the former
+/// together with another mistake in bodies of up to 4 KiB, and in some longer ones.
 ///
 /// [`explain_rejections`](crate::LogentriesVerifyLayer::explain_rejections) explains the signatures that a layer rejects.
 ///

@@ -12,7 +12,7 @@ use super::{Mistake, Received};
 use crate::scheme::single_value;
 
 const JSON: &str = "application/json";
-/// Methods that clients sign in the place of another one.
+/// Methods that clients sign although they send another one.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 /// The usual prefixes that a proxy takes off.
 const PREFIXES: [&str; 3] = ["api", "v1", "v2"];
@@ -26,8 +26,8 @@ const MAX_SPELLED: usize = 4 * 1024;
 /// The length up to which a body is signed raw, or hashed with another newline.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Returns the ways to write each part, the correct one first, distinct by their texts. Returns `None` if a header is
-/// duplicated that is signed.
+/// Returns the ways to write each part, the correct one first, distinct by their texts. Returns `None` if a signed
+/// header is duplicated.
 pub(super) fn ways(received: &Received<'_>) -> Option<[Vec<Way>; 5]> {
     let single = |name| single_value(received.headers, name).ok();
     let signed = |name| Some(single(name)?.map(|value| value.as_bytes()).unwrap_or_default());

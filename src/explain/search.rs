@@ -15,7 +15,7 @@ const SEPARATORS: [(&str, &str); 7] =
 /// A way to write the whole canonical string, in pieces.
 type Form<'a> = Way<&'a [u8]>;
 
-/// Returns the mistakes with which the signature was made with one of the keys, as few as possible. They are empty if it is
+/// Returns the fewest mistakes with which one of the keys makes this signature. The list is empty if the signature is
 /// valid. Returns `None` if nothing explains it.
 pub(super) fn search(received: &Received<'_>, signature: &[u8], keys: &[SearchKey]) -> Option<Vec<Mistake>> {
     let parts = ways(received)?;
@@ -31,8 +31,8 @@ pub(super) fn search(received: &Received<'_>, signature: &[u8], keys: &[SearchKe
     None
 }
 
-/// Returns what to try, in order. Of the attempts with as many mistakes the short ones come first, so that a long body or
-/// path does not use up the budget.
+/// Returns what to try, in order. Among attempts with equally many mistakes, the shortest comes first, so that a long
+/// body or path does not use up the budget.
 fn attempts<'a>(
     forms: &'a [Form<'a>],
     keys: impl Iterator<Item = &'a SearchKey>,

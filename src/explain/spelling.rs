@@ -3,10 +3,11 @@
 use super::Mistake;
 use super::way::Way;
 
-/// What Python's `quote` keeps, the same on an encoded path, JavaScript's `encodeURI` and `encodeURIComponent`.
+/// The characters that these keep: Python's `quote`, `quote` on an encoded path, JavaScript's `encodeURI` and
+/// `encodeURIComponent`.
 const KEPT: [&[u8]; 4] = [b"/", b"/%", b";,/?:@&=+$!*'()#", b"!*'()"];
 
-/// Returns a text in other spellings, those of one text in the order of those of another.
+/// Returns a text in other spellings, in the same order for every text.
 pub(super) fn spellings(text: &[u8]) -> Vec<Way> {
     let equivalent = [
         text.to_vec(),
@@ -46,7 +47,7 @@ fn decoded(text: &[u8], is_decoded: impl Fn(u8) -> bool) -> Vec<u8> {
     with_escapes(text, |escape, byte| if is_decoded(byte) { vec![byte] } else { escape.to_vec() })
 }
 
-/// Rewrites the escapes, given with the byte that they stand for, and nothing else.
+/// Rewrites only the escapes. `rewrite` gets each with the byte that it stands for.
 fn with_escapes(text: &[u8], rewrite: impl Fn(&[u8], u8) -> Vec<u8>) -> Vec<u8> {
     let mut pieces = text.split(|byte| *byte == b'%');
     let mut rewritten = pieces.next().unwrap_or_default().to_vec();

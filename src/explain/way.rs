@@ -23,7 +23,7 @@ impl Way {
         Self { text: text.into(), mistakes: vec![mistake] }
     }
 
-    /// Returns a way to which another mistake leads from this one.
+    /// Returns a way with this text, and with one mistake in addition to those of this way.
     pub(super) fn and(&self, mistake: Mistake, text: impl Into<Vec<u8>>) -> Self {
         Self { text: text.into(), mistakes: [&*self.mistakes, &[mistake]].concat() }
     }

@@ -77,8 +77,8 @@ impl<G: ReplayGuard + ?Sized> ReplayGuard for Arc<G> {
 /// It forgets everything when the process ends: a signed request can be replayed once after a restart, if its date is
 /// still accepted.
 ///
-/// Layers that share a guard should have the same tolerances. With different ones it fails closed: dates that it has forgotten
-/// for one of them are answered with 503 by all.
+/// Layers that share a guard should have the same tolerances. With different ones it fails closed: all of them answer
+/// 503 to dates that it has forgotten for one of them.
 #[derive(Clone)]
 pub struct MemoryReplayGuard {
     capacity: usize,
@@ -102,8 +102,8 @@ struct Bucket {
     valid_until: u64,
 }
 
-/// The first 128 bits of a digest. Two equal ones take about 2^64 signatures to find, and would lock out only the key's
-/// owner.
+/// The first 128 bits of a digest. To find two equal ones requires about 2^64 signatures, and would lock out only the
+/// key's owner.
 type Digest = [u8; 16];
 
 type Recorded = Result<bool, MemoryReplayGuardError>;
@@ -128,8 +128,8 @@ impl MemoryReplayGuard {
         Self::with_capacity(1_000_000)
     }
 
-    /// Creates an empty guard for this many signatures. Nothing is allocated before it is needed: up to 64 bytes a
-    /// signature.
+    /// Creates an empty guard for this many signatures. It allocates up to 64 bytes for each signature, when the
+    /// signature arrives.
     ///
     /// ```
     /// use tower_logentries_auth::{RejectReplaysLayer, replay::MemoryReplayGuard};
@@ -155,14 +155,14 @@ impl MemoryReplayGuard {
         self.len() == 0
     }
 
-    /// A panic elsewhere leaves what is remembered whole.
+    /// Ignores poisoning, because a panic elsewhere leaves what is remembered whole.
     fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Remembered {
-    /// Forgets the oldest dates of which no signature can pass any more.
+    /// Forgets the oldest dates, up to the first that has a signature which can still pass.
     fn forget(&mut self, now: u64) {
         while let Some(oldest) = self.buckets.first_entry().filter(|oldest| oldest.get().valid_until < now) {
             let (date, bucket) = oldest.remove_entry();

@@ -55,8 +55,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The clone is not ready: the request takes the service that is. If it is rejected, that gives up the readiness which
-        // `poll_ready` reserved, such as a permit.
+        // The clone may not be ready, so this request uses the service that is. If the request is rejected, dropping
+        // that service releases what `poll_ready` reserved, such as a permit.
         let clone = self.inner.clone();
         let mut service = mem::replace(&mut self.inner, clone);
         let state = match self.signature(&request) {

@@ -24,8 +24,8 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(date(after)?.duration_since(now).unwrap_or_default())
 }
 
-/// Adds up to a tenth, and at least a hundredth: after a second, a system clock that is being slowed down has moved on
-/// by a second too.
+/// Adds between a hundredth and a tenth. With the hundredth, a wait of a second also lasts a second by a system clock
+/// that is being slowed down.
 pub(super) fn jittered(wait: Duration) -> Duration {
     wait.saturating_add((wait / 10).mul_f64(0.1 + 0.9 * random()))
 }

@@ -1,5 +1,5 @@
-//! What is worth another attempt: a response, or an error by what it says of the server and the connection. The table is
-//! in the docs of the policy.
+//! Which failures are worth another attempt: some responses, and errors by what they say about the server and the
+//! connection. The table is in the docs of the policy.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -13,9 +13,9 @@ use super::delay::retry_after;
 use crate::client::{ClockSkewCorrected, HttpResponse};
 use crate::{AuthError, BoxError};
 
-/// Says that the peer or the network refused or ended a connection, so that the next one may get through.
+/// Kinds which say that the peer or the network refused or ended a connection, so that the next one may get through.
 ///
-/// `InvalidData` is what TLS rejects, `Other` and kinds that are not listed may be anything: a lookup that failed, a
+/// `InvalidData` is what TLS rejects. `Other`, and kinds that are not listed, may be anything: a lookup that failed, a
 /// scheme that a connector does not know, a process without file descriptors.
 const TRANSIENT: [ErrorKind; 11] = [
     // A server that restarts, or a load balancer without one.
@@ -92,8 +92,8 @@ impl Failure {
         })
     }
 
-    /// Returns what failed, or `None` if another attempt would fail too, or if nobody knows: an error that no rule here
-    /// recognizes is final.
+    /// Returns the failure, or `None` if the error is final: another attempt would fail too, or no rule here recognizes
+    /// the error.
     pub(super) fn of_error(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut innermost_kind = None;
         for error in iter::successors(Some(error), |error| cause(*error)) {

@@ -48,8 +48,8 @@ const NEW_DATE: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 ///
-/// A layer that follows redirects goes outside the retry layer, and the client follows none: otherwise the server may have
-/// processed a `POST` and refuse the hop that follows, and the `POST` is sent again.
+/// Put a layer that follows redirects outside the retry layer, and let the client itself follow none. Otherwise, if a
+/// server processes a `POST` and then refuses the hop that follows, the `POST` is sent again.
 ///
 /// # What is sent again
 ///
@@ -70,7 +70,7 @@ const NEW_DATE: Duration = Duration::from_secs(1);
 /// that cannot be read, an invalid certificate, a client without TLS, an unknown scheme, a name that is not found, a
 /// proxy that refuses `CONNECT`, a stream that was reset for another reason, and every error that is not recognized.
 ///
-/// Idempotent are GET, HEAD, OPTIONS, TRACE, QUERY, PUT and DELETE. All but the last two are also safe.
+/// GET, HEAD, OPTIONS, TRACE, QUERY, PUT and DELETE are idempotent. All but the last two are also safe.
 ///
 /// # How long it waits
 ///

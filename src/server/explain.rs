@@ -14,8 +14,8 @@ use crate::{BodyDigest, trace};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Explain {
-    /// Operators: the mistakes are in the event, and in the [`Rejection`](super::Rejection)'s mismatch. Nothing is searched for if nobody
-    /// listens to the event.
+    /// Operators: the mistakes are in the event, and in the [`SignatureMismatch`] of the
+    /// [`Rejection`](super::Rejection). The layer does not search if nobody listens to the event.
     Log,
     /// The client too: the response has the canonical string and the codes of the mistakes.
     Response,
@@ -55,7 +55,7 @@ impl Verifier {
 }
 
 impl SignatureMismatch {
-    /// Returns the members that the JSON of a response has about it, each after a comma.
+    /// Returns the members that this adds to the JSON of the response, each preceded by a comma.
     pub(super) fn details(&self) -> String {
         let told = self.explained.as_ref().filter(|explained| explained.explain == Explain::Response);
         told.map_or_else(String::new, |explained| {

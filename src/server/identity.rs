@@ -1,5 +1,5 @@
-//! What a request has that passes: the identity of who made it, for handlers, and perhaps a verified signature, for layers
-//! that reject replays.
+//! What a request gets when it passes: the identity of its sender, for handlers, and, if it was signed, a verified
+//! signature, for layers that reject replays.
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Identity {
         let Self { access, key_id, key_label, account } = self;
         let (method, path) = (request.method(), request.uri().path());
         trace::accepted(method, path, *access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
-        // It has one of them.
+        // A request that passes has exactly one of the two.
         let headers = request.headers_mut();
         if let Some(credential) = headers.get_mut(AUTHORIZATION_API_KEY) {
             credential.set_sensitive(true);

@@ -37,7 +37,7 @@ use crate::{Access, BufferedBody, RebuildFromBytes};
 ///
 /// # Which path counts
 ///
-/// Form, access and signature are decided on one whole path. The table of [`Access::documented`] and a
+/// The layer checks form, access and signature on one whole path. The table of [`Access::documented`] and a
 /// [rule](Self::access) see it without its mount, and an owner's resource is recognized at every segment of it.
 ///
 /// | where the layer is | setting | request arrives as | what is signed | what table and rule see |
@@ -45,12 +45,12 @@ use crate::{Access, BufferedBody, RebuildFromBytes};
 /// | around the router | none | `/management/logs` | `management/logs` | `/management/logs` |
 /// | around a router that nests at `/api` | `mounted_at("/api")` | `/api/management/logs` | `api/management/logs` | `/management/logs` |
 /// | inside `nest("/api", ..)` of axum | `mounted_at("/api")` | `/api/management/logs` | `api/management/logs` | `/management/logs` |
-/// | inside `nest("/{tenant}", ..)` of axum | `mounted_at("/{tenant}")` | `/acme/management/logs` | `acme/management/logs` | `/management/logs` |
+/// | inside `nest("/{account}", ..)` of axum | `mounted_at("/{account}")` | `/acme/management/logs` | `acme/management/logs` | `/management/logs` |
 /// | behind a proxy that takes `/api` off | `stripped_prefix("/api")` | `/management/logs` | `api/management/logs` | `/management/logs` |
 /// | the same, with versions | `stripped_prefix("/api")`, `mounted_at("/api/v1")` | `/v1/management/logs` | `api/v1/management/logs` | `/management/logs` |
 ///
-/// Without the setting, the table does not have the path, and a resource that takes a read-only key takes a read/write key.
-/// The prefix `/log_search` needs none: the table looks behind it, and a rule sees it.
+/// Without the setting, the table does not recognize the path, and a resource for which a read-only key suffices
+/// requires a read/write key. The prefix `/log_search` needs no setting: the table ignores it, but a rule sees it.
 ///
 /// See [`guide::security`](crate::guide::security) for what the scheme does not protect, such as replays.
 ///
@@ -142,11 +142,11 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
         self.with(|verifier| verifier.drain_limit = bytes)
     }
 
-    /// Sets for how long the body of a rejected request is read at most, after which the request is answered. Defaults
+    /// Sets the longest time for which the body of a rejected request is read before the request is answered. Defaults
     /// to 500 ms, so that an outer timeout does not hide the rejection.
     ///
-    /// A client that sends slowly, or not at all, is answered that much later. The inner service's readiness is given
-    /// up before that.
+    /// A client that sends slowly, or not at all, is answered that much later. The layer gives up the inner service's
+    /// readiness before that.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -185,8 +185,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// complete it at any later time. A request that is complete too late is answered with 401, as
     /// [`Reason::UploadTooSlow`](super::Reason::UploadTooSlow).
     ///
-    /// With both defaults, a request dated by the right clock may take 20 minutes. A
-    /// [`ReplayGuard`](crate::replay::ReplayGuard) remembers signatures for as long. This does not end a body that
+    /// With both defaults, a request dated by a correct clock may take 20 minutes, and a
+    /// [`ReplayGuard`](crate::replay::ReplayGuard) remembers signatures for that long. This does not end a body that
     /// stalls: use an outer [`Timeout`](https://docs.rs/tower/0.5/tower/timeout/struct.Timeout.html) layer.
     ///
     /// ```
@@ -218,10 +218,11 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
 
     /// Adds a prefix that the API's resources are mounted at, such as `/api`. See the [table](Self#which-path-counts).
     ///
-    /// The prefix matches by whole segments and with its letter case, and the longest that matches counts. A segment in braces
-    /// stands for any one, also for one that your router reads differently: with `/{tenant}`, a rule sees `/billing/reports` as
-    /// `/reports`, so route nothing else beside such a mount. An owner's resource requires the owner's signature under any prefix, set or not. Give the clients'
-    /// layers the same mounts, so that they send the key that suffices.
+    /// The prefix matches by whole segments and with its letter case, and the longest that matches counts. A segment in
+    /// braces stands for any segment, even for one that your router reads differently: with `/{account}`, a rule sees
+    /// `/billing/reports` as `/reports`. So route nothing else beside such a mount. An owner's resource requires the
+    /// owner's signature under any prefix, set or not. Give the clients' layers the same mounts, so that they send the
+    /// least-privileged key that suffices.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -266,10 +267,11 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// path switches off the search for owners' resources. An API key never grants [`Access::Owner`], and a signature always
     /// suffices.
     ///
-    /// Compare paths as your router reads them: with and without a trailing slash, in any letter case if it ignores case, and
-    /// decoded if your handlers decode. Characters such as `@`, `:` and `[` may arrive as they are or encoded, in either case
-    /// (`%5b`, `%5B`). What the rule does not recognize gets the table's answer, which for a path of your own is read/write: so
-    /// does a resource that is also routed below a prefix that is no mount, even if the layer is inside that `nest`.
+    /// Compare paths as your router reads them: with and without a trailing slash, in any letter case if it ignores
+    /// case, and decoded if your handlers decode. Characters such as `@`, `:` and `[` may arrive as they are or
+    /// encoded, in either case (`%5b`, `%5B`). A path that the rule does not recognize gets the table's answer, which
+    /// for a path of your own is read/write. So does a resource that is also routed below a prefix that is not a mount,
+    /// even if the layer is inside that `nest`.
     ///
     /// ```
     /// use http::Method;
@@ -291,8 +293,9 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
 
     /// Has the layer search for the mistakes of clients whose signatures are invalid. By default it does not.
     ///
-    /// With [`Explain::Log`], the event has the codes of the mistakes, beside the canonical string that it has anyway, and the
-    /// search runs only if somebody listens to the event. With [`Explain::Response`] the client learns both as well:
+    /// With [`Explain::Log`], the event has the codes of the mistakes, beside the canonical string that it always has.
+    /// The search runs only if somebody listens to the event. With [`Explain::Response`], the client learns both as
+    /// well:
     ///
     /// ```text
     /// {"errorCode":"unauthorized","message":"the key is unknown or the signature is invalid",

@@ -1,7 +1,7 @@
 //! The path that a request is judged by, and what makes one ambiguous.
 //!
-//! Form, access and signature are decided on one whole path: the prefix that a proxy took off, followed by the path as the
-//! outermost router got it.
+//! The layer checks form, access and signature on one whole path: the prefix that a proxy took off, followed by the
+//! path that the outermost router got.
 
 use std::borrow::Cow;
 

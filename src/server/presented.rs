@@ -67,8 +67,8 @@ impl PresentedSignature {
     }
 }
 
-/// Returns the access that a resource requires of an API key. What is not visible ASCII is none of the API's resources: only
-/// a rule can name it.
+/// Returns the access that a resource requires of an API key. A path that is not visible ASCII is not one of the API's
+/// resources: only a rule can name it.
 fn required_access(verifier: &Verifier, method: &Method, whole: &str) -> Result<Access, Reason> {
     let is_visible = is_visible(whole).ok_or(Malformed::Path)?;
     match verifier.access.named(method, whole) {

@@ -80,8 +80,8 @@ pub enum Reason {
     KeyStoreUnavailable(Arc<dyn Error + Send + Sync>),
     /// A request with this signature has passed already.
     Replayed,
-    /// The request took so long from the verifying layer to the layer that rejects replays that it would no longer pass
-    /// there. A guard may have forgotten the signature by now.
+    /// The request took so long from the verifying layer to the layer that rejects replays that the verifying layer
+    /// would no longer accept it. A guard may have forgotten the signature by now.
     Expired,
     /// The guard could not decide whether the signature was used: it is full or unreachable.
     GuardUnavailable(Arc<dyn Error + Send + Sync>),
@@ -179,7 +179,7 @@ impl SignatureMismatch {
         self.explained.as_ref().map_or(&[], |explained| &explained.mistakes)
     }
 
-    /// Emits the event of the request that this is about.
+    /// Emits the event of the rejected request.
     pub(super) fn log(&self, request: &Rejected<'_>) {
         #[cfg(feature = "explain")]
         let mistakes = self.explained.as_ref().map(Explained::codes);

@@ -88,8 +88,8 @@ impl Rejection {
         self.0.key.as_ref()
     }
 
-    /// Returns whose the key is, if it is valid and the request was rejected all the same: because the key does not suffice,
-    /// or the request is a replay or expired.
+    /// Returns whose key it is, if the key is valid but the request was rejected: because the key does not suffice, or
+    /// because the request is a replay or has expired.
     pub fn identity(&self) -> Option<&Identity> {
         self.0.identity.as_ref()
     }

@@ -50,8 +50,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The clone is not ready: the request takes the service that is. If it is rejected, that gives up the readiness which
-        // `poll_ready` reserved, such as a permit.
+        // The clone may not be ready, so this request uses the service that is. If the request is rejected, dropping
+        // that service releases what `poll_ready` reserved, such as a permit.
         let clone = self.inner.clone();
         let service = mem::replace(&mut self.inner, clone);
         let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
@@ -101,7 +101,7 @@ pin_project! {
     }
 }
 
-/// What is left of a rejected request: whether the rest of its body is drained, and whether its method is HEAD.
+/// A rejected request: why it was rejected, how the rest of its body is drained, and whether its method is HEAD.
 type Ending = (Rejection, Option<Drain>, bool);
 
 impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>

@@ -16,7 +16,7 @@ pub fn target() -> anyhow::Result<(String, Credentials)> {
     Ok((serve(api(keys.clone()))?, keys))
 }
 
-/// Answers like the API to who has these keys: with the access that was granted.
+/// Answers requests with these keys, as the API does: with the access that was granted.
 pub fn api(keys: Credentials) -> Router {
     Router::new().fallback(answer).layer(LogentriesVerifyLayer::new(keys))
 }

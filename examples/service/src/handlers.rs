@@ -20,7 +20,7 @@ pub(crate) struct New {
     name: String,
 }
 
-/// Lists the logs of the account whose key it was: another account's cannot be asked for.
+/// Lists the logs of the account that the key belongs to. A request cannot ask for those of another account.
 pub(crate) async fn list_logs(State(database): State<Database>, identity: Identity) -> Result<Json<Value>, Failure> {
     Ok(Json(json!({ "logs": database.list(Kind::Logs, &account(identity)?).await? })))
 }

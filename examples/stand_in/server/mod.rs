@@ -32,7 +32,7 @@ use tower_logentries_auth::{Credentials, LogentriesVerifyLayer};
 pub(crate) use self::rate_limit::RateLimit;
 use self::{memory::Memory, rate_limit::Limiter};
 
-/// What the largest body may have.
+/// The length of the largest body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 pub(crate) struct Settings {

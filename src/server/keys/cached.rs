@@ -56,7 +56,7 @@ struct Cached {
     api_keys: Answers<ApiKeyDigest, StoredApiKey>,
 }
 
-/// The cached answers about one kind of key. Both caches have the answer, which is `None` in that of the unknown keys.
+/// The cached answers about one kind of key: always `Some` in `known`, and always `None` in `unknown`.
 struct Answers<Q, V> {
     known: Cache<Q, Option<V>>,
     unknown: Cache<Q, Option<V>>,
@@ -174,7 +174,7 @@ where
             return Ok(unknown);
         }
         let invalidations = self.invalidations.load(Ordering::SeqCst);
-        // An error is not kept, and neither is an unknown key among those that are known: here it is `None`.
+        // The cache of known keys keeps no error: `Err(None)` stands for an unknown key, which has a cache of its own.
         let lookup = async {
             let answer = lookup.await.map_err(Some)?;
             if answer.is_none() {

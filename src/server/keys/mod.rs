@@ -18,8 +18,8 @@ use crate::{ApiKeyDigest, BoxError, Credentials, CredentialsHandle, OwnerKey};
 /// A store of the keys that requests are authenticated with.
 ///
 /// [`Credentials`] are the store of one account, and [`CredentialsHandle`] is one whose keys can be replaced.
-/// [`MemoryKeyStore`] is a store of many accounts. [`key_store_fn`] makes one of two async functions, for example over a
-/// database, and `CachedKeyStore` puts a cache in front of any.
+/// [`MemoryKeyStore`] is a store of many accounts. [`key_store_fn`] makes a store from two async functions, for example
+/// over a database, and `CachedKeyStore` puts a cache in front of any store.
 ///
 /// Lookups are asynchronous. An error is answered with `503 Service Unavailable`. While a lookup hangs, so does the request:
 /// set a timeout on its connection.
@@ -89,7 +89,7 @@ impl KeyStore for CredentialsHandle {
     }
 }
 
-/// Creates a key store of two async functions, which get a clone of `state` with each call.
+/// Creates a key store from two async functions, each call of which gets a clone of `state`.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -124,7 +124,7 @@ pub fn key_store_fn<T, O, A>(state: T, owner_keys: O, api_key: A) -> KeyStoreFn<
     KeyStoreFn { state, owner_keys, api_key }
 }
 
-/// A key store of two async functions, made by [`key_store_fn`].
+/// A key store that [`key_store_fn`] made from two async functions.
 #[derive(Clone)]
 pub struct KeyStoreFn<T, O, A> {
     state: T,

@@ -1,4 +1,4 @@
-//! `LogentriesAuthLayer::authenticate`: requests in memory, for clients that are no tower services.
+//! `LogentriesAuthLayer::authenticate`: requests in memory, for clients that are not tower services.
 
 use axum::body::Body;
 use bytes::Bytes;

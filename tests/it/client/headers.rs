@@ -164,7 +164,7 @@ proptest! {
     }
 }
 
-/// A request with as many headers as a map holds, but for so many.
+/// A request with as many headers as a map holds, minus `spare`.
 fn nearly_full(target: &str, access: Access, spare: usize) -> Request<Full<Bytes>> {
     let mut request = empty(Request::post(format!("{RAPID7}{target}")).extension(access));
     let headers = request.headers_mut();

@@ -1,5 +1,5 @@
-//! What the Python that made `mistakes.json` did wrong: each mistake alone in all its forms, and with each other that can be
-//! made beside it in one.
+//! What the Python that made `mistakes.json` did wrong: each mistake alone in all its forms, and in one form with each
+//! other mistake that can be made beside it.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 

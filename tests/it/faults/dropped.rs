@@ -51,9 +51,9 @@ fn request(path: &str) -> (Request<Body>, Guard) {
     (Request::post(format!("http://localhost{path}")).body(Body::new(body)).unwrap(), guard)
 }
 
-/// Drops the response after each number of polls until one of them is the last, and returns how many those are.
+/// Drops the response after one poll, after two, and so on, until it completes. Returns how many polls that took.
 ///
-/// Each time the buffers have to be gone, and the permit there for the next.
+/// After each drop, the buffers have to be gone, and the permit has to be free for the next request.
 fn polls_survived<S>(mut client: S, path: &str) -> usize
 where
     S: Service<Request<Body>, Response: Send, Error: std::fmt::Debug>,

@@ -1,4 +1,4 @@
-//! The retry policy of a client, and the replay guard of its server, with nothing set and clocks that run.
+//! The retry policy of a client and the replay guard of its server, with default settings and running clocks.
 
 use std::time::{Duration, SystemTime};
 

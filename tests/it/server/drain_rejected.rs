@@ -32,7 +32,7 @@ fn unknown_key<B>(origin: &str, body: B) -> Request<B> {
     Request::post(format!("{origin}{TEAMS}")).header("x-api-key", "unknown").body(body).unwrap()
 }
 
-/// How many of so many answers each client loses, of those to a body of this length.
+/// How many of `times` answers to a body of this length each client loses.
 async fn lost_answers(layer: LogentriesVerifyLayer<Credentials>, len: usize, times: usize) -> Vec<(Uploader, usize)> {
     let origin = server::verifier(layer).await;
     let mut lost = Vec::new();

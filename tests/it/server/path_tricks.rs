@@ -251,7 +251,7 @@ fn no_spelling_of_an_owners_resource_passes() {
     }
 }
 
-/// The segments that a server would see that undoes everything that any server undoes.
+/// The segments that a server would see if it undid everything that any server undoes.
 fn read_loosely(path: &str) -> Vec<String> {
     let mut bytes = path.as_bytes().to_vec();
     while let Some(decoded) = decode_once(&bytes) {
