@@ -90,7 +90,7 @@
 //! | `axum` (0.8) | Makes [`Identity`] an extractor; has signatures under [`Router::nest`][nest] cover the original path; enables `drain` |
 //! | `drain` | Has [`LogentriesVerifyLayer`] read on after a rejection, so that HTTP/1 clients see the response |
 //! | `cache` | Adds [`server::CachedKeyStore`], which caches the answers of a key store |
-//! | `explain` | Adds the module [`explain`], which finds the mistakes behind an invalid signature |
+//! | `explain` | Adds the module [`explain`], which finds the mistakes behind an invalid signature; in the log with `tracing` |
 //! | `tracing` | Emits an [event](guide::troubleshooting#events) for each request, rejection, retry and clock correction |
 //!
 //! # Guides
@@ -108,6 +108,7 @@
 //! | [security](guide::security) | what an attacker can and cannot do |
 //! | [troubleshooting](guide::troubleshooting) | errors, statuses, log lines, compiler messages |
 //! | [migrating](guide::migrating) | from code that signs by hand |
+//! | testing | [a client](guide::migrating#a-test-of-your-client), [both sides](guide::troubleshooting#testing-without-a-socket) without a network |
 //!
 //! # Performance
 //!

@@ -64,19 +64,24 @@ impl BufferedBody {
 
     /// Boxes the body, with an error type of your choice.
     ///
-    /// It can be named where a function pointer is needed, such as in the field of a struct:
+    /// Where the type of a layer or of a service is named, such as in the field of a struct, write it as a function pointer:
     ///
     /// ```
     /// use bytes::Bytes;
     /// use http_body_util::combinators::BoxBody;
-    /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuthLayer};
+    /// use hyper_util::{client::legacy::{Client, connect::HttpConnector}, rt::TokioExecutor};
+    /// use tower::{BoxError, Layer};
+    /// use tower_logentries_auth::{BufferedBody, Credentials, LogentriesAuth, LogentriesAuthLayer};
+    ///
+    /// type Boxed = BoxBody<Bytes, BoxError>;
     ///
     /// struct Api {
-    ///     layer: LogentriesAuthLayer<fn(BufferedBody) -> BoxBody<Bytes, std::io::Error>>,
+    ///     client: LogentriesAuth<Client<HttpConnector, Boxed>, fn(BufferedBody) -> Boxed>,
     /// }
     ///
-    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?);
-    /// let api = Api { layer: layer.rebuild_body(BufferedBody::boxed) };
+    /// let layer = LogentriesAuthLayer::new(Credentials::owner("key-id", "owner-key")?)
+    ///     .rebuild_body(BufferedBody::boxed as fn(_) -> _);
+    /// let api = Api { client: layer.layer(Client::builder(TokioExecutor::new()).build_http()) };
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn boxed<E: 'static>(self) -> BoxBody<Bytes, E> {

@@ -29,6 +29,22 @@ use crate::{Access, BodyDigest, BoxError};
 ///     client.oneshot(request).await
 /// }
 /// ```
+///
+/// A function that takes any client that signs, also an optional one, needs no trait of this crate:
+///
+/// ```
+/// use http::{Request, Response};
+/// use tower::Service;
+/// use tower_logentries_auth::AuthError;
+///
+/// async fn status<C, B, T>(mut client: C, request: Request<B>) -> Result<http::StatusCode, AuthError>
+/// where
+///     C: Service<Request<B>, Response = Response<T>, Error = AuthError, Future: Send>,
+/// {
+///     std::future::poll_fn(|cx| client.poll_ready(cx)).await?;
+///     Ok(client.call(request).await?.status())
+/// }
+/// ```
 #[allow(private_bounds)] // which closes its methods too
 pub trait HttpRequest: sealed::HttpRequest<<Self as HttpRequest>::Body> {
     /// The type of the request's body.

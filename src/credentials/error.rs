@@ -14,7 +14,7 @@ pub enum CredentialsError {
         /// The key or the environment variable.
         name: &'static str,
     },
-    /// The value contains whitespace, often because it was read from a file with a final newline.
+    /// The value contains whitespace, such as the final newline of a file.
     #[non_exhaustive]
     Whitespace {
         /// The key or the environment variable.
@@ -49,13 +49,13 @@ pub enum CredentialsError {
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty { name } => write!(f, "the {name} is empty: copy it from the account's API keys"),
+            Self::Empty { name } => write!(f, "{name} is empty: copy it from the account's API keys"),
             Self::Whitespace { name } => {
-                write!(f, "the {name} contains whitespace, often a line break at its end: remove it")
+                write!(f, "{name} contains whitespace, often a line break at its end: remove it")
             }
-            Self::ControlCharacter { name } => write!(f, "the {name} contains a control character: copy it again"),
-            Self::NotAscii { name } => write!(f, "the {name} contains a character outside ASCII: copy it again"),
-            Self::ColonInKeyId => f.write_str("the owner key id contains a ':': pass the key as a value of its own"),
+            Self::ControlCharacter { name } => write!(f, "{name} contains a control character: copy it again"),
+            Self::NotAscii { name } => write!(f, "{name} contains a character outside ASCII: copy it again"),
+            Self::ColonInKeyId => f.write_str("owner key id contains a ':': pass the key as a value of its own"),
             Self::IncompleteOwnerKey { set, missing } => {
                 write!(f, "{set} is set without {missing}: set both, or neither")
             }

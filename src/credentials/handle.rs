@@ -11,7 +11,8 @@ use crate::access::Required;
 /// A client's layer sends them, and a verifying layer accepts them: it is a key store. A request whose key was already
 /// chosen keeps it, so its id and its signature always belong to the same key.
 ///
-/// Keys rotate without a rejected request in three calls, each made everywhere before the next:
+/// Keys rotate without a rejected request in three calls. Make each one everywhere before the next, and wait before the third
+/// until the requests that were signed with the old key have been answered:
 ///
 /// ```
 /// use axum::{Router, routing::get};

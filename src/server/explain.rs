@@ -15,7 +15,8 @@ use crate::{BodyDigest, trace};
 #[non_exhaustive]
 pub enum Explain {
     /// Operators: the mistakes are in the event, and in the [`SignatureMismatch`] of the
-    /// [`Rejection`](super::Rejection). The layer does not search if nobody listens to the event.
+    /// [`Rejection`](super::Rejection). The layer does not search if nobody listens to the event, so this requires feature
+    /// `tracing` and a subscriber that enables target `tower_logentries_auth::server` at level debug.
     Log,
     /// The client too: the response has the canonical string and the codes of the mistakes.
     Response,

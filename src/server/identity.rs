@@ -50,8 +50,8 @@ pub struct Identity {
     pub key_id: Option<Arc<str>>,
     /// The label of the owner key, which distinguishes two keys that share an id while they rotate.
     pub key_label: Option<Arc<str>>,
-    /// The account that the key belongs to, if the store names one. [`MemoryKeyStore`](super::MemoryKeyStore) does,
-    /// [`Credentials`](crate::Credentials) do not.
+    /// The account that the key belongs to, if the store names one. [`MemoryKeyStore`](super::MemoryKeyStore) always does.
+    /// [`Credentials`](crate::Credentials) name that of an owner key [with an account](crate::OwnerKey::with_account).
     pub account: Option<Arc<str>>,
 }
 
@@ -127,12 +127,12 @@ impl VerifiedSignature {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let now = SystemTime::now();
-    /// let text = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=".parse()?;
-    /// let signature = VerifiedSignature::new("key-id", text, now, now + Duration::from_secs(60));
+    /// let signature = "AAAAAAAAAAAAAAAAAAAAAAAAAAA=".parse()?; // the base64 of any 20 bytes
+    /// let verified = VerifiedSignature::new("key-id", signature, now, now + Duration::from_secs(60));
     ///
     /// let guard = MemoryReplayGuard::new();
-    /// assert!(guard.record(signature.clone()).await?);
-    /// assert!(!guard.record(signature).await?);
+    /// assert!(guard.record(verified.clone()).await?);
+    /// assert!(!guard.record(verified).await?);
     /// # Ok(())
     /// # }
     /// ```
@@ -166,7 +166,8 @@ impl VerifiedSignature {
     /// Returns how long from now a guard must remember the signature: as long as a copy of its request can pass, plus
     /// one minute. Use it as the time to live in a remote guard.
     ///
-    /// The minute allows for replicas whose clocks differ, and for requests that are on their way to a guard.
+    /// The minute allows for replicas whose clocks differ, and for requests that are on their way to a guard. For a signature
+    /// that can no longer pass, this is 61 seconds. A guard that keeps the time itself adds this to its own clock.
     pub fn remember_for(&self) -> Duration {
         let left = self.valid_until_secs.saturating_sub(self.clock.now().unwrap_or(0)).saturating_add(1);
         Duration::from_secs(left).saturating_add(Self::MARGIN)

@@ -262,8 +262,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
 
     /// Sets which access a resource requires of an API key, on top of the table of [`Access::documented`].
     ///
-    /// `rule` receives the method and the whole path without its [mount](Self::mounted_at). It is asked once, before the key
-    /// is looked up. Return `None` for what you do not name, so that the table is asked. A rule that answers `Some` for every
+    /// `rule` receives the method and the whole path without its query and its [mount](Self::mounted_at). It is asked once,
+    /// before an API key is looked up, and not for a signature. Give the clients' layers the same rule. Return `None` for what you do not name, so that the table is asked. A rule that answers `Some` for every
     /// path switches off the search for owners' resources. An API key never grants [`Access::Owner`], and a signature always
     /// suffices.
     ///
@@ -281,8 +281,8 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// let layer = LogentriesVerifyLayer::new(keys)
     ///     .mounted_at("/v1")
     ///     .access(|method: &Method, path: &str| match (method, path) {
-    ///         (&Method::GET, "/reports") => Some(Access::ReadOnly),
-    ///         (_, path) if path.starts_with("/billing/") => Some(Access::Owner),
+    ///         (&Method::GET | &Method::HEAD, "/reports") => Some(Access::ReadOnly), // axum's `get` serves both
+    ///         (_, path) if path == "/billing" || path.starts_with("/billing/") => Some(Access::Owner),
     ///         _ => None,
     ///     });
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())

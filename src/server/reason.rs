@@ -173,7 +173,8 @@ impl SignatureMismatch {
     }
 
     /// Returns the mistake, or the pair of mistakes, with which the signature was made. It is empty if no common mistake
-    /// explains the signature, or if [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is not set.
+    /// explains the signature, if [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is not set, or with
+    /// [`Explain::Log`](super::Explain::Log) if nobody listens to the event.
     #[cfg(feature = "explain")]
     pub fn mistakes(&self) -> &[Mistake] {
         self.explained.as_ref().map_or(&[], |explained| &explained.mistakes)

@@ -24,20 +24,27 @@ use crate::trace::Rejected;
 /// and for an invalid signature, and never say what differs from what was signed, unless
 /// [`explain_rejections`](super::LogentriesVerifyLayer::explain_rejections) is set. [`Reason`] has a table of all of them.
 ///
-/// An outer layer can read it. This one counts requests by who made them, and compiles at every place of a stack:
+/// An outer layer can read it. This one counts requests by who made them, wherever it is in a stack:
 ///
 /// ```
 /// use axum::{Router, body::Body};
 /// use http::Response;
-/// use tower::{Layer, ServiceExt, util::MapResponseLayer};
-/// use tower_logentries_auth::{Identity, Rejection};
+/// use tower::util::MapResponseLayer;
+/// use tower_logentries_auth::{Identity, Rejection, server::PresentedKey};
 ///
 /// fn count<B>(response: Response<B>) -> Response<B> {
 ///     let rejection = response.extensions().get::<Rejection>();
-///     let identity = rejection.map_or(response.extensions().get(), Rejection::identity);
-///     let (account, label) = identity.map_or((None, None), |i: &Identity| (i.account.as_ref(), i.key_label.as_ref()));
-///     let kind = rejection.map_or("accepted", Rejection::kind);
-///     println!("{account:?} {label:?} {kind} {}", response.status());
+///     let identity: Option<&Identity> = rejection.map_or(response.extensions().get(), Rejection::identity);
+///     let kind = match (rejection, identity) {
+///         (Some(rejection), _) => rejection.kind(),
+///         (None, Some(_)) => "accepted",
+///         (None, None) => "not authenticated", // answered by another layer, such as a timeout
+///     };
+///     // Valid keys have an account, an id and a label. Any key that was presented has a text.
+///     let [account, key_id, label] =
+///         identity.map_or([None, None, None], |i| [&i.account, &i.key_id, &i.key_label].map(Option::as_deref));
+///     let presented = rejection.and_then(Rejection::key).map(PresentedKey::to_text);
+///     println!("{kind} {account:?} {key_id:?} {label:?} {presented:?}");
 ///     response
 /// }
 ///
@@ -45,17 +52,20 @@ use crate::trace::Rejected;
 /// let app = app.layer(MapResponseLayer::new(count::<Body>)); // added after, so outside of, LogentriesVerifyLayer
 /// ```
 ///
-/// An error format of your own, also for replays:
+/// An error format of your own, also for replays. It keeps the status and the headers, such as `WWW-Authenticate`:
 ///
 /// ```
-/// use axum::{Json, response::{IntoResponse, Response}};
+/// use axum::response::Response;
+/// use http::{HeaderValue, header::{CONTENT_LENGTH, CONTENT_TYPE}};
 /// use serde_json::json;
 /// use tower_logentries_auth::Rejection;
 ///
-/// async fn problem(response: Response) -> Response {
+/// async fn problem(mut response: Response) -> Response {
 ///     let Some(rejection) = response.extensions().get::<Rejection>() else { return response };
 ///     let problem = json!({ "type": rejection.error_code(), "title": rejection.public_message() });
-///     (rejection.status(), Json(problem)).into_response()
+///     response.headers_mut().remove(CONTENT_LENGTH);
+///     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+///     response.map(|_| problem.to_string().into())
 /// }
 /// # let app: axum::Router = axum::Router::new();
 /// let app = app.layer(axum::middleware::map_response(problem));

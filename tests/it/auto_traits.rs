@@ -11,11 +11,12 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use tower::{Layer, Service, ServiceExt};
+use tower::{BoxError, Layer, Service, ServiceExt};
 use tower_logentries_auth::{
     ApiKeyDigest, AuthError, BodyDigest, BufferedBody, CanonicalRequest, Credentials, CredentialsHandle, Identity,
     LogentriesAuth, LogentriesAuthLayer, LogentriesAuthMiddleware, LogentriesRetryMiddleware, LogentriesRetryPolicy,
     LogentriesVerify, LogentriesVerifyLayer, OwnerKey, Rejection, Signature,
+    client::{HttpRequest, HttpResponse},
     explain::Mistake,
     replay::{MemoryReplayGuard, RejectReplaysLayer},
     retry::RetryDelay,
@@ -85,4 +86,20 @@ async fn futures_inherit_auto_traits_of_bodies() {
 
     let response = tokio::spawn(layer.layer(Inner).oneshot(Request::post(uri).body(Body::from("a body")).unwrap()));
     response.await.unwrap().unwrap();
+}
+
+/// A user's own function, generic over clients, which spawns: what is pending must be `Send` by these bounds alone.
+async fn spawned<S, Req>(client: S, request: Req) -> Result<S::Response, AuthError>
+where
+    S: Service<Req, Response: HttpResponse + Send, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
+    Req: HttpRequest<Body: From<Bytes> + Send> + Send + 'static,
+{
+    tokio::spawn(LogentriesAuthLayer::new(credentials()).layer(client).oneshot(request)).await.unwrap()
+}
+
+#[tokio::test]
+async fn generic_code_can_spawn_a_request() {
+    let request = Request::post("https://rest.logentries.com/management/accounts/7/users");
+    let response = spawned(Inner, request.body(Full::<Bytes>::from("a body")).unwrap()).await;
+    assert_eq!(response.unwrap().status(), http::StatusCode::OK);
 }

@@ -141,14 +141,11 @@ fn credentials_error() {
         Credentials::from_lookup(move |name| set.contains(&name).then_some("value")).unwrap_err()
     };
     assert_texts([
-        (of(""), "the owner key is empty: copy it from the account's API keys"),
-        (of("key\n"), "the owner key contains whitespace, often a line break at its end: remove it"),
-        (of("k\u{7}y"), "the owner key contains a control character: copy it again"),
-        (of("k\u{e4}y"), "the owner key contains a character outside ASCII: copy it again"),
-        (
-            OwnerKey::new("id:", "key").unwrap_err(),
-            "the owner key id contains a ':': pass the key as a value of its own",
-        ),
+        (of(""), "owner key is empty: copy it from the account's API keys"),
+        (of("key\n"), "owner key contains whitespace, often a line break at its end: remove it"),
+        (of("k\u{7}y"), "owner key contains a control character: copy it again"),
+        (of("k\u{e4}y"), "owner key contains a character outside ASCII: copy it again"),
+        (OwnerKey::new("id:", "key").unwrap_err(), "owner key id contains a ':': pass the key as a value of its own"),
         (
             names(&["LOGENTRIES_OWNER_API_KEY"]),
             "LOGENTRIES_OWNER_API_KEY is set without LOGENTRIES_OWNER_API_KEY_ID: set both, or neither",

@@ -7,8 +7,6 @@ const PROGRAMS: [&str; 2] = [include_str!("../src/bin/ureq.rs"), include_str!(".
 #[test]
 fn page_shows_the_programs() {
     let shown: Vec<_> = PAGE.split("```ignore\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
-    assert_eq!(shown.len(), PROGRAMS.len());
-    for (shown, program) in shown.into_iter().zip(PROGRAMS) {
-        assert!(program.contains(shown), "not in the program:\n{shown}");
-    }
+    assert!(shown.iter().all(|shown| PROGRAMS.iter().any(|program| program.contains(shown))), "{shown:#?}");
+    assert!(PROGRAMS.iter().all(|program| shown.iter().any(|shown| program.contains(shown))));
 }

@@ -23,6 +23,9 @@ use crate::{ApiKeyDigest, BoxError, Credentials, CredentialsHandle, OwnerKey};
 ///
 /// Lookups are asynchronous. An error is answered with `503 Service Unavailable`. While a lookup hangs, so does the request:
 /// set a timeout on its connection.
+///
+/// Code that is generic over the store of an axum router requires
+/// `K: KeyStore<OwnerKeys: Send, ApiKey: Send> + Clone + Send + Sync + 'static`.
 pub trait KeyStore {
     /// The error of a lookup. It is available in
     /// [`Reason::KeyStoreUnavailable`](super::Reason::KeyStoreUnavailable), and never sent to the client.
@@ -56,7 +59,7 @@ impl<K: KeyStore + ?Sized> KeyStore for Arc<K> {
     }
 }
 
-/// The keys of one account, without its name.
+/// The keys of one account.
 impl KeyStore for Credentials {
     type Error = Infallible;
     type OwnerKeys = Ready<Result<Vec<OwnerKey>, Infallible>>;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use tokio::process::Command;
+use tower::BoxError;
 use tower_logentries_auth::{Access, Credentials, CredentialsError, LogentriesAuthLayer};
 
 use super::describe;
@@ -118,6 +119,22 @@ fn each_name_is_looked_up_once_and_no_other() {
     });
     assert_eq!(describe(&found.unwrap_err()), "no keys");
     assert_eq!(asked.into_inner().unwrap(), VARIABLES.map(|(name, _)| name));
+}
+
+#[test]
+fn value_that_cannot_be_read_is_no_value_that_is_missing() {
+    let good = |name: &str| VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    for (unreadable, _) in VARIABLES {
+        let error = Credentials::try_from_lookup(|name| match name {
+            name if name == unreadable => Err(BoxError::from("the file cannot be read")),
+            name => Ok(good(name)),
+        });
+        assert_eq!(error.unwrap_err().to_string(), "the file cannot be read", "{unreadable}");
+    }
+    let found: Result<_, BoxError> = Credentials::try_from_lookup(|_| Ok(None::<String>));
+    let error = found.unwrap_err();
+    assert_eq!(describe(error.downcast_ref().unwrap()), "no keys");
+    assert!(Credentials::try_from_lookup::<_, CredentialsError>(|name| Ok(good(name))).is_ok());
 }
 
 /// What a process with these variables, and no others of ours, makes of its environment.
