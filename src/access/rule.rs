@@ -90,17 +90,16 @@ impl AccessRule {
 
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
-        let is_owners = |required: Option<Required>| required.map(Required::strongest) == Some(Access::Owner);
         let documented = table::documented(method, resource);
-        if is_owners(documented) {
-            return documented;
+        if documented == Some(Required::As(Access::Owner)) {
+            return documented; // nothing in the path could require more
         }
         let whole = whole.trim_end_matches('/');
         let hides_owners = |(slash, _)| {
-            let suffix = &whole[slash + 1..];
+            let suffix = &whole[slash + 1..]; // the resource itself is asked for above
             let start = suffix.get(.."management".len()).filter(|_| suffix != resource);
             start.is_some_and(|start| start.eq_ignore_ascii_case("management"))
-                && is_owners(table::documented(method, suffix))
+                && table::documented(method, suffix).map(Required::strongest) == Some(Access::Owner)
         };
         let is_hidden = whole.bytes().enumerate().filter(|(_, byte)| *byte == b'/').any(hides_owners);
         if is_hidden { Some(Required::As(Access::Owner)) } else { documented }

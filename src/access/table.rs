@@ -93,7 +93,7 @@ const LOGS: &[Pattern] =
 /// The segments of the longest pattern with its root, plus one, so that a longer path matches no `At`.
 const SEGMENTS: usize = 5;
 
-/// Returns what is documented for what [`resource`] returned.
+/// Returns what is documented for a resource, without slashes around it and without `log_search`.
 pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
     let mut segments = [&b""[..]; SEGMENTS];
     let split = resource.as_bytes().split(|byte| *byte == b'/');

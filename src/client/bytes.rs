@@ -13,7 +13,7 @@ use crate::BodyDigest;
 
 /// A request body in memory, for [`LogentriesAuthLayer::authenticate`](super::LogentriesAuthLayer::authenticate).
 ///
-/// Implemented for `()`, `String`, `Vec<u8>`, [`Bytes`], `Box<[u8]>` and arrays of bytes, for references such as `&str` and
+/// Implemented for `()`, `String`, `Vec<u8>`, [`Bytes`], `Box<[u8]>` and arrays of bytes, for references to these, for `&str` and
 /// `&[u8]`, and for an `Option` of each. This trait is sealed.
 #[allow(private_bounds)] // which seals it
 pub trait BodyBytes: HasBytes {}
@@ -34,11 +34,11 @@ macro_rules! has_bytes {
     )+};
 }
 
-has_bytes!(String, Vec<u8>, Bytes, Box<[u8]>);
+has_bytes!(str, [u8], String, Vec<u8>, Bytes, Box<[u8]>);
 
-impl<B: AsRef<[u8]> + ?Sized> HasBytes for &B {
+impl<B: HasBytes + ?Sized> HasBytes for &B {
     fn bytes(&self) -> &[u8] {
-        (*self).as_ref()
+        (*self).bytes()
     }
 }
 

@@ -341,7 +341,7 @@ impl<R> LogentriesAuthLayer<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn clock_offset_secs(&self, origin: &str) -> Result<i64, InvalidOrigin> {
-        Ok(self.signer.clocks.offset_secs(&Arc::new(Origin::parse(origin)?)))
+        Ok(self.signer.clocks.offset_secs(&Origin::parse(origin)?))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Signer)) -> Self {

@@ -1,8 +1,8 @@
 //! Where a request goes: scheme, host and port. Credentials go to trusted origins alone.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::net::Ipv6Addr;
+use std::{fmt, ptr};
 
 use http::header::HOST;
 use http::uri::Authority;
@@ -104,11 +104,11 @@ impl PartialEq<Origin<'_>> for Origin<'_> {
     }
 }
 
-impl Eq for Origin<'_> {}
-
 /// Compares names without regard to letter case, and IPv6 addresses by value.
 fn is_same_host(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other) || ipv6_address(one).is_some_and(|address| Some(address) == ipv6_address(other))
+    ptr::eq(one, other)
+        || one.eq_ignore_ascii_case(other)
+        || ipv6_address(one).is_some_and(|address| Some(address) == ipv6_address(other))
 }
 
 fn ipv6_address(host: &str) -> Option<Ipv6Addr> {

@@ -52,13 +52,13 @@ impl OriginClocks {
 
     /// Returns the origin as it is kept, or a copy of one that is not.
     pub(super) fn kept_origin(&self, origin: &Origin<'_>) -> Arc<Origin<'static>> {
-        let kept = self.find(|kept| *kept.origin == *origin, |kept| Arc::clone(&kept.origin));
+        let kept = self.find(origin, |kept| Arc::clone(&kept.origin));
         kept.unwrap_or_else(|| Arc::new(origin.as_ref().into_owned()))
     }
 
     /// Returns the offset in use for `origin`, in seconds.
-    pub(super) fn offset_secs(&self, origin: &Arc<Origin<'static>>) -> i64 {
-        self.find(|kept| kept.origin == *origin, |kept| kept.offset_secs).unwrap_or(0)
+    pub(super) fn offset_secs(&self, origin: &Origin<'_>) -> i64 {
+        self.find(origin, |kept| kept.offset_secs).unwrap_or(0)
     }
 
     /// Returns the date to send with this offset, unless that is out of range.
@@ -71,7 +71,7 @@ impl OriginClocks {
     /// Records that a request dated with the offset `used` was accepted.
     pub(super) fn accepted(&self, origin: &Arc<Origin<'static>>, used: i64) {
         let is_recorded = |kept: &Kept| kept.refusals == 0 || kept.offset_secs != used;
-        if !self.find(|kept| kept.origin == *origin, is_recorded).unwrap_or(false) {
+        if !self.find(origin, is_recorded).unwrap_or(false) {
             self.change(origin, used, |kept| kept.refusals = 0);
         }
     }
@@ -95,9 +95,9 @@ impl OriginClocks {
         (in_use != used && measured.abs_diff(in_use) <= MIN_SKEW).then_some(in_use)
     }
 
-    fn find<T>(&self, is: impl Fn(&Kept) -> bool, read: impl FnOnce(&Kept) -> T) -> Option<T> {
+    fn find<T>(&self, origin: &Origin<'_>, read: impl FnOnce(&Kept) -> T) -> Option<T> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|kept| is(kept)).map(read)
+        kept.iter().find(|kept| *kept.origin == *origin).map(read)
     }
 
     /// Changes what is kept of an origin, if the offset `used` is in use. A new origin takes a place, if there is one.

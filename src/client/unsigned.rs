@@ -40,7 +40,7 @@ impl<H: Head> Unsigned<H> {
         Ok((Req::join(self.head, body), check))
     }
 
-    /// Signs the request with the current second as its date.
+    /// Signs the request with the current second as its date. Call it once.
     pub(super) fn sign(&mut self, body: KnownBody, body_len: Option<u64>) -> Result<Option<SkewCheck>, AuthError> {
         let dated = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
         let (signed, is_buffered) =
@@ -55,7 +55,7 @@ impl<H: Head> Unsigned<H> {
     fn set_headers(&mut self, body: &KnownBody) -> Result<Dated, AuthError> {
         self.set_framing(body)?;
         let clocks = &self.signer.clocks;
-        let offset_secs = self.signing.dating_origin.as_ref().map_or(0, |origin| clocks.offset_secs(origin));
+        let offset_secs = self.signing.dating_origin.as_deref().map_or(0, |origin| clocks.offset_secs(origin));
         let dated = clocks.date(offset_secs).ok_or(AuthError::ClockOutOfRange)?;
         let date = dated.date.clone();
         let content_type = self.head.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);

@@ -12,7 +12,7 @@ use super::single_value;
 pub(crate) const LAST_SECOND: u64 = 253_402_300_799;
 
 thread_local! {
-    /// The date that was formatted or parsed last: most requests of one second share it. hyper caches its own the same way.
+    /// The date that was formatted or parsed last: most requests of one second share it.
     static LAST: RefCell<(u64, HeaderValue)> =
         const { RefCell::new((0, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))) };
 }
@@ -37,7 +37,7 @@ pub(crate) fn parse_date(date: &HeaderValue) -> Option<u64> {
     }
     let time = httpdate::parse_http_date(date.to_str().ok()?).ok()?;
     let second = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    // httpdate also parses the two obsolete forms.
+    // httpdate also parses the two obsolete forms, and ignores whitespace around a date.
     (format_date(second)? == date).then_some(second)
 }
 

@@ -218,7 +218,7 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBo
     ) -> Result<Self, Ending> {
         let (service, mut head) = take(waiting);
         let verified = read.map_err(Reason::from).and_then(|(body, digest)| {
-            let (identity, signature) = verifier.verify(&head, signed, &body, digest)?;
+            let (identity, signature) = verifier.verify(&head, signed, body.bytes(), digest)?;
             // User code never sees a body that was not verified.
             let body = rebuild_body.rebuild(body)?;
             head.extensions.insert(signature);

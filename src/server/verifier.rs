@@ -16,7 +16,7 @@ use super::{Identity, PresentedKey, Reason, Rejection, SignatureMismatch, Stored
 use crate::access::AccessRule;
 use crate::clock::Clock;
 use crate::scheme::LAST_SECOND;
-use crate::{Access, BodyDigest, BoxError, BufferedBody, CanonicalRequest, OwnerKey};
+use crate::{Access, BodyDigest, BoxError, CanonicalRequest, OwnerKey};
 
 /// The configuration of a layer.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Verifier {
         &self,
         head: &Parts,
         signed: &Signed,
-        body: &BufferedBody,
+        body: &[u8],
         digest: BodyDigest,
     ) -> Result<(Identity, VerifiedSignature), Reason> {
         let Signed { presented: PresentedSignature { id, signature, date }, keys } = signed;
@@ -68,9 +68,9 @@ impl Verifier {
             return Err(Reason::InvalidSignature(SignatureMismatch {
                 canonical_string: canonical.to_string().into(),
                 key_id: Arc::clone(id),
-                body_len: body.bytes().len(),
+                body_len: body.len(),
                 #[cfg(feature = "explain")]
-                explained: self.explain(head, signed, body.bytes(), digest),
+                explained: self.explain(head, signed, body, digest),
             }));
         };
         let (key_id, key_label, account) = signer.names();

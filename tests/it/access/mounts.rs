@@ -6,7 +6,7 @@ use http::Method;
 use proptest::prelude::*;
 use tower_logentries_auth::{
     Access::{self, Owner, ReadOnly, ReadWrite},
-    Credentials, LogentriesVerifyLayer,
+    AuthError, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer,
 };
 
 use crate::support::{
@@ -136,6 +136,19 @@ async fn owners_resource_stays_one_below_any_prefix() {
         }
         assert_eq!(required(&layer, "GET", &long).await, Ok(Owner));
         assert_eq!(required(&layer, "GET", "/management/accounts/7/teams/management/accounts/8").await, Ok(Owner));
+    }
+}
+
+/// Reading the users of an account may need no owner key. Below a mount that is an owner's resource itself, it does.
+#[tokio::test]
+async fn mount_within_an_owners_resource_opens_nothing() {
+    let client = LogentriesAuthLayer::new(Credentials::read_write(READ_WRITE_KEY).unwrap());
+    let users = "/management/accounts/2/users";
+    assert!(pass(&client, to_rapid7(Method::GET, users)).await.is_ok());
+    for mount in ["/management/accounts/{id}", "/{a}/{b}/{c}"] {
+        let below = format!("/management/accounts/1{users}");
+        let refused = pass(&client.clone().mounted_at(mount), to_rapid7(Method::GET, &below)).await;
+        assert!(matches!(refused, Err(AuthError::InsufficientAccess { required: Owner, .. })), "{mount}: {refused:?}");
     }
 }
 
