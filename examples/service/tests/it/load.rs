@@ -1,8 +1,11 @@
 //! Fifty accounts that rotate their owner keys under load, on two replicas.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Instant,
 };
 
 use axum::body::Body;
@@ -111,6 +114,7 @@ async fn fifty_accounts_rotate_under_load_and_no_request_is_rejected() {
     let is_over = Arc::<AtomicBool>::default();
     let accounts = (0..ACCOUNTS).map(|_| Account::start(&database, client.clone(), is_over.clone()));
     let accounts = join_all(accounts).await;
+    let started = Instant::now();
     join_all(accounts.iter().map(|account| rotate(&database, &client, account))).await;
     let before: Vec<_> = accounts.iter().map(|account| account.sent.load(Relaxed)).collect();
     with_timeout(async {
@@ -120,6 +124,8 @@ async fn fifty_accounts_rotate_under_load_and_no_request_is_rejected() {
     })
     .await;
     is_over.store(true, Relaxed);
+    let sent: usize = accounts.iter().map(|account| account.sent.load(Relaxed)).sum();
+    println!("{sent} requests of {ACCOUNTS} accounts in {:?}", started.elapsed());
     for account in accounts {
         with_timeout(account.load).await.expect("every request has passed");
         for label in ["old", "new"] {
