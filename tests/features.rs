@@ -174,13 +174,15 @@ async fn events_name_the_request() {
         }
     }
 
-    // For all threads: tracing remembers for a whole process whether anyone listens, and may ask a thread on which nobody does.
+    // For all threads: tracing remembers for a whole process whether anyone listens, and may ask a thread on which nobody does,
+    // or may have asked one just before.
     let log = Log::default();
     let writer = log.clone();
     tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
         .with_writer(move || writer.clone())
         .init();
+    tracing::callsite::rebuild_interest_cache();
     let (origin, layer) = serve_verified().await;
     let path = "/management/accounts/only-here/users";
     let request = Request::post(format!("{origin}{path}")).body(Body::from("a user")).unwrap();
