@@ -275,16 +275,19 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     ///
     /// ```
     /// use http::Method;
-    /// use tower_logentries_auth::{Access, Credentials, LogentriesVerifyLayer};
+    /// use tower_logentries_auth::{Access, Credentials, LogentriesAuthLayer, LogentriesVerifyLayer};
     ///
-    /// # let keys = Credentials::read_only("ro-key")?;
-    /// let layer = LogentriesVerifyLayer::new(keys)
-    ///     .mounted_at("/v1")
-    ///     .access(|method: &Method, path: &str| match (method, path) {
+    /// fn rule(method: &Method, path: &str) -> Option<Access> {
+    ///     match (method, path) {
     ///         (&Method::GET | &Method::HEAD, "/reports") => Some(Access::ReadOnly), // axum's `get` serves both
     ///         (_, path) if path == "/billing" || path.starts_with("/billing/") => Some(Access::Owner),
     ///         _ => None,
-    ///     });
+    ///     }
+    /// }
+    ///
+    /// let keys = Credentials::owner("key-id", "owner-key")?.with_read_only("ro-key")?;
+    /// let server = LogentriesVerifyLayer::new(keys.clone()).mounted_at("/v1").access(rule);
+    /// let client = LogentriesAuthLayer::new(keys).mounted_at("/v1").access(rule);
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn access(self, rule: impl Fn(&Method, &str) -> Option<Access> + Send + Sync + 'static) -> Self {
