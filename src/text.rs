@@ -1,6 +1,6 @@
 //! What several types share: the error of `FromStr`, the `Debug` of what is better not shown, and access to an inner service.
 
-use std::fmt;
+use std::{fmt, mem};
 
 /// Error of parsing a text: it is not what the type writes. The text itself is not repeated, because it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,13 @@ macro_rules! opaque_debug {
     };
 }
 pub(crate) use opaque_debug;
+
+/// Takes the inner service, which is ready for one request. The clone in its place may not be. If the request is rejected,
+/// dropping the service releases what `poll_ready` reserved, such as a permit.
+pub(crate) fn take_ready<S: Clone>(inner: &mut S) -> S {
+    let clone = inner.clone();
+    mem::replace(inner, clone)
+}
 
 /// Implements the access of a middleware to its inner service.
 macro_rules! inner_accessors {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use http::Method;
 
-pub(crate) use self::rule::{AccessRule, Required};
+pub(crate) use self::rule::{AccessRule, Required, mount_path};
 use crate::InvalidText;
 
 /// The access that a key grants or a resource requires. Each includes the ones before it: `ReadOnly < ReadWrite < Owner`.

@@ -58,10 +58,7 @@ impl AccessRule {
     }
 
     pub(crate) fn add_mount(&mut self, prefix: &str) {
-        let path = prefix.trim_matches('/');
-        if !path.is_empty() {
-            self.mounts.push(format!("/{path}").into());
-        }
+        self.mounts.extend(Some(mount_path(prefix)).filter(|mount| !mount.is_empty()));
     }
 
     #[cfg(feature = "explain")]
@@ -110,6 +107,12 @@ impl AccessRule {
         let below = self.mounts.iter().filter_map(|mount| strip_mount(mount, whole));
         below.min_by_key(|below| below.len()).unwrap_or(whole)
     }
+}
+
+/// Returns a prefix as paths begin with it: with a slash before it and none after it, or empty.
+pub(crate) fn mount_path(prefix: &str) -> Box<str> {
+    let path = prefix.trim_matches('/');
+    if path.is_empty() { "".into() } else { format!("/{path}").into() }
 }
 
 /// Takes a mount off a path, by whole segments. A segment of the mount in braces stands for any one.

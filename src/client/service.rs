@@ -1,6 +1,5 @@
 //! The service and its response future: reads the body if it must be signed, sends the request, and inspects the response.
 
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -45,10 +44,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        // The clone may not be ready, so this request uses the service that is. If the request fails, dropping that
-        // service releases what `poll_ready` reserved, such as a permit.
-        let clone = self.inner.clone();
-        let mut service = mem::replace(&mut self.inner, clone);
+        let mut service = crate::text::take_ready(&mut self.inner);
         let state = match self.signer.begin(request, None) {
             Ok(Step::Send(request, check)) => State::Sent { future: service.call(request), check },
             Ok(Step::Read(body, unsigned)) => {

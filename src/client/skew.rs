@@ -36,14 +36,6 @@ struct Kept {
     refusals: u8,
 }
 
-/// The date of a request, and what it was computed from.
-pub(super) struct Dated {
-    pub(super) date: HeaderValue,
-    /// The second by the layer's clock, and the offset that is in the date.
-    pub(super) second: u64,
-    pub(super) offset_secs: i64,
-}
-
 impl OriginClocks {
     /// Creates the clocks of no origin yet. Each will be measured against `ours`.
     pub(super) fn new(ours: Clock) -> Arc<Self> {
@@ -61,11 +53,10 @@ impl OriginClocks {
         self.find(origin, |kept| kept.offset_secs).unwrap_or(0)
     }
 
-    /// Returns the date to send with this offset, unless that is out of range.
-    pub(super) fn date(&self, offset_secs: i64) -> Option<Dated> {
+    /// Returns the date to send with this offset, and the second by the layer's clock, unless either is out of range.
+    pub(super) fn date(&self, offset_secs: i64) -> Option<(HeaderValue, u64)> {
         let second = self.ours.now()?;
-        let date = format_date(second.checked_add_signed(offset_secs)?)?;
-        Some(Dated { date, second, offset_secs })
+        Some((format_date(second.checked_add_signed(offset_secs)?)?, second))
     }
 
     /// Records that a request dated with the offset `used` was accepted.

@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, TRANSFER_ENCODING};
 
 use super::request::Head;
 use super::signer::{KnownBody, Signer, Signing};
-use super::skew::{Dated, SkewCheck};
+use super::skew::SkewCheck;
 use super::{AuthError, HttpRequest};
 use crate::body::BodyError;
 use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
@@ -42,22 +42,19 @@ impl<H: Head> Unsigned<H> {
 
     /// Signs the request with the current second as its date. Call it once.
     pub(super) fn sign(&mut self, body: KnownBody, body_len: Option<u64>) -> Result<Option<SkewCheck>, AuthError> {
-        let dated = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
-        let (signed, is_buffered) =
-            (Some((self.signing.key.id(), dated.offset_secs)), matches!(body, KnownBody::Read(_)));
+        let (signed_at, used) = self.set_headers(&body).map_err(|error| self.not_sent(error))?;
+        let (signed, is_buffered) = (Some((self.signing.key.id(), used)), matches!(body, KnownBody::Read(_)));
         trace::sending(&self.signer.subject(&self.head), Some(&Access::Owner), signed, body_len, is_buffered);
-        let (clocks, signed_at, used) = (Arc::clone(&self.signer.clocks), dated.second, dated.offset_secs);
-        let origin = self.signing.dating_origin.take();
+        let (clocks, origin) = (Arc::clone(&self.signer.clocks), self.signing.dating_origin.take());
         Ok(origin.map(|origin| SkewCheck { clocks, origin, signed_at, used }))
     }
 
-    /// Frames, dates and signs the request.
-    fn set_headers(&mut self, body: &KnownBody) -> Result<Dated, AuthError> {
+    /// Frames, dates and signs the request. Returns the second by the layer's clock, and the offset that is in the date.
+    fn set_headers(&mut self, body: &KnownBody) -> Result<(u64, i64), AuthError> {
         self.set_framing(body)?;
         let clocks = &self.signer.clocks;
         let offset_secs = self.signing.dating_origin.as_deref().map_or(0, |origin| clocks.offset_secs(origin));
-        let dated = clocks.date(offset_secs).ok_or(AuthError::ClockOutOfRange)?;
-        let date = dated.date.clone();
+        let (date, second) = clocks.date(offset_secs).ok_or(AuthError::ClockOutOfRange)?;
         let content_type = self.head.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         let (method, path) = (self.head.method(), self.head.path());
         let canonical = CanonicalRequest::for_path(method, path, content_type, date.as_bytes(), body.digest());
@@ -66,7 +63,7 @@ impl<H: Head> Unsigned<H> {
         let headers = self.head.headers_mut();
         headers.try_insert(AUTHORIZATION_API_KEY, credential)?;
         headers.try_insert(DATE, date)?;
-        Ok(dated)
+        Ok((second, offset_secs))
     }
 
     /// Removes framing headers that no longer apply, because hyper would obey them and truncate the body. Without a

@@ -7,8 +7,8 @@ use crate::scheme::parse_date;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Returns an IMF-fixdate (RFC 9110, section 5.6.7) in other forms, or `None` for any other date.
-pub(super) fn other_forms(date: &str) -> Option<Vec<String>> {
-    let seconds = HeaderValue::from_str(date).ok().as_ref().and_then(parse_date)?;
+pub(super) fn other_forms(date: &HeaderValue) -> Option<Vec<String>> {
+    let (seconds, date) = (parse_date(date)?, date.to_str().ok()?);
     let (weekday, day, after_day) = (date.get(..5)?, date.get(5..7)?, date.get(7..)?);
     let (without_zone, year, clock) = (date.get(..25)?, date.get(12..16)?, date.get(17..25)?);
     let month = MONTHS.iter().position(|month| date.get(8..11) == Some(month))? + 1;

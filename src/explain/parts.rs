@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 use http::header::{CONTENT_TYPE, DATE, HOST};
 use sha2::{Digest, Sha256};
 
@@ -30,11 +31,10 @@ const MAX_BODY: usize = 64 * 1024;
 /// header is duplicated.
 pub(super) fn ways(received: &Received<'_>) -> Option<[Vec<Way>; 5]> {
     let single = |name| single_value(received.headers, name).ok();
-    let signed = |name| Some(single(name)?.map(|value| value.as_bytes()).unwrap_or_default());
     let parts = [
         method_ways(received.method.as_str()),
-        content_type_ways(signed(CONTENT_TYPE)?),
-        date_ways(signed(DATE)?),
+        content_type_ways(single(CONTENT_TYPE)?.map(HeaderValue::as_bytes).unwrap_or_default()),
+        date_ways(single(DATE)?),
         path_ways(received),
         body_ways(received),
     ];
@@ -85,10 +85,11 @@ fn charset_ways(way: &Way) -> Vec<Way> {
     values.iter().flat_map(spell).map(|text| way.and(mistake, text)).collect()
 }
 
-fn date_ways(date: &[u8]) -> Vec<Way> {
-    let others = str::from_utf8(date).ok().and_then(other_forms).unwrap_or_default();
+fn date_ways(date: Option<&HeaderValue>) -> Vec<Way> {
+    let others = date.and_then(other_forms).unwrap_or_default();
     let others = others.into_iter().map(|text| Way::by(Mistake::DateForm, text));
-    [Way::correct(date)].into_iter().chain(others).collect()
+    let sent = date.map(HeaderValue::as_bytes).unwrap_or_default();
+    [Way::correct(sent)].into_iter().chain(others).collect()
 }
 
 fn path_ways(received: &Received<'_>) -> Vec<Way> {

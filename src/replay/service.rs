@@ -1,6 +1,5 @@
 //! The service and its response future: decides what has to be recorded, records it, then calls the inner service.
 
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -55,10 +54,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The clone may not be ready, so this request uses the service that is. If the request is rejected, dropping
-        // that service releases what `poll_ready` reserved, such as a permit.
-        let clone = self.inner.clone();
-        let mut service = mem::replace(&mut self.inner, clone);
+        let mut service = crate::text::take_ready(&mut self.inner);
         let state = match self.signature(&request) {
             Ok(Some(signature)) => {
                 State::Recording { recording: self.guard.record(signature), rest: Some((service, request)) }

@@ -13,7 +13,9 @@ mod signature;
 
 pub use self::canonical::CanonicalRequest;
 pub(crate) use self::canonical::trim_slashes;
-pub(crate) use self::date::{LAST_SECOND, date_of, format_date, parse_date};
+#[cfg(feature = "explain")]
+pub(crate) use self::date::parse_date;
+pub(crate) use self::date::{LAST_SECOND, date_of, format_date};
 pub use self::digest::BodyDigest;
 pub use self::headers::{AUTHORIZATION_API_KEY, X_API_KEY};
 pub(crate) use self::headers::{DuplicateHeader, single_value};

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use super::Explain;
 use super::LogentriesVerify;
 use super::verifier::Verifier;
-use crate::access::AccessRule;
+use crate::access::{AccessRule, mount_path};
 use crate::body::DEFAULT_LIMIT;
 use crate::clock::Clock;
 use crate::{Access, BufferedBody, RebuildFromBytes};
@@ -253,10 +253,9 @@ impl<K, R> LogentriesVerifyLayer<K, R> {
     /// # Ok::<(), tower_logentries_auth::CredentialsError>(())
     /// ```
     pub fn stripped_prefix(self, prefix: &str) -> Self {
-        let path = prefix.trim_matches('/');
         self.with(|verifier| {
-            verifier.access.add_mount(path);
-            verifier.stripped_prefix = if path.is_empty() { "".into() } else { format!("/{path}").into() };
+            verifier.access.add_mount(prefix);
+            verifier.stripped_prefix = mount_path(prefix);
         })
     }
 

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_TYPE, DATE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request};
 
 use super::path::{is_end_of, is_visible, whole_path};
 use super::verifier::Verifier;
 use super::{Malformed, PresentedKey, Reason, Rejection};
-use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, parse_date, single_value};
+use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, date_of, is_signable, single_value};
 use crate::{Access, ApiKeyDigest, Signature};
 
 /// The credentials of a well-formed request.
@@ -101,6 +101,5 @@ fn check_signable(verifier: &Verifier, method: &Method, path: &str, headers: &He
     if content_type.is_some_and(|value| value.to_str().unwrap_or_default().is_empty()) {
         return Err(Malformed::ContentType.into());
     }
-    let date = single_value(headers, DATE).map_err(|DuplicateHeader| Malformed::Date)?;
-    verifier.check_date(date.and_then(parse_date).ok_or(Malformed::Date)?)
+    verifier.check_date(date_of(headers).ok_or(Malformed::Date)?)
 }

@@ -1,7 +1,6 @@
 //! The service and its response future: checks what can be checked at once, looks up the key, reads and verifies the body, and
 //! calls the inner service. If the request is rejected, it drains the rest of the body first.
 
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -50,10 +49,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The clone may not be ready, so this request uses the service that is. If the request is rejected, dropping
-        // that service releases what `poll_ready` reserved, such as a permit.
-        let clone = self.inner.clone();
-        let service = mem::replace(&mut self.inner, clone);
+        let service = crate::text::take_ready(&mut self.inner);
         let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
         let presented = Presented::parse(&verifier, &request);
         let (head, body) = request.into_parts();
@@ -101,8 +97,23 @@ pin_project! {
     }
 }
 
-/// A rejected request: why it was rejected, how the rest of its body is drained, and whether its method is HEAD.
-type Ending = (Rejection, Option<Drain>, bool);
+/// A rejected request, whose response waits until the rest of its body is drained.
+struct Ending {
+    rejection: Rejection,
+    drain: Option<Drain>,
+    is_head: bool,
+}
+
+impl Ending {
+    fn new(rejection: Rejection, head: &Parts, drain: Option<Drain>) -> Self {
+        let request = rejection.event(&head.method, head.uri.path());
+        match rejection.reason() {
+            Reason::InvalidSignature(mismatch) => mismatch.log(&request),
+            _ => trace::rejected(&request, None, None, None),
+        }
+        Self { rejection, drain, is_head: head.method == Method::HEAD }
+    }
+}
 
 impl<S, K, R, ReqBody, ResBody> Future for ResponseFuture<S, K, R, ReqBody>
 where
@@ -154,10 +165,10 @@ fn end<ReqBody: Body, ResBody>(
     verifier: &Verifier,
     cx: &mut Context<'_>,
 ) -> Poll<Response<ResponseBody<ResBody>>> {
-    if let Some((_, Some(drain), _)) = rejected {
+    if let Some(Ending { drain: Some(drain), .. }) = rejected {
         ready!(drain.poll(body.into_rest(), cx));
     }
-    let (rejection, _, is_head) = take(rejected);
+    let Ending { rejection, is_head, .. } = take(rejected);
     Poll::Ready(rejection.into_response(verifier.clock.now(), is_head))
 }
 
@@ -194,9 +205,7 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBo
     /// Rejects a request whose body was not read at all.
     fn reject(verifier: &Verifier, waiting: &mut Option<(S, Parts)>, body: ReqBody, rejection: Rejection) -> Self {
         let (_, head) = take(waiting);
-        log(&head, &rejection);
-        let drain = Drain::start(verifier, &head, &body, true);
-        let ending = (rejection, drain, head.method == Method::HEAD);
+        let ending = Ending::new(rejection, &head, Drain::start(verifier, &head, &body, true));
         Self::Body { body: Collect::new(body, 0), signed: None, rejected: Some(ending) }
     }
 
@@ -228,21 +237,11 @@ impl<S: Service<Request<ReqBody>>, K: KeyStore, ReqBody: Body> State<S, K, ReqBo
             Ok((body, identity)) => Ok(Self::call((service, head), body, identity)),
             Err(reason) => {
                 let is_too_large = matches!(reason, Reason::BodyTooLarge { limit: Some(_) });
-                let rejection = signed.presented.reject(reason);
-                log(&head, &rejection);
                 let is_unread = body.is_refused();
                 let drain = Drain::start(verifier, &head, &*body.into_rest(), is_unread);
-                Err((rejection, drain.filter(|_| is_too_large), head.method == Method::HEAD))
+                Err(Ending::new(signed.presented.reject(reason), &head, drain.filter(|_| is_too_large)))
             }
         }
-    }
-}
-
-fn log(head: &Parts, rejection: &Rejection) {
-    let request = rejection.event(&head.method, head.uri.path());
-    match rejection.reason() {
-        Reason::InvalidSignature(mismatch) => mismatch.log(&request),
-        _ => trace::rejected(&request, None, None, None),
     }
 }
 
