@@ -25,6 +25,7 @@ use crate::{ApiKeyDigest, BoxError, OwnerKey};
 /// # async fn run(database_store: impl KeyStore<OwnerKeys: Send, ApiKey: Send> + Send + Sync + 'static) {
 /// let keys = CachedKeyStore::new(database_store)
 ///     .time_to_live(Duration::from_secs(30)) // a revoked key is rejected after 30 seconds
+///     .unknown_time_to_live(Duration::from_secs(5)) // a new key that was tried before is accepted after 5 seconds
 ///     .max_capacity(100_000);
 /// let layer = LogentriesVerifyLayer::new(keys.clone());
 ///
