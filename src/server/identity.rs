@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 #[cfg(feature = "axum")]
 use super::{Reason, Rejection};
 use crate::clock::Clock;
-use crate::scheme::{AUTHORIZATION_API_KEY, LAST_SECOND, X_API_KEY};
+use crate::scheme::LAST_SECOND;
 use crate::{Access, Signature, trace};
 
 /// The identity of an authenticated request. [`LogentriesVerifyLayer`](super::LogentriesVerifyLayer) adds it to the
@@ -61,18 +61,11 @@ impl Identity {
         Self { access, key_id: None, key_label: None, account: None }
     }
 
-    /// Adds the identity to a request that passes, and marks its credentials as sensitive, so that they are not logged.
+    /// Adds the identity to a request that passes.
     pub(super) fn attach<ReqBody>(&self, request: &mut Request<ReqBody>) {
         let Self { access, key_id, key_label, account } = self;
         let (method, path) = (request.method(), request.uri().path());
         trace::accepted(method, path, *access, key_id.as_deref(), key_label.as_deref(), account.as_deref());
-        // A request that passes has exactly one of the two.
-        let headers = request.headers_mut();
-        if let Some(credential) = headers.get_mut(AUTHORIZATION_API_KEY) {
-            credential.set_sensitive(true);
-        } else if let Some(credential) = headers.get_mut(X_API_KEY) {
-            credential.set_sensitive(true);
-        }
         request.extensions_mut().insert(self.clone());
     }
 

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Request};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
 
 use super::path::{is_end_of, is_visible, whole_path};
 use super::verifier::Verifier;
@@ -35,30 +36,43 @@ pub(super) struct PresentedSignature {
 
 impl Presented {
     /// Parses the credentials, and rejects whatever another reader could parse differently.
-    pub(super) fn parse<ReqBody>(verifier: &Verifier, request: &Request<ReqBody>) -> Result<Self, Rejection> {
-        let (method, headers) = (request.method(), request.headers());
-        let whole = whole_path(&verifier.stripped_prefix, request.uri(), request.extensions());
-        let duplicate = |DuplicateHeader| Malformed::DuplicateCredentials;
-        let api_key = single_value(headers, X_API_KEY).map_err(duplicate)?;
-        let credential = single_value(headers, AUTHORIZATION_API_KEY).map_err(duplicate)?;
-        match (api_key, credential) {
-            (None, None) => Err(Reason::MissingCredentials.into()),
-            (Some(_), Some(_)) => Err(Malformed::DuplicateCredentials.into()),
-            _ if !is_end_of(&whole, request.uri().path()) => Err(Malformed::Path.into()),
-            (Some(key), None) => {
+    pub(super) fn parse(verifier: &Verifier, head: &mut Parts) -> Result<Self, Rejection> {
+        let Parts { method, uri, headers, extensions, .. } = head;
+        let whole = whole_path(&verifier.stripped_prefix, uri, extensions);
+        match find_credentials(headers).map_err(|DuplicateHeader| Malformed::DuplicateCredentials)? {
+            [None, None] => Err(Reason::MissingCredentials.into()),
+            [Some(_), Some(_)] => Err(Malformed::DuplicateCredentials.into()),
+            _ if !is_end_of(&whole, uri.path()) => Err(Malformed::Path.into()),
+            [Some(key), None] => {
                 let digest = ApiKeyDigest::of(key);
                 let required = required_access(verifier, method, &whole);
                 let required = required.map_err(|reason| Rejection::of_key(PresentedKey::ApiKey(digest), reason))?;
                 Ok(Self::ApiKey(PresentedApiKey { digest, required }))
             }
-            (None, Some(credential)) => {
+            [None, Some(credential)] => {
                 let (id, signature) = split_credential(credential.as_bytes()).ok_or(Malformed::Credentials)?;
-                let date = check_signable(verifier, method, &whole, headers);
-                let date = date.map_err(|reason| Rejection::of_key(PresentedKey::OwnerKeyId(id.into()), reason))?;
-                Ok(Self::Signature(PresentedSignature { id: id.into(), signature, date }))
+                let id = Arc::from(id);
+                match check_signable(verifier, method, &whole, headers) {
+                    Ok(date) => Ok(Self::Signature(PresentedSignature { id, signature, date })),
+                    Err(reason) => Err(Rejection::of_key(PresentedKey::OwnerKeyId(id), reason)),
+                }
             }
         }
     }
+}
+
+/// Returns the API key and the `key-id:signature`. Both are marked as sensitive, so that they are not logged.
+fn find_credentials(headers: &mut HeaderMap) -> Result<[Option<&HeaderValue>; 2], DuplicateHeader> {
+    let mut found = [None; 2];
+    for (name, value) in headers {
+        if let Some(at) = [X_API_KEY, AUTHORIZATION_API_KEY].iter().position(|wanted| wanted == name) {
+            value.set_sensitive(true);
+            if found[at].replace(&*value).is_some() {
+                return Err(DuplicateHeader);
+            }
+        }
+    }
+    Ok(found)
 }
 
 impl PresentedSignature {

@@ -51,8 +51,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let service = crate::text::take_ready(&mut self.inner);
         let (verifier, rebuild) = (Arc::clone(&self.verifier), self.rebuild.clone());
-        let presented = Presented::parse(&verifier, &request);
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let presented = Presented::parse(&verifier, &mut head);
         let mut waiting = Some((service, head));
         let state = match presented {
             Ok(Presented::ApiKey(presented)) => {

@@ -44,9 +44,11 @@ pub(super) struct Signed {
 impl Verifier {
     /// Checks that a date is near the layer's clock, and returns it.
     pub(super) fn check_date(&self, date: u64) -> Result<u64, Reason> {
-        let is_near = self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs());
+        if self.clock.now().is_some_and(|now| date.abs_diff(now) <= self.date_tolerance.as_secs()) {
+            return Ok(date);
+        }
         let offset_secs = i64::try_from(date).unwrap_or(i64::MAX).saturating_sub(self.clock.secs());
-        if is_near { Ok(date) } else { Err(Reason::DateOutOfTolerance { offset_secs }) }
+        Err(Reason::DateOutOfTolerance { offset_secs })
     }
 
     /// Checks that the body was complete in time, and that one of the keys made the signature, for this request and a
