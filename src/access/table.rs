@@ -5,10 +5,11 @@ use http::Method;
 use super::{Access, Required};
 use crate::scheme::trim_slashes;
 
-/// Resources that require the same access, and the sources that say so. The first row that matches counts.
+/// Resources that require the same access, and the sources that say so. The first row that matches counts, below the first
+/// root that does.
 type Row = (Methods, &'static [Pattern], Required, &'static str);
 
-/// Resources by their segments below the root, which is the first segment. `{..}` is any one.
+/// Resources by their segments below a root. `{..}` is any one.
 enum Pattern {
     At(&'static [&'static str]),
     /// The resource itself, and everything below it.
@@ -32,27 +33,22 @@ const READ_ONLY: Required = Required::As(Access::ReadOnly);
 const READ_WRITE: Required = Required::As(Access::ReadWrite);
 const OWNER: Required = Required::As(Access::Owner);
 
-const TABLE: &[(&str, &[Row])] = &[
+const TABLE: &[(&[&str], &[Row])] = &[
     (
-        "management",
+        &["management", "accounts"],
         &[
-            (
-                READS,
-                &[At(&["accounts", "{id}", "users"])],
-                OwnerOrOpen,
-                "owner: [guide], [client]; read/write: [GetUsers]",
-            ),
-            (ANY, &[At(&["accounts", "{id}"])], OWNER, "[guide], [GetAccount]"),
-            (
-                ANY,
-                &[Below(&["accounts", "{id}", "users"]), Below(&["accounts", "{id}", "owners"])],
-                OWNER,
-                "[guide], [client]",
-            ),
-            (READS_AND_OPTIONS, &[Below(&["accounts", "{id}", "apikeys"])], READ_WRITE, "[client]"),
-            (ANY, &[Below(&["accounts", "{id}", "apikeys"])], OWNER, "[client]"),
-            (ANY, &[Below(&["accounts", "{id}", "teams"])], READ_WRITE, "[client]"),
-            (ANY, &[Below(&["accounts", "{id}"])], OWNER, "none: the safe reading"),
+            (READS, &[At(&["{id}", "users"])], OwnerOrOpen, "owner: [guide], [client]; read/write: [GetUsers]"),
+            (ANY, &[At(&["{id}"])], OWNER, "[guide], [GetAccount]"),
+            (ANY, &[Below(&["{id}", "users"]), Below(&["{id}", "owners"])], OWNER, "[guide], [client]"),
+            (READS_AND_OPTIONS, &[Below(&["{id}", "apikeys"])], READ_WRITE, "[client]"),
+            (ANY, &[Below(&["{id}", "apikeys"])], OWNER, "[client]"),
+            (ANY, &[Below(&["{id}", "teams"])], READ_WRITE, "[client]"),
+            (ANY, &[Below(&["{id}"])], OWNER, "none: the safe reading"),
+        ],
+    ),
+    (
+        &["management"],
+        &[
             (READS, LOGS, READ_ONLY, "[OpenAPI], [client]"),
             (ANY, LOGS, READ_WRITE, "[OpenAPI], [client]"),
             (READS, &[At(&["actions"]), At(&["actions", "{id}", "targets"])], READ_ONLY, "[OpenAPI]"),
@@ -64,19 +60,19 @@ const TABLE: &[(&str, &[Row])] = &[
         ],
     ),
     (
-        "query",
+        &["query"],
         &[
             (POST, &[At(&["logs"]), At(&["live", "logs"])], READ_ONLY, "[post-query], [OpenAPI]"),
             (READS, ALL, READ_ONLY, "[get-query], [get-saved-query], [OpenAPI]"),
             (ANY, ALL, READ_WRITE, "[OpenAPI], [client]"),
         ],
     ),
-    ("audit", &[(POST, &[At(&["query", "logs"])], READ_ONLY, "[OpenAPI]"), (READS, ALL, READ_ONLY, "[OpenAPI]")]),
-    ("exports", &[(READS, ALL, READ_ONLY, "[OpenAPI]"), (DELETE, &[At(&["{id}"])], READ_WRITE, "[OpenAPI]")]),
-    ("search-stats", &[(READS, ALL, READ_ONLY, "[OpenAPI]")]),
-    ("usage", &[(READS, ALL, READ_WRITE, "[get-account-usage], [get-logs-usage]")]),
+    (&["audit"], &[(POST, &[At(&["query", "logs"])], READ_ONLY, "[OpenAPI]"), (READS, ALL, READ_ONLY, "[OpenAPI]")]),
+    (&["exports"], &[(READS, ALL, READ_ONLY, "[OpenAPI]"), (DELETE, &[At(&["{id}"])], READ_WRITE, "[OpenAPI]")]),
+    (&["search-stats"], &[(READS, ALL, READ_ONLY, "[OpenAPI]")]),
+    (&["usage"], &[(READS, ALL, READ_WRITE, "[get-account-usage], [get-logs-usage]")]),
     (
-        "download",
+        &["download"],
         &[(
             READS,
             &[At(&["logs"]), At(&["logs", "{ids}"])],
@@ -98,8 +94,9 @@ pub(super) fn documented(method: &Method, resource: &str) -> Option<Required> {
     let mut segments = [&b""[..]; SEGMENTS];
     let split = resource.as_bytes().split(|byte| *byte == b'/');
     let found = split.zip(&mut segments).map(|(segment, slot)| *slot = segment).count();
-    let (first, below) = segments.split_at(found).0.split_first()?;
-    let (_, rows) = TABLE.iter().find(|(root, _)| is_name(root, first))?;
+    let (segments, _) = segments.split_at(found);
+    let (root, rows) = TABLE.iter().find(|(root, _)| Below(root).matches(segments))?;
+    let (_, below) = segments.split_at(root.len());
     let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(below));
     rows.iter().find(|(methods, patterns, ..)| methods(method) && covers(patterns)).map(|(_, _, required, _)| *required)
 }
@@ -193,23 +190,23 @@ mod tests {
     }
 
     /// Returns all rows, each with its root.
-    fn rows() -> impl Iterator<Item = (&'static str, &'static Row)> {
+    fn rows() -> impl Iterator<Item = (&'static [&'static str], &'static Row)> {
         TABLE.iter().flat_map(|(root, rows)| rows.iter().map(|row| (*root, row)))
     }
 
-    fn line((root, (methods, resources, required, sources)): (&str, &Row)) -> String {
+    fn line((root, (methods, resources, required, sources)): (&[&str], &Row)) -> String {
         let resources: Vec<_> = resources.iter().map(|resource| resource_text(root, resource)).collect();
         let (resources, methods, access) = (resources.join(", "), methods_text(*methods), access_text(*required));
         format!("| {resources} | {methods} | {access} | {sources} |\n")
     }
 
-    fn resource_text(root: &str, pattern: &Pattern) -> String {
+    fn resource_text(root: &[&str], pattern: &Pattern) -> String {
         let (segments, below) = match pattern {
             At(segments) => (segments, ""),
             Below(segments) => (segments, " and below"),
         };
-        let segments: String = segments.iter().map(|segment| format!("/{segment}")).collect();
-        format!("`/{root}{segments}`{below}")
+        let path: String = root.iter().chain(*segments).map(|segment| format!("/{segment}")).collect();
+        format!("`{path}`{below}")
     }
 
     fn methods_text(methods: Methods) -> &'static str {
