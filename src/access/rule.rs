@@ -88,10 +88,12 @@ impl AccessRule {
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {
         let resource = table::resource(self.below_mount(whole));
         let documented = table::documented(method, resource);
-        if documented == Some(Required::As(Access::Owner)) {
-            return documented; // nothing in the path could require more
-        }
         let whole = whole.trim_end_matches('/');
+        // Nothing in the path could require more. The list of users hides nothing unless there is something before it.
+        let (owner, list) = (Some(Required::As(Access::Owner)), Some(Required::OwnerOrOpen));
+        if documented == owner || documented == list && whole.len() == resource.len() + 1 {
+            return documented;
+        }
         let hides_owners = |(slash, _)| {
             let suffix = &whole[slash + 1..]; // the resource itself is asked for above
             let start = suffix.get(.."management".len()).filter(|_| suffix != resource);
