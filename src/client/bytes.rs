@@ -1,14 +1,11 @@
 //! Authenticating a request whose body is in memory, without tower and without a runtime.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::Request;
 
 use super::AuthError;
 use super::request::{Head, Overrides};
 use super::signer::{KnownBody, Signer};
-use super::unsigned::Unsigned;
 use crate::BodyDigest;
 
 /// A request body in memory, for [`LogentriesAuthLayer::authenticate`](super::LogentriesAuthLayer::authenticate).
@@ -62,19 +59,16 @@ impl<B: HasBytes> HasBytes for Option<B> {
 
 impl Signer {
     /// Authenticates a request whose body is in memory. No response will be inspected, so no clock is corrected by it.
-    pub(super) fn authenticate<B: BodyBytes>(self: &Arc<Self>, request: Request<B>) -> Result<Request<B>, AuthError> {
-        let (mut head, body) = request.into_parts();
-        let Overrides { access, .. } = head.overrides();
-        let len = Some(body.bytes().len() as u64);
-        let Some(signing) = self.prepare(&mut head, access, len)? else {
-            return Ok(Request::from_parts(head, body));
-        };
-        let known = match body.bytes() {
-            [] => KnownBody::Empty,
-            bytes => KnownBody::Read(BodyDigest::of(bytes)),
-        };
-        let mut unsigned = Unsigned { signer: Arc::clone(self), head, signing };
-        unsigned.sign(known, len)?;
-        Ok(Request::from_parts(unsigned.head, body))
+    pub(super) fn authenticate<B: BodyBytes>(&self, mut request: Request<B>) -> Result<Request<B>, AuthError> {
+        let Overrides { access, .. } = request.overrides();
+        let len = Some(request.body().bytes().len() as u64);
+        if let Some(signing) = self.prepare(&mut request, access, len)? {
+            let known = match request.body().bytes() {
+                [] => KnownBody::Empty,
+                bytes => KnownBody::Read(BodyDigest::of(bytes)),
+            };
+            self.sign(&mut request, signing, known, len)?;
+        }
+        Ok(request)
     }
 }

@@ -4,7 +4,7 @@
 //! [crate's page](crate) has an example.
 
 // In the order of a request: `layer` configures, and `service` takes the request. `request` and `reqwest` are the types that
-// clients have for one. `signer` checks its `origin` and chooses its key. Once its body was read, `unsigned` dates and signs
+// clients have for one. `signer` checks its `origin` and chooses its key. Once its body was read, `sign` dates and signs
 // it, and `skew` inspects its response. `reqwest_middleware` and `bytes` take the same steps without tower.
 
 mod bytes;
@@ -17,9 +17,9 @@ mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
 mod service;
+mod sign;
 mod signer;
 mod skew;
-mod unsigned;
 
 pub use self::bytes::BodyBytes;
 pub use self::error::AuthError;

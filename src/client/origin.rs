@@ -86,9 +86,8 @@ impl<'a> Origin<'a> {
     /// Returns `None` if the authority is anything but a host and an optional port.
     fn of_authority(is_https: bool, authority: &'a Authority) -> Option<Self> {
         let host = authority.host();
-        // Userinfo may begin with the host that it stands before: `host:80@host`.
-        let after_host = authority.as_str().strip_prefix(host).filter(|_| !authority.as_str().contains('@'))?;
-        let port = match after_host {
+        // Userinfo may begin with the host that it stands before, but no port has an `@` in it: `host:80@host`.
+        let port = match authority.as_str().strip_prefix(host)? {
             "" if is_https => 443,
             "" => 80,
             // `u16` would also parse `+443`.

@@ -1,6 +1,6 @@
 //! The sealed traits over the clients' request and response types, so that one implementation serves every client.
 
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 
 use super::origin::{Origin, Target};
@@ -69,9 +69,11 @@ pub trait HttpResponse: sealed::HttpResponse {}
 pub(crate) mod sealed {
     use super::*;
 
-    pub(crate) trait HttpRequest<B>: Sized {
+    pub(crate) trait HttpRequest<B>: Head + Sized {
+        /// The request without its body.
         type Head: Head + Send;
 
+        fn body(&self) -> Option<&B>;
         fn split(self) -> (Self::Head, B);
         fn join(head: Self::Head, body: B) -> Self;
     }
@@ -87,7 +89,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// A request without its body.
+/// A request, with or without its body.
 pub(crate) trait Head {
     fn method(&self) -> &Method;
     /// Returns the path without its query, in exactly the bytes that are sent.
@@ -122,47 +124,52 @@ impl<ReqBody: Body<Error: Into<BoxError>>> HttpRequest for Request<ReqBody> {
 }
 
 impl<ReqBody> sealed::HttpRequest<ReqBody> for Request<ReqBody> {
-    type Head = request::Parts;
+    type Head = Request<()>;
 
-    fn split(self) -> (request::Parts, ReqBody) {
-        self.into_parts()
+    fn body(&self) -> Option<&ReqBody> {
+        Some(self.body())
     }
 
-    fn join(head: request::Parts, body: ReqBody) -> Self {
-        Self::from_parts(head, body)
+    fn split(self) -> (Request<()>, ReqBody) {
+        let (parts, body) = self.into_parts();
+        (Request::from_parts(parts, ()), body)
+    }
+
+    fn join(head: Request<()>, body: ReqBody) -> Self {
+        head.map(|()| body)
     }
 }
 
-impl Head for request::Parts {
+impl<ReqBody> Head for Request<ReqBody> {
     fn method(&self) -> &Method {
-        &self.method
+        self.method()
     }
 
     fn path(&self) -> &str {
-        self.uri.path()
+        self.uri().path()
     }
 
     fn target(&self) -> Target<'_> {
-        Target::of_uri(&self.uri)
+        Target::of_uri(self.uri())
     }
 
     fn trim_path(&mut self) {
-        let path = self.uri.path();
+        let path = self.uri().path();
         if path != "/" && path.ends_with('/') {
-            self.uri = trimmed(&self.uri);
+            *self.uri_mut() = trimmed(self.uri());
         }
     }
 
     fn headers(&self) -> &HeaderMap {
-        &self.headers
+        self.headers()
     }
 
     fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.headers
+        self.headers_mut()
     }
 
     fn overrides(&self) -> Overrides {
-        Overrides::from(&self.extensions)
+        Overrides::from(self.extensions())
     }
 }
 

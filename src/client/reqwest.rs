@@ -13,6 +13,10 @@ impl HttpRequest for Request {
 impl sealed::HttpRequest<Body> for Request {
     type Head = Self;
 
+    fn body(&self) -> Option<&Body> {
+        self.body()
+    }
+
     fn split(mut self) -> (Self, Body) {
         let body = self.body_mut().take().unwrap_or_default();
         (self, body)

@@ -7,8 +7,9 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use super::LogentriesAuthLayer;
-use super::request::Overrides;
+use super::request::{Overrides, sealed::HttpRequest};
 use super::signer::{Signer, Step};
+use crate::body::Collect;
 use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates every request of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware).
@@ -61,10 +62,14 @@ impl<R> From<LogentriesAuthLayer<R>> for LogentriesAuthMiddleware<R> {
 
 #[async_trait::async_trait]
 impl<R: RebuildBody<reqwest::Body> + Send + Sync + 'static> Middleware for LogentriesAuthMiddleware<R> {
-    async fn handle(&self, request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
-        let authenticated = match self.signer.begin(request, Some(Overrides::from(&*extensions))) {
-            Ok(Step::Send(request, check)) => Ok((request, check)),
-            Ok(Step::Read(body, unsigned)) => unsigned.sign_body(body.await, &self.rebuild),
+    async fn handle(&self, mut request: Request, extensions: &mut Extensions, next: Next<'_>) -> Result<Response> {
+        let authenticated = match self.signer.begin(&mut request, Some(Overrides::from(&*extensions))) {
+            Ok(Step::Send(check)) => Ok((request, check)),
+            Ok(Step::Read(signing)) => {
+                let (head, body) = request.split();
+                let collected = Collect::new(body, self.signer.body_limit).await;
+                self.signer.sign_body(head, signing, collected, &self.rebuild)
+            }
             Err(error) => Err(error),
         };
         let (request, check) = authenticated.map_err(Error::middleware)?;

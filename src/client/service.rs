@@ -7,9 +7,8 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::signer::{Signer, Step};
+use super::signer::{Signer, Signing, Step};
 use super::skew::SkewCheck;
-use super::unsigned::Unsigned;
 use super::{AuthError, HttpRequest, HttpResponse};
 use crate::body::Collect;
 use crate::{BoxError, RebuildBody, RebuildFromBytes};
@@ -43,12 +42,15 @@ where
         self.inner.poll_ready(cx).map_err(AuthError::service)
     }
 
-    fn call(&mut self, request: Req) -> Self::Future {
+    fn call(&mut self, mut request: Req) -> Self::Future {
         let mut service = crate::text::take_ready(&mut self.inner);
-        let state = match self.signer.begin(request, None) {
-            Ok(Step::Send(request, check)) => State::Sent { future: service.call(request), check },
-            Ok(Step::Read(body, unsigned)) => {
-                State::Reading { body, waiting: Some((service, self.rebuild.clone(), unsigned)) }
+        let state = match self.signer.begin(&mut request, None) {
+            Ok(Step::Send(check)) => State::Sent { future: service.call(request), check },
+            Ok(Step::Read(signing)) => {
+                let (head, body) = request.split();
+                let body = Collect::new(body, self.signer.body_limit);
+                let (signer, rebuild) = (Arc::clone(&self.signer), self.rebuild.clone());
+                State::Reading { body, waiting: Some((Self { inner: service, signer, rebuild }, head, signing)) }
             }
             Err(error) => State::Failed { error: Some(error) },
         };
@@ -74,8 +76,8 @@ pin_project! {
     #[project = StateProj]
     enum State<S: Service<Req>, R, Req: HttpRequest> {
         Failed { error: Option<AuthError> },
-        // With the service that is ready for the request, and the rest of the request.
-        Reading { #[pin] body: Collect<Req::Body>, waiting: Option<(S, R, Unsigned<Req::Head>)> },
+        // With a service that is ready for the request, and the rest of the request.
+        Reading { #[pin] body: Collect<Req::Body>, waiting: Option<(LogentriesAuth<S, R>, Req::Head, Signing)> },
         Sent { #[pin] future: S::Future, check: Option<SkewCheck> },
     }
 }
@@ -97,9 +99,9 @@ where
                 }
                 StateProj::Reading { body, waiting } => {
                     let collected = ready!(body.poll(cx));
-                    let (mut service, rebuild, unsigned) = waiting.take().expect("polled after completion");
-                    let (request, check) = unsigned.sign_body(collected, &rebuild)?;
-                    let future = service.call(request);
+                    let (mut ready, head, signing) = waiting.take().expect("polled after completion");
+                    let (request, check) = ready.signer.sign_body(head, signing, collected, &ready.rebuild)?;
+                    let future = ready.inner.call(request);
                     state.set(State::Sent { future, check });
                 }
                 StateProj::Sent { future, check } => {

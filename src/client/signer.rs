@@ -11,10 +11,8 @@ use http_body::Body;
 use super::origin::{Origin, Target};
 use super::request::{Head, Overrides};
 use super::skew::{OriginClocks, SkewCheck};
-use super::unsigned::Unsigned;
 use super::{AuthError, HttpRequest, UntrustedOrigins};
 use crate::access::{AccessRule, Required};
-use crate::body::Collect;
 use crate::credentials::ChosenKey;
 use crate::scheme::{AUTHORIZATION_API_KEY, DuplicateHeader, X_API_KEY, is_signable, single_value};
 use crate::trace::{self, Subject};
@@ -35,12 +33,11 @@ pub(super) struct Signer {
 }
 
 /// What is left to do for a request.
-#[allow(clippy::large_enum_variant)] // a box would cost each signed body an allocation
-pub(super) enum Step<Req: HttpRequest> {
+pub(super) enum Step {
     /// To send it, and to inspect its response.
-    Send(Req, Option<SkewCheck>),
-    /// To read its body, which has to be signed.
-    Read(Collect<Req::Body>, Unsigned<Req::Head>),
+    Send(Option<SkewCheck>),
+    /// To read its body, and to sign it.
+    Read(Signing),
 }
 
 /// What a request is signed with.
@@ -61,10 +58,8 @@ pub(super) enum KnownBody {
 
 impl KnownBody {
     /// Returns `None` if the body has to be read.
-    fn of(body: &impl Body, digest: Option<BodyDigest>) -> Option<Self> {
-        if body.is_end_stream() {
-            return Some(Self::Empty);
-        }
+    fn of(body: Option<&impl Body>, digest: Option<BodyDigest>) -> Option<Self> {
+        let Some(body) = body.filter(|body| !body.is_end_stream()) else { return Some(Self::Empty) };
         // The digest may be left over from before a redirect, so a body that claims to be empty is read all the same.
         digest.filter(|_| body.size_hint().upper() != Some(0)).map(Self::Hashed)
     }
@@ -78,26 +73,20 @@ impl KnownBody {
 }
 
 impl Signer {
-    /// Starts to authenticate a request. The caller reads the body of [`Step::Read`], and passes it to [`Unsigned::sign_body`].
-    /// `overrides` take the place of those in the request's own extensions.
+    /// Authenticates a request, unless its body has to be read first. `overrides` take the place of those in the request's
+    /// own extensions.
     pub(super) fn begin<Req: HttpRequest>(
-        self: &Arc<Self>,
-        request: Req,
+        &self,
+        request: &mut Req,
         overrides: Option<Overrides>,
-    ) -> Result<Step<Req>, AuthError> {
-        let (mut head, body) = request.split();
-        let Overrides { access, digest } = overrides.unwrap_or_else(|| head.overrides());
-        let (known, len) = (KnownBody::of(&body, digest), body.size_hint().exact());
-        let Some(signing) = self.prepare(&mut head, access, len)? else {
-            return Ok(Step::Send(Req::join(head, body), None));
-        };
-        let mut unsigned = Unsigned { signer: Arc::clone(self), head, signing };
-        match known {
-            Some(known) => {
-                let check = unsigned.sign(known, len)?;
-                Ok(Step::Send(Req::join(unsigned.head, body), check))
-            }
-            None => Ok(Step::Read(Collect::new(body, self.body_limit), unsigned)),
+    ) -> Result<Step, AuthError> {
+        let Overrides { access, digest } = overrides.unwrap_or_else(|| request.overrides());
+        let (known, len) =
+            (KnownBody::of(request.body(), digest), request.body().map_or(Some(0), |body| body.size_hint().exact()));
+        match (self.prepare(request, access, len)?, known) {
+            (None, _) => Ok(Step::Send(None)),
+            (Some(signing), Some(known)) => Ok(Step::Send(self.sign(request, signing, known, len)?)),
+            (Some(signing), None) => Ok(Step::Read(signing)),
         }
     }
 

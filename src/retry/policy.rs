@@ -263,8 +263,7 @@ impl<B: Clone, Res: HttpResponse, E: AttemptError> Policy<Request<B>, Res, E> fo
     type Future = RetryDelay;
 
     fn retry(&mut self, request: &mut Request<B>, result: &mut Result<Res, E>) -> Option<RetryDelay> {
-        let (method, path, origin) = (request.method(), request.uri().path(), Target::of_uri(request.uri()));
-        self.next_attempt(&Subject { method, path, origin }, result)
+        self.next_attempt(&subject(request), result)
     }
 
     fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
@@ -292,7 +291,6 @@ impl<Res: HttpResponse, E: AttemptError> Policy<reqwest::Request, Res, E> for Lo
     }
 }
 
-#[cfg(feature = "reqwest")]
-fn subject(request: &reqwest::Request) -> Subject<'_, Target<'_>> {
-    Subject { method: request.method(), path: request.url().path(), origin: request.target() }
+fn subject(request: &impl Head) -> Subject<'_, Target<'_>> {
+    Subject { method: request.method(), path: request.path(), origin: request.target() }
 }
