@@ -40,8 +40,8 @@ pub(super) fn is_visible(whole: &str) -> Option<bool> {
     }
     let text = Some(whole).filter(|whole| is_literal(whole)).and_then(decode)?;
     let path = text.strip_prefix('/')?;
-    let is_segment = |segment: &str| !matches!(segment, "" | "." | "..") && segment.trim_ascii() == segment;
-    let is_path = path.strip_suffix('/').unwrap_or(path).split('/').all(is_segment);
+    let is_segment = |segment: &[u8]| !matches!(segment, b"" | b"." | b"..") && segment.trim_ascii() == segment;
+    let is_path = path.strip_suffix('/').unwrap_or(path).as_bytes().split(|byte| *byte == b'/').all(is_segment);
     is_path.then(|| text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
