@@ -91,7 +91,7 @@ impl AccessRule {
         let whole = whole.trim_end_matches('/');
         // Nothing in the path could require more. The list of users hides nothing unless there is something before it.
         let (owner, list) = (Some(Required::As(Access::Owner)), Some(Required::OwnerOrOpen));
-        if documented == owner || documented == list && whole.len() == resource.len() + 1 {
+        if documented == owner || documented == list && whole.strip_prefix('/') == Some(resource) {
             return documented;
         }
         let hides_owners = |(slash, _)| {

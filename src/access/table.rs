@@ -5,8 +5,7 @@ use http::Method;
 use super::{Access, Required};
 use crate::scheme::trim_slashes;
 
-/// Resources that require the same access, and the sources that say so. The first row that matches counts, below the first
-/// root that does.
+/// Resources that require the same access, and the sources that say so.
 type Row = (Methods, &'static [Pattern], Required, &'static str);
 
 /// Resources by their segments below a root. `{..}` is any one.
@@ -33,6 +32,7 @@ const READ_ONLY: Required = Required::As(Access::ReadOnly);
 const READ_WRITE: Required = Required::As(Access::ReadWrite);
 const OWNER: Required = Required::As(Access::Owner);
 
+/// Rows by their root. Of the first root that a path begins with, the first row that matches counts.
 const TABLE: &[(&[&str], &[Row])] = &[
     (
         &["management", "accounts"],

@@ -70,7 +70,7 @@ pub(crate) mod sealed {
     use super::*;
 
     pub(crate) trait HttpRequest<B>: Head + Sized {
-        /// The request without its body.
+        /// What is left when the body is taken out.
         type Head: Head + Send;
 
         fn body(&self) -> Option<&B>;
@@ -89,7 +89,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// A request, with or without its body.
+/// The head of a request, whether its body is still in it or was taken out.
 pub(crate) trait Head {
     fn method(&self) -> &Method;
     /// Returns the path without its query, in exactly the bytes that are sent.

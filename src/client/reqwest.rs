@@ -22,9 +22,8 @@ impl sealed::HttpRequest<Body> for Request {
         (self, body)
     }
 
-    /// A request without a body stays one, so that reqwest treats it as before.
     fn join(mut head: Self, body: Body) -> Self {
-        *head.body_mut() = Some(body).filter(|body| body.as_bytes() != Some(b""));
+        *head.body_mut() = Some(body);
         head
     }
 }

@@ -99,9 +99,9 @@ where
                 }
                 StateProj::Reading { body, waiting } => {
                     let collected = ready!(body.poll(cx));
-                    let (mut ready, head, signing) = waiting.take().expect("polled after completion");
-                    let (request, check) = ready.signer.sign_body(head, signing, collected, &ready.rebuild)?;
-                    let future = ready.inner.call(request);
+                    let (mut service, head, signing) = waiting.take().expect("polled after completion");
+                    let (request, check) = service.signer.sign_body(head, signing, collected, &service.rebuild)?;
+                    let future = service.inner.call(request);
                     state.set(State::Sent { future, check });
                 }
                 StateProj::Sent { future, check } => {

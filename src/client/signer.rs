@@ -42,6 +42,7 @@ pub(super) enum Step {
 
 /// What a request is signed with.
 pub(super) struct Signing {
+    /// The key that was current when the request arrived.
     pub(super) key: OwnerKey,
     /// The origin whose clock dates it, if clocks are corrected.
     pub(super) dating_origin: Option<Arc<Origin<'static>>>,
@@ -81,8 +82,8 @@ impl Signer {
         overrides: Option<Overrides>,
     ) -> Result<Step, AuthError> {
         let Overrides { access, digest } = overrides.unwrap_or_else(|| request.overrides());
-        let (known, len) =
-            (KnownBody::of(request.body(), digest), request.body().map_or(Some(0), |body| body.size_hint().exact()));
+        let known = KnownBody::of(request.body(), digest);
+        let len = request.body().map_or(Some(0), |body| body.size_hint().exact());
         match (self.prepare(request, access, len)?, known) {
             (None, _) => Ok(Step::Send(None)),
             (Some(signing), Some(known)) => Ok(Step::Send(self.sign(request, signing, known, len)?)),

@@ -14,7 +14,6 @@ use super::failure::Failure;
 use super::{AttemptError, RetryDelay};
 use crate::client::HttpResponse;
 use crate::client::origin::Target;
-#[cfg(feature = "reqwest")]
 use crate::client::request::Head;
 use crate::scheme::{is_idempotent, is_safe};
 use crate::trace::{self, Subject};

@@ -61,7 +61,7 @@ impl Presented {
     }
 }
 
-/// Returns the API key and the `key-id:signature`. Both are marked as sensitive, so that they are not logged.
+/// Returns the API key and the `key-id:signature`, and marks them as sensitive, so that they are not logged.
 fn find_credentials(headers: &mut HeaderMap) -> Result<[Option<&HeaderValue>; 2], DuplicateHeader> {
     let mut found = [None; 2];
     for (name, value) in headers {

@@ -111,6 +111,20 @@ async fn absent_body_stays_absent() {
 }
 
 #[tokio::test]
+async fn empty_body_stays_empty() {
+    for path in [LOGS, USERS] {
+        for request in handed_on(|| request(path, Some("".into()))).await {
+            assert_eq!(request.body().and_then(Body::as_bytes), Some(&b""[..]), "{path}");
+        }
+    }
+    let stream = || Body::wrap_stream(stream::empty::<Result<&str, Infallible>>());
+    for signed in handed_on(|| request(USERS, Some(stream()))).await {
+        assert_eq!(signed.body().and_then(Body::as_bytes), Some(&b""[..]));
+        assert_eq!(signed.headers()["content-length"], "0");
+    }
+}
+
+#[tokio::test]
 async fn body_in_memory_stays_cloneable() {
     for path in [LOGS, USERS] {
         for request in handed_on(|| request(path, Some("in memory".into()))).await {
