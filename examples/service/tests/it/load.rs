@@ -82,6 +82,17 @@ async fn send_until(is_over: Arc<AtomicBool>, client: Layered, id: String, sent:
     }
 }
 
+/// Waits until each account has sent ten more requests.
+async fn send_ten_more(accounts: &[Account]) {
+    let before: Vec<_> = accounts.iter().map(|account| account.sent.load(Relaxed)).collect();
+    with_timeout(async {
+        while accounts.iter().zip(&before).any(|(account, before)| account.sent.load(Relaxed) < before + 10) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 async fn rotate(database: &Database, client: &Layered, account: &Account) {
     let new = database.add_owner_key(&account.id, "new").await.credentials();
     client.wait_for(&account.id, &new, StatusCode::OK).await;
@@ -115,14 +126,9 @@ async fn fifty_accounts_rotate_under_load_and_no_request_is_rejected() {
     let accounts = (0..ACCOUNTS).map(|_| Account::start(&database, client.clone(), is_over.clone()));
     let accounts = join_all(accounts).await;
     let started = Instant::now();
+    send_ten_more(&accounts).await;
     join_all(accounts.iter().map(|account| rotate(&database, &client, account))).await;
-    let before: Vec<_> = accounts.iter().map(|account| account.sent.load(Relaxed)).collect();
-    with_timeout(async {
-        while accounts.iter().zip(&before).any(|(account, before)| account.sent.load(Relaxed) < before + 10) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    send_ten_more(&accounts).await;
     is_over.store(true, Relaxed);
     let sent: usize = accounts.iter().map(|account| account.sent.load(Relaxed)).sum();
     println!("{sent} requests of {ACCOUNTS} accounts in {:?}", started.elapsed());
