@@ -58,7 +58,10 @@ impl AccessRule {
     }
 
     pub(crate) fn add_mount(&mut self, prefix: &str) {
-        self.mounts.extend(Some(mount_path(prefix)).filter(|mount| !mount.is_empty()));
+        let mount = mount_path(prefix);
+        if !mount.is_empty() {
+            self.mounts.push(mount);
+        }
     }
 
     #[cfg(feature = "explain")]
@@ -81,8 +84,8 @@ impl AccessRule {
         if let Some(access) = self.named(method, whole) {
             return Required::As(access);
         }
-        let undocumented = if table::reads(method) { Required::Open } else { Required::As(Access::ReadWrite) };
-        self.look_up(method, whole).unwrap_or(undocumented)
+        let unlisted = if table::reads(method) { Required::Open } else { Required::As(Access::ReadWrite) };
+        self.look_up(method, whole).unwrap_or(unlisted)
     }
 
     fn look_up(&self, method: &Method, whole: &str) -> Option<Required> {

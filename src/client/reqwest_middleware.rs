@@ -7,9 +7,8 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use super::LogentriesAuthLayer;
-use super::request::{Overrides, sealed::HttpRequest};
+use super::request::Overrides;
 use super::signer::{Signer, Step};
-use crate::body::Collect;
 use crate::{CredentialsHandle, RebuildBody, RebuildFromBytes};
 
 /// Middleware that authenticates every request of a [`ClientWithMiddleware`](reqwest_middleware::ClientWithMiddleware).
@@ -66,9 +65,8 @@ impl<R: RebuildBody<reqwest::Body> + Send + Sync + 'static> Middleware for Logen
         let authenticated = match self.signer.begin(&mut request, Some(Overrides::from(&*extensions))) {
             Ok(Step::Send(check)) => Ok((request, check)),
             Ok(Step::Read(signing)) => {
-                let (head, body) = request.split();
-                let collected = Collect::new(body, self.signer.body_limit).await;
-                self.signer.sign_body(head, signing, collected, &self.rebuild)
+                let (head, body) = self.signer.take_body(request);
+                self.signer.sign_body(head, signing, body.await, &self.rebuild)
             }
             Err(error) => Err(error),
         };

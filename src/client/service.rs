@@ -47,8 +47,7 @@ where
         let state = match self.signer.begin(&mut request, None) {
             Ok(Step::Send(check)) => State::Sent { future: service.call(request), check },
             Ok(Step::Read(signing)) => {
-                let (head, body) = request.split();
-                let body = Collect::new(body, self.signer.body_limit);
+                let (head, body) = self.signer.take_body(request);
                 let (signer, rebuild) = (Arc::clone(&self.signer), self.rebuild.clone());
                 State::Reading { body, waiting: Some((Self { inner: service, signer, rebuild }, head, signing)) }
             }

@@ -10,11 +10,17 @@ use super::request::Head;
 use super::signer::{KnownBody, Signer, Signing};
 use super::skew::SkewCheck;
 use super::{AuthError, HttpRequest};
-use crate::body::BodyError;
+use crate::body::{BodyError, Collect};
 use crate::scheme::{AUTHORIZATION_API_KEY, anticipates_body};
 use crate::{Access, BodyDigest, BufferedBody, CanonicalRequest, OwnerKey, RebuildBody, Signature, trace};
 
 impl Signer {
+    /// Takes the body out of a request. The caller reads it, and passes both to [`sign_body`](Self::sign_body).
+    pub(super) fn take_body<Req: HttpRequest>(&self, request: Req) -> (Req::Head, Collect<Req::Body>) {
+        let (head, body) = request.split();
+        (head, Collect::new(body, self.body_limit))
+    }
+
     /// Signs a request around its body, which was read.
     pub(super) fn sign_body<Req: HttpRequest>(
         &self,
@@ -28,7 +34,8 @@ impl Signer {
             let len = body.bytes().len() as u64;
             Ok((rebuild_body.rebuild(body)?, read, len))
         });
-        let (body, read, len) = rebuilt.map_err(|error| self.not_sent(&head, error.into()))?;
+        let rebuilt = rebuilt.map_err(AuthError::from);
+        let (body, read, len) = rebuilt.inspect_err(|error| trace::not_sent(&self.subject(&head), error))?;
         let check = self.sign(&mut head, signing, read, Some(len))?;
         Ok((Req::join(head, body), check))
     }
@@ -42,7 +49,7 @@ impl Signer {
         body_len: Option<u64>,
     ) -> Result<Option<SkewCheck>, AuthError> {
         let dated = self.set_headers(head, &signing, &body);
-        let (signed_at, used) = dated.map_err(|error| self.not_sent(head, error))?;
+        let (signed_at, used) = dated.inspect_err(|error| trace::not_sent(&self.subject(head), error))?;
         let (signed, is_buffered) = (Some((signing.key.id(), used)), matches!(body, KnownBody::Read(_)));
         trace::sending(&self.subject(head), Some(&Access::Owner), signed, body_len, is_buffered);
         let clocks = Arc::clone(&self.clocks);
@@ -63,11 +70,6 @@ impl Signer {
         headers.try_insert(AUTHORIZATION_API_KEY, credential)?;
         headers.try_insert(DATE, date)?;
         Ok((second, offset_secs))
-    }
-
-    fn not_sent(&self, head: &impl Head, error: AuthError) -> AuthError {
-        trace::not_sent(&self.subject(head), &error);
-        error
     }
 }
 
